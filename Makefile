@@ -1,0 +1,55 @@
+# `make help` lists what there is. Everything runs from .venv, which `make setup` makes from requirements.lock.
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null && echo $$p && break; done)
+
+READY := .venv/.ready
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test test-long lint bench chromium lock
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: $(READY) ## the Python environment, once
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "OrderPool needs Python 3.11 to 3.14; install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@awk '/^[^ ]/ {ours = /^uv==/} ours' requirements.lock > .venv/uv.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.txt
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+demo: $(READY) ## a shop, a warehouse and orders on this machine, from nothing
+	$(BIN)/orderpool demo
+
+up: $(READY) ## start everything and keep it running
+	$(BIN)/orderpool up
+
+down: $(READY) ## stop everything
+	$(BIN)/orderpool down
+
+test: $(READY) chromium ## the tests that take seconds
+	$(BIN)/python -m pytest -m "not long" --durations=10
+
+test-long: $(READY) chromium ## the tests that take minutes
+	$(BIN)/python -m pytest -m long --durations=10
+
+lint: $(READY) ## style, types, and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY) ## every benchmark
+	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+# The tests of the screens drive a real browser; nothing else needs one.
+chromium:
+	@deployments/install_chromium.sh
+
+lock: ## requirements.lock anew from pyproject.toml
+	$(BIN)/python -m uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--extra dev pyproject.toml -o requirements.lock

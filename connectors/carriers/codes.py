@@ -1,0 +1,42 @@
+"""The carriers we know by our own code, which is Kuaidi100's `com`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+import yaml
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierCode:
+    """One carrier: Chinese name, its code on channels ("" unknown), whether tracking needs a phone."""
+
+    name: str
+    taobao: str = ""
+    woo: str = ""
+    needs_phone: bool = False
+
+
+@cache
+def carrier_codes() -> Mapping[str, CarrierCode]:
+    """Every carrier of codes.yaml by our code."""
+    rows = yaml.load((Path(__file__).parent / "codes.yaml").read_text("utf-8"), yaml.BaseLoader)
+    return MappingProxyType({code: _carrier(row) for code, row in rows.items()})
+
+
+def carrier_name(code: str) -> str:
+    """The carrier's Chinese name; of an unknown carrier its code."""
+    known = carrier_codes().get(code)
+    return known.name if known else code
+
+
+def needs_phone(code: str) -> bool:
+    """Whether Kuaidi100 follows this carrier's parcels only with the last four digits of a phone."""
+    known = carrier_codes().get(code)
+    return known is not None and known.needs_phone
+
+
+def _carrier(row: dict[str, str]) -> CarrierCode:
+    return CarrierCode(row["name"], row.get("taobao", ""), row.get("woo", ""), row.get("phone") == "yes")

@@ -1,0 +1,318 @@
+"""A WooCommerce store through its REST API v3.
+
+Sources: the WooCommerce REST API v3 documentation and the official client libraries. Over https the keys go
+as HTTP Basic, over plain http every call carries an OAuth 1.0a one-legged signature in its query.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Generator, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any, Final
+from urllib.parse import quote
+
+import httpx
+import orjson
+
+from connectors import mapping as mappings
+from connectors.base import Capabilities, Credentials, Health, Now, RepeatClass, ShipBack
+from connectors.carriers.codes import carrier_name
+from connectors.masking import brief
+from connectors.transport import build, call, json_of, retry_after_s
+from models.errors import (
+    ChannelDenied,
+    ChannelError,
+    ChannelRejected,
+    ChannelUnavailable,
+    OutcomeUnknown,
+    RateLimited,
+    SetupError,
+)
+
+API: Final = "/wp-json/wc/v3"
+TIMEOUT_S: Final = 20.0
+PAGE_SIZE: Final = 100
+READS_PER_WINDOW: Final = 5
+IGNORED: Final = frozenset(("trash", "checkout-draft", "auto-draft"))
+"""Statuses of things that are not orders yet, or no more; they never leave the connector."""
+DEAD: Final = frozenset(("cancelled", "refunded", "failed", *IGNORED))
+NUMBER_META: Final = "_tracking_number"
+CARRIER_META: Final = "_tracking_carrier"
+
+_DIGESTS: Final = {"HMAC-SHA256": hashlib.sha256, "HMAC-SHA1": hashlib.sha1}
+
+
+def oauth_signature(method: str, url: str, parameters: Mapping[str, str], consumer_secret: str) -> str:
+    """The OAuth 1.0a signature (RFC 5849, one-legged) of exactly these parameters.
+
+    `url` is without query, `parameters` hold the query and every oauth_* one except the signature. The key is
+    the consumer secret and `&`. Raises ValueError for a signature method other than HMAC-SHA256 and HMAC-SHA1.
+    """
+    name = parameters.get("oauth_signature_method", "")
+    if name not in _DIGESTS:
+        raise ValueError(f"signature method {name!r} is not known")
+    pairs = sorted((_encode(key), _encode(value)) for key, value in parameters.items())
+    joined = "&".join(f"{key}={value}" for key, value in pairs)
+    base = "&".join((method.upper(), _encode(url), _encode(joined)))
+    digest = hmac.new(f"{consumer_secret}&".encode(), base.encode(), _DIGESTS[name]).digest()
+    return base64.b64encode(digest).decode()
+
+
+def webhook_signature(secret: str, body: bytes) -> str:
+    """What `X-WC-Webhook-Signature` must be for the raw body."""
+    return base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest()).decode()
+
+
+def webhook_is_signed(secret: str, headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether a delivery's signature header was made with our secret; without a secret none was."""
+    given = {key.lower(): value for key, value in headers.items()}.get("x-wc-webhook-signature", "")
+    return secret != "" and hmac.compare_digest(given.strip().encode(), webhook_signature(secret, body).encode())
+
+
+def _encode(value: str) -> str:
+    return quote(value, safe="-._~")
+
+
+class WooCommerceChannel:
+    """One store. Credentials: endpoint (the store's address), consumer_key, consumer_secret, webhook_secret."""
+
+    capabilities = Capabilities(
+        window=None,
+        lag=timedelta(seconds=60),
+        overlap=timedelta(minutes=3),
+        history=None,
+        page_size=PAGE_SIZE,
+        reverse_paging=True,
+        masked_receiver=False,
+        lines_per_parcel=False,
+    )
+    ship_back_class = RepeatClass.QUERYABLE
+
+    def __init__(
+        self, client: httpx.Client, name: str, credentials: Credentials, mapping: mappings.Mapping, now: Now
+    ) -> None:
+        self.name = name
+        self._client = client
+        self._mapping = mapping
+        self._now = now
+        self._key = _need(name, credentials, "consumer_key")
+        self._secret = _need(name, credentials, "consumer_secret")
+        self._webhook_secret = credentials.get("webhook_secret", "")
+        self._base = _need(name, credentials, "endpoint").rstrip("/").removesuffix(API) + API
+
+    def changed_orders(self, since: datetime, until: datetime) -> Iterator[list[dict[str, Any]]]:
+        """Every order changed in [since, until), page by page.
+
+        The window is closed and in the past and rows come by id, so while we read rows can only leave it; read
+        from the last page to the first, one that moves up is seen twice rather than never. Should the total grow
+        (a store whose clock is ahead) the window is read again, 5 times at most. Raises ChannelError types.
+        """
+        for _ in range(READS_PER_WINDOW):
+            grew = yield from self._read_window(since, until)
+            if not grew:
+                return
+        raise ChannelUnavailable(self.name, "GET orders", "the window kept growing while it was read")
+
+    def _read_window(self, since: datetime, until: datetime) -> Generator[list[dict[str, Any]], None, bool]:
+        first_rows, total = self._page(since, until, 1)
+        seen = [total]
+        for page in range(-(-total // PAGE_SIZE), 1, -1):
+            rows, now_total = self._page(since, until, page)
+            seen.append(now_total)
+            yield rows
+        if len(set(seen)) > 1:
+            first_rows, now_total = self._page(since, until, 1)
+            seen.append(now_total)
+        if first_rows:
+            yield first_rows
+        return any(later > earlier for earlier, later in pairwise(seen))
+
+    def _page(self, since: datetime, until: datetime, page: int) -> tuple[list[dict[str, Any]], int]:
+        # the comparison may be exclusive at the edges: ask for a second more in front
+        start = since - timedelta(seconds=1)
+        query = {
+            "modified_after": _gmt(start),
+            "modified_before": _gmt(until),
+            "dates_are_gmt": "true",
+            "status": "any",
+            "orderby": "id",
+            "order": "asc",
+            "per_page": str(PAGE_SIZE),
+            "page": str(page),
+        }
+        response = self._talk("GET", "/orders", query)
+        rows = json_of(response)
+        if not isinstance(rows, list) or any(type(row) is not dict for row in rows):
+            raise ChannelRejected(self.name, "GET orders", "the answer is no list of orders")
+        self._check_window(rows, start, until)
+        return [row for row in rows if row.get("status") not in IGNORED], self._total(response)
+
+    def _total(self, response: httpx.Response) -> int:
+        total = response.headers.get("x-wp-total", "")
+        if not (total.isascii() and total.isdigit()):
+            raise ChannelRejected(self.name, "GET orders", "no X-WP-Total header; a proxy may strip it")
+        return int(total)
+
+    def _check_window(self, rows: list[dict[str, Any]], start: datetime, until: datetime) -> None:
+        low, high = _gmt(start), _gmt(until + timedelta(seconds=1))
+        for row in rows:
+            if not low <= str(row.get("date_modified_gmt", low))[:19] <= high:
+                obstacle = "answers orders outside the window; modified_after needs WooCommerce 5.8 or newer"
+                raise ChannelRejected(self.name, "GET orders", obstacle)
+
+    def order(self, external_id: str) -> dict[str, Any] | None:
+        """The order's present payload; None when the store has deleted or trashed it."""
+        action = f"GET orders/{external_id}"
+        try:
+            response = self._talk("GET", f"/orders/{_encode(external_id)}", {})
+        except _Gone:
+            return None
+        found = json_of(response)
+        if type(found) is not dict:
+            raise ChannelRejected(self.name, action, "the answer is no order")
+        return None if found.get("status") in IGNORED else found
+
+    def ship_back(self, parcel: ShipBack) -> None:
+        """Write the parcel's number to the order's meta, complete it with the last parcel, add one note.
+
+        Each part is read before it is written, so repeating the call changes nothing more.
+        """
+        action = f"ship order {parcel.order_no}"
+        order = self.order(parcel.external_id)
+        if order is None or order.get("status") in DEAD:
+            state = "gone" if order is None else order["status"]
+            raise ChannelRejected(self.name, action, f"the order is {state}")
+        changes = self._order_changes(order, parcel)
+        if changes:
+            self._talk("PUT", f"/orders/{_encode(parcel.external_id)}", {}, changes)
+        self._note_once(parcel)
+
+    def _order_changes(self, order: dict[str, Any], parcel: ShipBack) -> dict[str, Any]:
+        changes: dict[str, Any] = {}
+        known = [meta.get("value") for meta in _metas(order) if meta.get("key") == NUMBER_META]
+        if parcel.waybill not in known:
+            carrier = self._mapping.carriers.get(parcel.carrier, parcel.carrier)
+            changes["meta_data"] = [
+                {"key": NUMBER_META, "value": parcel.waybill},
+                {"key": CARRIER_META, "value": carrier},
+            ]
+        if parcel.last_parcel and order.get("status") != "completed":
+            changes["status"] = "completed"
+        return changes
+
+    def _note_once(self, parcel: ShipBack) -> None:
+        path = f"/orders/{_encode(parcel.external_id)}/notes"
+        notes = json_of(self._talk("GET", path, {}))
+        written = [str(note.get("note", "")) for note in notes if type(note) is dict] if type(notes) is list else []
+        if any(parcel.waybill in note.split() for note in written):
+            return
+        text = f"已发货：{carrier_name(parcel.carrier)} {parcel.waybill}"
+        self._talk("POST", path, {}, {"note": text, "customer_note": True})
+
+    def check(self) -> Health:
+        """One read of one order: whether address and keys work."""
+        try:
+            response = self._talk("GET", "/orders", {"per_page": "1"})
+        except ChannelError as error:
+            missing = ("consumer_key, consumer_secret",) if isinstance(error, ChannelDenied) else ("endpoint",)
+            return Health(False, missing, str(error))
+        return Health(isinstance(json_of(response), list))
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes) -> dict[str, Any] | None:
+        """The resource in a delivery, None for the ping after a webhook was created.
+
+        A deleted order comes as its id only. Raises ChannelDenied when signature or secret is wrong.
+        """
+        if body.startswith(b"webhook_id=") and body[11:].isdigit():
+            return None
+        if not webhook_is_signed(self._webhook_secret, headers, body):
+            raise ChannelDenied(self.name, "webhook", "the signature is missing or wrong")
+        try:
+            found = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise ChannelRejected(self.name, "webhook", "the body is no JSON") from error
+        if type(found) is not dict:
+            raise ChannelRejected(self.name, "webhook", "the body is no object")
+        return found
+
+    def _talk(
+        self, method: str, path: str, query: Mapping[str, str], body: dict[str, Any] | None = None
+    ) -> httpx.Response:
+        action = f"{method} {path.removeprefix('/')}"
+        url = f"{self._base}{path}"
+        content: dict[str, Any] = {"headers": {"accept": "application/json"}}
+        if body is not None:
+            content = {"content": orjson.dumps(body), "headers": {"content-type": "application/json"}}
+        if url.startswith("https:"):
+            content["headers"]["authorization"] = self._basic()
+        else:
+            query = self._signed(method, url, query)
+        full = url + ("?" + "&".join(f"{_encode(k)}={_encode(v)}" for k, v in query.items()) if query else "")
+        request = build(self._client, self.name, action, method, full, timeout_s=TIMEOUT_S, **content)
+        response = call(self._client, self.name, action, request, changes=body is not None)
+        self._raise_for(response, action, changes=body is not None)
+        if json_of(response) is None:
+            raise ChannelRejected(self.name, action, f"no JSON: {brief(response.text, 80)}")
+        return response
+
+    def _basic(self) -> str:
+        return "Basic " + base64.b64encode(f"{self._key}:{self._secret}".encode()).decode()
+
+    def _signed(self, method: str, url: str, query: Mapping[str, str]) -> dict[str, str]:
+        parameters = {
+            **query,
+            "oauth_consumer_key": self._key,
+            "oauth_timestamp": str(int(self._now().timestamp())),
+            "oauth_nonce": secrets.token_hex(16),  # a nonce serves once: a retry needs its own
+            "oauth_signature_method": "HMAC-SHA256",
+        }
+        signature = oauth_signature(method, url, parameters, self._secret)
+        return {**parameters, "oauth_signature": signature}
+
+    def _raise_for(self, response: httpx.Response, action: str, *, changes: bool) -> None:
+        status = response.status_code
+        if response.is_success:
+            return
+        code, obstacle = _error_of(response)
+        wait_s = retry_after_s(response.headers, self._now())
+        if status in (409, 429) or (status == 503 and wait_s is not None):
+            raise RateLimited(self.name, action, obstacle, wait_s if wait_s is not None else 5.0)
+        if status == 503 or (status >= 500 and not changes):
+            raise ChannelUnavailable(self.name, action, obstacle)
+        if status >= 500:
+            raise OutcomeUnknown(self.name, action, obstacle)
+        if status in (401, 403):
+            raise ChannelDenied(self.name, action, obstacle)
+        if status == 404 and code.endswith("_invalid_id"):
+            raise _Gone(self.name, action, obstacle)
+        raise ChannelRejected(self.name, action, obstacle)
+
+
+class _Gone(ChannelRejected):
+    """The store has no such order."""
+
+
+def _error_of(response: httpx.Response) -> tuple[str, str]:
+    body = json_of(response)
+    if type(body) is not dict:
+        return "", f"HTTP {response.status_code}, no JSON: {brief(response.text, 80)}"
+    code = str(body.get("code", ""))
+    return code, f"HTTP {response.status_code} {code} {brief(str(body.get('message', '')))}".strip()
+
+
+def _metas(order: dict[str, Any]) -> list[dict[str, Any]]:
+    metas = order.get("meta_data")
+    return [meta for meta in metas if type(meta) is dict] if type(metas) is list else []
+
+
+def _gmt(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _need(name: str, credentials: Credentials, key: str) -> str:
+    if not credentials.get(key):
+        raise SetupError(f"{name}: lacks the credential {key}")
+    return credentials[key]

@@ -1,0 +1,32 @@
+"""Hiding personal data in texts that other parties wrote, before they leave a connector."""
+
+import re
+from typing import Final
+
+_EXTENSION: Final = r"(?:(?P<link>[-转,#])\d{3,4}(?!\d))?"
+_MOBILE = re.compile(r"(?<!\d)(?P<head>1[3-9]\d)(?:[ -]?\d{4})[ -]?(?P<tail>\d{4})(?!\d)" + _EXTENSION)
+_LANDLINE = re.compile(r"(?<!\d)(?P<area>0\d{2,3})-?\d{3,4}(?P<tail>\d{4})(?!\d)")
+_PICKUP_CODE = re.compile(
+    r"((?:取件码|提货码|取货码|验证码)(?:为|是)?[^0-9A-Za-z\u4e00-\u9fff]{0,3})(?=[A-Za-z-]*\d)[0-9A-Za-z-]{2,20}"
+)
+
+
+def mask_contacts(written: str) -> str:
+    """The text with mobile and landline numbers and pickup codes hidden.
+
+    A mobile keeps its first 3 and last 4 digits, a virtual number hides its extension, a landline keeps
+    area code and last 4.
+    """
+    masked = _MOBILE.sub(_mask_mobile, written)
+    masked = _LANDLINE.sub(lambda found: f"{found['area']}-****{found['tail']}", masked)
+    return _PICKUP_CODE.sub(lambda found: found[1] + "****", masked)
+
+
+def _mask_mobile(found: re.Match[str]) -> str:
+    extension = f"{found['link']}****" if found["link"] else ""
+    return f"{found['head']}****{found['tail']}{extension}"
+
+
+def brief(written: str, limit: int = 200) -> str:
+    """An answer's text fit for an error: one line, masked, at most `limit` characters."""
+    return mask_contacts(" ".join(written.split()))[:limit]

@@ -1,0 +1,269 @@
+"""The compiled heart of a mapping: payload in, IncomingOrder out, or every fault at once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from connectors.converters import (
+    AMOUNTS,
+    TIMES,
+    BadValue,
+    identifier,
+    local_time,
+    quantity,
+    text,
+    yuan_to_fen,
+    zone_named,
+)
+from connectors.fields import REQUIRED, Field, Kind, constant, parse_field
+from connectors.mapping_text import Node
+from connectors.paths import EACH, PersonalPaths, list_at
+from connectors.reading_faults import Fault, MappingError, shown
+from models.incoming import IncomingLine, IncomingOrder, IncomingReceiver, LineState, OrderKind, PayState
+
+REJECTED: Final = "$rejected"
+"""Set in the payload of a file's row that could not be read: the reason."""
+FILE_LINES: Final = "$lines"
+"""Where a payload made from a file keeps the rows of its order."""
+
+# field -> (kind, value when absent)
+_ORDER: Final[dict[str, tuple[str, Any]]] = {
+    "external_id": ("id", None),
+    "order_no": ("id", REQUIRED),
+    "platform_status": ("id", ""),
+    "buyer_key": ("id", ""),
+    "created_at": ("time", REQUIRED),
+    "paid_at": ("time", None),
+    "modified_at": ("time", None),
+    "ship_by": ("time", None),
+    "goods_fen": ("amount", None),
+    "discount_fen": ("amount", 0),
+    "freight_fen": ("amount", 0),
+    "total_fen": ("amount", REQUIRED),
+    "refunded_fen": ("amount", 0),
+    "buyer_note": ("text", ""),
+    "seller_note": ("text", ""),
+}
+_RECEIVER: Final = ("name", "phone", "province", "city", "district", "town", "address", "oaid")
+_LINE: Final[dict[str, tuple[str, Any]]] = {
+    "line_no": ("id", None),
+    "sku_code": ("id", ""),
+    "title": ("text", ""),
+    "quantity": ("quantity", REQUIRED),
+    "unit_price_fen": ("amount", None),
+    "paid_fen": ("amount", REQUIRED),
+    "state": ("line_state", LineState.OPEN),
+}
+Fields = dict[str, Field]
+_Lines = Callable[[dict[str, Any]], list[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReader:
+    """Reads orders of one mapping. `order`, `receiver` and `line` hold a reader per field, in field order."""
+
+    kind: OrderKind
+    order: dict[str, Field]
+    receiver: dict[str, Field]
+    line: dict[str, Field]
+    lines: _Lines
+    lines_path: str
+    masked: bool | None  # None: found out from the stars
+    private: PersonalPaths
+
+    def bound(self, private: PersonalPaths) -> "OrderReader":
+        """The same reader, hiding these personal paths in its errors."""
+        return replace(self, private=private)
+
+    def read(self, payload: dict[str, Any]) -> IncomingOrder:
+        """The order; raises MappingError."""
+        try:
+            return self._build(payload)
+        except (BadValue, AttributeError, KeyError) as error:
+            raise self._explain(payload, error) from None
+
+    def external_id(self, payload: dict[str, Any]) -> str:
+        """The platform's id of a payload, however much else of it is unreadable; "" when there is none."""
+        return self._first_of(payload, ("external_id", "order_no"))
+
+    def _build(self, payload: dict[str, Any]) -> IncomingOrder:
+        if type(payload) is not dict or REJECTED in payload:
+            raise BadValue("is not an order")
+        return _assemble(
+            self.kind,
+            [field.read(payload) for field in self.order.values()],
+            self._receiver(payload),
+            tuple(
+                _line(position, [field.read(element) for field in self.line.values()])
+                for position, element in enumerate(self.lines(payload), 1)
+            ),
+        )
+
+    def _receiver(self, payload: dict[str, Any]) -> IncomingReceiver:
+        values = [field.read(payload) for field in self.receiver.values()]
+        name, phone, province, city, district, town, address, oaid = values
+        masked = self.masked
+        if masked is None:
+            masked = "*" in name or "*" in phone or "*" in address
+        return IncomingReceiver(name, phone, province, city, district, town, address, oaid, masked)
+
+    def _explain(self, payload: dict[str, Any], error: Exception) -> MappingError:
+        if type(payload) is not dict:
+            return MappingError("?", (Fault("order", "the payload", f"is a {type(payload).__name__}", ""),))
+        if REJECTED in payload:
+            return MappingError(self._label(payload), (Fault("order", "row", str(payload[REJECTED]), ""),))
+        faults = self._faults({**self.order, **self.receiver}, payload)
+        try:
+            elements = self.lines(payload)
+        except BadValue as bad:
+            elements = []
+            faults.append(Fault("lines", bad.path, bad.why, ""))
+        for position, element in enumerate(elements, 1):
+            faults += self._faults(self.line, element, f"lines[{position}].", f"{self.lines_path}{EACH}.")
+        return MappingError(self._label(payload), tuple(faults) or (Fault("order", "the payload", str(error), ""),))
+
+    def _faults(self, fields: Fields, payload: dict[str, Any], prefix: str = "", at: str = "") -> list[Fault]:
+        found = []
+        for name, field in fields.items():
+            try:
+                field.read(payload)
+            except BadValue as bad:
+                personal = any(self.private.covers(at + path) for group in field.paths for path in group)
+                found.append(Fault(prefix + name, bad.path, bad.why, shown(bad.value, personal)))
+            except (AttributeError, KeyError) as error:
+                found.append(Fault(prefix + name, "the payload", f"has another shape: {type(error).__name__}", ""))
+        return found
+
+    def _label(self, payload: dict[str, Any]) -> str:
+        return self._first_of(payload, ("order_no", "external_id")) or "?"
+
+    def _first_of(self, payload: dict[str, Any], names: tuple[str, ...]) -> str:
+        for name in names:
+            try:
+                if value := self.order[name].read(payload):
+                    return str(value)
+            except (BadValue, AttributeError, KeyError):
+                continue
+        return ""
+
+
+def _assemble(
+    kind: OrderKind, values: list[Any], receiver: IncomingReceiver, lines: tuple[IncomingLine, ...]
+) -> IncomingOrder:
+    (external_id, order_no, status, buyer_key, created_at, paid_at, modified_at, ship_by) = values[:8]
+    (goods, discount, freight, total, refunded, buyer_note, seller_note, pay_state) = values[8:]
+    return IncomingOrder(
+        external_id or order_no,
+        order_no,
+        kind,
+        pay_state,
+        status,
+        buyer_key,
+        created_at,
+        paid_at,
+        modified_at or paid_at or created_at,
+        ship_by,
+        goods if goods is not None else total - freight + discount,
+        discount,
+        freight,
+        total,
+        refunded,
+        buyer_note,
+        seller_note,
+        receiver,
+        lines,
+    )
+
+
+def _line(position: int, values: list[Any]) -> IncomingLine:
+    line_no, sku_code, title, pieces, unit_price, paid, state = values
+    if unit_price is None:
+        unit_price = paid // pieces
+    return IncomingLine(line_no or str(position), sku_code, title, pieces, unit_price, paid, state)
+
+
+def parse_order_reader(root: Node, keys: dict[str, Node], kind: OrderKind) -> tuple[Fields, OrderReader]:
+    """Compile the order, receiver and line sections; raises SetupError.
+
+    Gives the fields by full name (`order.total_fen`) next to the reader.
+    """
+    kinds = _kinds(root, keys)
+    order = _section(keys["order"], _ORDER, kinds)
+    order["pay_state"] = parse_field(keys["pay_state"], kinds["pay_state"], REQUIRED)
+    receiver_keys = keys.get("receiver", Node(root.source, "receiver", {}))
+    masked, receiver = _parse_receiver(receiver_keys, kinds)
+    line, lines_path = _parse_lines(root, keys, kind, kinds)
+    reader = OrderReader(
+        kind, order, receiver, line, _lines_at(keys, lines_path), lines_path, masked, PersonalPaths(())
+    )
+    named = [("order", order), ("receiver", receiver), ("line", line)]
+    return {f"{name}.{key}": field for name, fields in named for key, field in fields.items()}, reader
+
+
+def _kinds(root: Node, keys: dict[str, Node]) -> dict[str, Kind]:
+    times = {**TIMES, "local_time": local_time(_zone(keys))}
+    amount = AMOUNTS[keys["money"].one_of(AMOUNTS)] if "money" in keys else yuan_to_fen
+    time = times[keys["times"].one_of(times) if "times" in keys else "local_time"]
+    return {
+        "id": Kind(identifier, {"text": identifier}, amount, blank=""),
+        "text": Kind(text, {"text": text}, amount, blank=""),
+        "time": Kind(time, times, amount),
+        "amount": Kind(amount, AMOUNTS, amount),
+        "quantity": Kind(quantity, {"quantity": quantity}, amount),
+        "pay_state": Kind(text, {"text": text}, amount, values={state.value: state for state in PayState}),
+        "line_state": Kind(text, {"text": text}, amount, values={state.value: state for state in LineState}),
+    }
+
+
+def _zone(keys: dict[str, Node]) -> Any:
+    node = keys.get("time_zone")
+    try:
+        return zone_named(node.word() if node is not None else "Asia/Shanghai")
+    except ValueError as error:
+        raise keys["time_zone"].error(str(error)) from error
+
+
+def _section(node: Node, wanted: dict[str, tuple[str, Any]], kinds: dict[str, Kind]) -> Fields:
+    given = node.children(wanted)
+    fields: Fields = {}
+    for name, (kind, empty) in wanted.items():
+        if name in given:
+            fields[name] = parse_field(given[name], kinds[kind], empty)
+        elif empty is REQUIRED:
+            raise node.error(f"lacks {name}")
+        else:
+            fields[name] = constant(empty)
+    return fields
+
+
+def _parse_receiver(node: Node, kinds: dict[str, Kind]) -> tuple[bool | None, Fields]:
+    given = node.children((*_RECEIVER, "masked"))
+    masked = given["masked"].one_of(("auto", "true", "false")) if "masked" in given else "auto"
+    fields: Fields = {}
+    for name in _RECEIVER:
+        fields[name] = parse_field(given[name], kinds["text"], "") if name in given else constant("")
+    return (None if masked == "auto" else masked == "true"), fields
+
+
+def _parse_lines(root: Node, keys: dict[str, Node], kind: OrderKind, kinds: dict[str, Kind]) -> tuple[Fields, str]:
+    if kind is OrderKind.HEADER:
+        if "line" in keys or "lines" in keys:
+            raise root.error("kind header has no lines: leave out lines and line")
+        return {}, ""
+    if "line" not in keys:
+        raise root.error("kind goods needs line (and lines, unless it reads files)")
+    if "file" not in keys and "lines" not in keys:
+        raise root.error("lacks lines, the path of the list of lines")
+    if "file" in keys and "lines" in keys:
+        raise keys["lines"].error("a file mapping has no lines path: the rows of an order are its lines")
+    path = keys["lines"].word() if "lines" in keys else FILE_LINES
+    return _section(keys["line"], _LINE, kinds), path
+
+
+def _lines_at(keys: dict[str, Node], path: str) -> _Lines:
+    if not path:
+        return lambda payload: []
+    try:
+        return list_at(path)
+    except ValueError as error:
+        raise keys["lines"].error(str(error)) from error

@@ -1,0 +1,68 @@
+"""One HTTP call with its failures sorted by what may have happened on the other side."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+import httpx
+import orjson
+
+from connectors.masking import brief
+from models.errors import ChannelRejected, ChannelUnavailable, OutcomeUnknown
+
+NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+MAX_WAIT_S: Final = 6 * 3600.0
+
+
+def call(client: httpx.Client, who: str, action: str, request: httpx.Request, *, changes: bool) -> httpx.Response:
+    """Send one request; the answer of any HTTP status.
+
+    `changes` says that the request changes something there: then a failure after sending is OutcomeUnknown,
+    else ChannelUnavailable. Redirects are never followed.
+    """
+    try:
+        return client.send(request, follow_redirects=False)
+    except NEVER_SENT as error:
+        raise ChannelUnavailable(who, action, f"not reached: {_words(error)}") from error
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError) as error:
+        raise ChannelRejected(who, action, f"cannot be asked: {_words(error)}") from error
+    except httpx.HTTPError as error:
+        kind = OutcomeUnknown if changes else ChannelUnavailable
+        raise kind(who, action, f"no answer: {_words(error)}") from error
+
+
+def build(
+    client: httpx.Client, who: str, action: str, method: str, url: str, *, timeout_s: float, **content: Any
+) -> httpx.Request:
+    """A request with its own time limit; raises ChannelRejected when the URL cannot be used."""
+    try:
+        return client.build_request(method, url, timeout=timeout_s, **content)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise ChannelRejected(who, action, f"cannot be asked: {_words(error)}") from error
+
+
+def json_of(response: httpx.Response) -> Any:
+    """The parsed JSON body, None when the body is something else (an HTML page of a proxy)."""
+    try:
+        return orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
+    """The wait a Retry-After header asks for (seconds or a date), at most 6 h; None without a usable one."""
+    written = headers.get("retry-after", "").strip()
+    if written.isascii() and written.isdigit():
+        return min(float(written), MAX_WAIT_S)
+    try:
+        moment = parsedate_to_datetime(written)
+    except (TypeError, ValueError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return min(max((moment - now).total_seconds(), 0.0), MAX_WAIT_S)
+
+
+def _words(error: Exception) -> str:
+    return brief(f"{type(error).__name__} {error}".strip())

@@ -1,0 +1,195 @@
+"""The long-lived process that works on what was pushed to us within seconds; a scheduled run would start slower.
+
+It looks for waiting messages every two seconds and runs the same flows as the schedules do, in threads of its own.
+"""
+
+import json
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from connectors import registry
+from deployments.addresses import write_private
+from deployments.prefect_settings import environment
+from models.database import transaction
+from models.errors import PipelineError, SetupError
+from models.settings import clock, settings
+from tasks.track import has_reports
+
+if TYPE_CHECKING:
+    from prefect import Flow
+
+BEAT_S = 2.0
+GAP_S = 5.0  # between two runs of the same work, so that what comes meanwhile goes together
+LONGEST_WAIT_S = 60.0
+SHOPS_AT_ONCE = 2
+GRACE_S = 8.0
+
+REPORTS = "reports"
+SHOP = "shop:"
+
+_log = logging.getLogger("orderpool.live")
+
+
+def waiting_work() -> list[str]:
+    """What can be worked on now: `reports` of warehouses and carriers, and `shop:CODE` for each shop with notices.
+
+    A notice is ripe once the shop's windows may end after it, else the read it asks for would not see the change.
+    """
+    now = clock().now()
+    with transaction() as conn:
+        rows = conn.execute(
+            """select i.source, s.channel, min(i.received_at)
+               from inbox i join shop s on i.source = 'shop:' || s.code
+               where i.state = 'new' and i.source like 'shop:%' and s.active group by 1, 2 order by 3"""
+        ).fetchall()
+    ripe = [source for source, channel, oldest in rows if oldest + registry.CHANNELS[channel].capabilities.lag <= now]
+    return ([REPORTS] if has_reports() else []) + ripe
+
+
+def run_work(work: str) -> None:
+    """Run the flow that some work needs; raises when it fails."""
+    from flows.process_orders import process_orders
+    from flows.track_parcels import track_parcels
+
+    if work == REPORTS:
+        run_deployed(track_parcels, "every-minute", {})
+    else:
+        run_deployed(process_orders, "orders", {"shop": work.removeprefix(SHOP)})
+
+
+def run_deployed(flow: "Flow[Any, Any]", deployment: str, parameters: dict[str, Any]) -> None:
+    """Run a flow here and now as a run of its deployment, so that Retry in the UI hands it to a worker.
+
+    Raises PipelineError with the run's own words when it fails.
+    """
+    from prefect.client.schemas.objects import State
+    from prefect.flow_engine import run_flow_sync
+    from prefect.states import Pending
+
+    from deployments.prefect_setup import client
+
+    with client() as prefect:
+        found = prefect.read_deployment_by_name(f"{flow.name}/{deployment}")
+        # born pending, not scheduled: no worker takes it
+        flow_run = prefect.create_flow_run_from_deployment(
+            found.id, parameters=parameters, state=Pending(message="run by the live process")
+        )
+    state = run_flow_sync(flow, flow_run=flow_run, parameters=parameters, return_type="state")
+    if isinstance(state, State) and not state.is_completed():
+        raise PipelineError(f"{flow.name} {state.name}: {state.message}")
+
+
+@dataclass(slots=True)
+class Job:
+    """One piece of work that never runs twice at once, and when it may run again."""
+
+    thread: threading.Thread | None = None
+    since: datetime | None = None
+    failures: int = 0
+    obstacle: str = ""
+    not_before: float = 0.0
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is under way."""
+        return self.thread is not None and self.thread.is_alive()
+
+
+@dataclass(slots=True)
+class Live:
+    """Starts what waits. `find` names the work, `run` does one piece of it and raises when it fails."""
+
+    find: Callable[[], list[str]]
+    run: Callable[[str], None]
+    gap_s: float = GAP_S
+    jobs: dict[str, Job] = field(default_factory=dict)
+
+    def beat(self) -> None:
+        """Look once, start what may start, and leave a sign of life."""
+        try:
+            for work in self.find():
+                self._start(work)
+        except (psycopg.Error, SetupError) as error:
+            _log.error("the pool does not answer: %s", _words(error))
+        self._leave_sign()
+
+    def finish(self, grace_s: float) -> list[str]:
+        """Wait for what is under way; returns what did not end in time."""
+        deadline = time.monotonic() + grace_s
+        for job in self.jobs.values():
+            if job.thread is not None:
+                job.thread.join(max(deadline - time.monotonic(), 0))
+        return self._running()
+
+    def _start(self, work: str) -> None:
+        job = self.jobs.setdefault(work, Job())
+        crowded = work.startswith(SHOP) and sum(name.startswith(SHOP) for name in self._running()) >= SHOPS_AT_ONCE
+        if job.is_running or crowded or time.monotonic() < job.not_before:
+            return
+        job.since = clock().now()
+        # a daemon: a run cut off by the end of the process is safe to repeat
+        job.thread = threading.Thread(target=self._work, args=(work, job), name=work, daemon=True)
+        job.thread.start()
+
+    def _work(self, work: str, job: Job) -> None:
+        wait_s = self.gap_s
+        try:
+            self.run(work)
+            job.failures, job.obstacle = 0, ""
+        except Exception as error:  # noqa: BLE001  whatever one flow raises, the others go on
+            job.failures, job.obstacle = job.failures + 1, _words(error)
+            wait_s = min(self.gap_s * 2**job.failures, LONGEST_WAIT_S)
+            _log.error("%s: %s; again in %.0f s", work, job.obstacle, wait_s)
+        job.not_before = time.monotonic() + wait_s
+
+    def _running(self) -> list[str]:
+        return [work for work, job in self.jobs.items() if job.is_running]
+
+    def _leave_sign(self) -> None:
+        sign = {
+            "pid": os.getpid(),
+            "at": clock().now().isoformat(),
+            "running": {work: job.since.isoformat() for work, job in self.jobs.items() if job.is_running and job.since},
+            "failing": {work: job.obstacle for work, job in self.jobs.items() if job.obstacle},
+        }
+        write_private(settings().run_dir / "live.json", json.dumps(sign, ensure_ascii=False, indent=2) + "\n")
+
+
+def main() -> None:
+    """Work until SIGTERM or Ctrl-C."""
+    os.environ.update(environment())
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    stop = threading.Event()
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    live = Live(waiting_work, run_work)
+    _log.info("looking for pushed messages every %.0f s", BEAT_S)
+    while not stop.is_set():
+        live.beat()
+        stop.wait(BEAT_S)
+    left = live.finish(GRACE_S)
+    _log.info("stopped%s", f"; cut off, and safe to run again: {', '.join(left)}" if left else "")
+
+
+def _words(error: Exception) -> str:
+    # only our own errors are worded without what was sent
+    return str(error) if isinstance(error, PipelineError) else type(error).__name__
+
+
+if __name__ == "__main__":
+    main()

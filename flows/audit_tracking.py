@@ -1,0 +1,28 @@
+"""audit_tracking: parcels nobody has heard of for hours are asked about."""
+
+from functools import partial
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from flows.stages import end_of_run, reason
+from tasks.audit import audit_silent
+from tasks.run_names import minute_name
+
+
+@flow(name="audit_tracking", flow_run_name=partial(minute_name, "audit_tracking"), persist_result=True)
+def audit_tracking() -> State[Any]:
+    """Ask the carrier about silent waybills, within its limits per number."""
+    state = audit_silent(return_state=True)
+    if not state.is_completed():
+        return end_of_run([reason(state)], "")
+    count = state.result()
+    return Completed(
+        message=f"{count.asked} silent parcels asked about, {count.moved} moved, {count.unknown} without news"
+    )
+
+
+if __name__ == "__main__":
+    audit_tracking()

@@ -1,0 +1,21 @@
+"""Column kinds that several tables share, so that each is spelled once."""
+
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, DateTime, LargeBinary
+from sqlalchemy.dialects.postgresql import JSONB
+
+AT = DateTime(timezone=True)
+JSON = JSONB
+SEALED = LargeBinary
+
+
+def one_of(column: str, states: type[StrEnum]) -> CheckConstraint:
+    """A CHECK that a text column holds one of the enum's values."""
+    values = ", ".join(f"'{state.value}'" for state in states)
+    return CheckConstraint(f"{column} in ({values})", name=f"{column}_known")
+
+
+def check(expression: str, name: str) -> CheckConstraint:
+    """A named CHECK."""
+    return CheckConstraint(expression, name=name)

@@ -1,0 +1,83 @@
+"""Connections to the order pool: psycopg for the order path, SQLAlchemy for set-up and screens."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, LiteralString
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from psycopg import sql
+from psycopg.rows import TupleRow
+from sqlalchemy import Engine, create_engine
+
+from models.settings import settings
+
+Connection = psycopg.Connection[TupleRow]
+
+
+def connect(url: str | None = None, *, autocommit: bool = False) -> Connection:
+    """A new connection in UTC with the statement timeout of the settings."""
+    timeout_ms = settings().statement_timeout_s * 1000
+    return psycopg.connect(
+        url or settings().pool_url(),
+        autocommit=autocommit,
+        application_name="orderpool",
+        options=f"-c statement_timeout={timeout_ms} -c timezone=UTC",
+    )
+
+
+@contextmanager
+def transaction() -> Iterator[Connection]:
+    """One connection, one transaction: committed at the end, rolled back on any error."""
+    with connect() as conn:
+        yield conn
+
+
+@lru_cache(maxsize=4)
+def engine_for(url: str) -> Engine:
+    """The SQLAlchemy engine of a libpq URL."""
+    return create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), pool_pre_ping=True)
+
+
+def engine() -> Engine:
+    """The SQLAlchemy engine of the order pool, for set-up and screens; not for the order path."""
+    return engine_for(settings().pool_url())
+
+
+def copy_rows(conn: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    """Write rows with COPY; returns how many."""
+    statement = sql.SQL("copy {} ({}) from stdin").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    count = 0
+    with conn.cursor() as cur, cur.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
+            count += 1
+    return count
+
+
+def take_ids(conn: Connection, sequence: LiteralString, count: int) -> list[int]:
+    """Hand out `count` ids of a sequence in one round trip, ascending."""
+    rows = conn.execute("select nextval(%s::regclass) from generate_series(1, %s)", (sequence, count)).fetchall()
+    return [row[0] for row in rows]
+
+
+def one(row: TupleRow | None) -> Any:
+    """The first column of a row that must be there."""
+    if row is None:
+        raise LookupError("the statement returned no row")
+    return row[0]
+
+
+def upgrade(url: str | None = None) -> None:
+    """Bring the pool's tables to this version; does nothing when they are there already."""
+    config = Config()
+    config.set_main_option("script_location", "models:migrations")
+    with engine_for(url or settings().pool_url()).begin() as connection:
+        # two commands may start at the same moment; the second waits and finds nothing to do
+        connection.exec_driver_sql("select pg_advisory_xact_lock(hashtext('orderpool migrations'))")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

@@ -1,0 +1,88 @@
+"""The one shape every channel's order is mapped to before it enters the pool.
+
+A connector's own words stop here: what follows knows only these fields.
+Money is an int of fen, times are UTC-aware, ids of platforms are text.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class OrderKind(StrEnum):
+    """GOODS has lines to ship; HEADER is an order without lines: stored and reportable, never locked or dispatched."""
+
+    GOODS = "goods"
+    HEADER = "header"
+
+
+class PayState(StrEnum):
+    """What the platform says of an order's money and of its being allowed to leave, in our words."""
+
+    UNPAID = "unpaid"
+    READY = "ready"  # paid (or cash on delivery) and free to ship
+    BLOCKED = "blocked"  # paid, but the platform forbids shipping for now
+    SHIPPED = "shipped"  # shipped according to the platform
+    FINISHED = "finished"
+    CANCELLED = "cancelled"  # closed before payment, or closed and refunded: never ship
+
+
+class LineState(StrEnum):
+    """OPEN is to be shipped; REFUNDING has a refund under way; CLOSED is refunded or cancelled."""
+
+    OPEN = "open"
+    REFUNDING = "refunding"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingLine:
+    """One SKU and quantity of an order. `sku_code` is the merchant's code, "" when the platform sent none."""
+
+    line_no: str  # the platform's line id, unique in the order
+    sku_code: str
+    title: str
+    quantity: int
+    unit_price_fen: int
+    paid_fen: int  # the line's share of what the buyer pays, discounts taken off
+    state: LineState
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingReceiver:
+    """Who gets the parcel, as sent: plain, or masked with the platform's handle (`oaid`)."""
+
+    name: str
+    phone: str
+    province: str
+    city: str
+    district: str
+    town: str
+    address: str
+    oaid: str
+    masked: bool  # name, phone or address hold platform masks
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingOrder:
+    """An order as a channel reports it now."""
+
+    external_id: str  # the platform's id for calls, unique in the shop
+    order_no: str  # what the buyer sees
+    kind: OrderKind
+    pay_state: PayState
+    platform_status: str
+    buyer_key: str  # the platform's stable buyer id, "" when it has none
+    created_at: datetime
+    paid_at: datetime | None
+    modified_at: datetime
+    ship_by: datetime | None
+    goods_fen: int  # goods before order-level discounts
+    discount_fen: int
+    freight_fen: int
+    total_fen: int  # what the buyer pays in all
+    refunded_fen: int
+    buyer_note: str
+    seller_note: str
+    receiver: IncomingReceiver
+    lines: tuple[IncomingLine, ...]

@@ -1,0 +1,88 @@
+"""Messages in and out: bodies that came in, and effects that must leave exactly once."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from sqlalchemy import BigInteger, Index, Text, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from models.columns import AT, SEALED, check, one_of
+
+
+class InboxState(StrEnum):
+    """NEW waits to be worked on; DONE changed something; IGNORED changed nothing, for the reason noted."""
+
+    NEW = "new"
+    DONE = "done"
+    IGNORED = "ignored"
+
+
+class Inbox(SQLModel, table=True):
+    """A verified incoming body, sealed, kept once per sender and message id; erased after 30 days."""
+
+    __tablename__: ClassVar[str] = "inbox"
+    __table_args__ = (
+        UniqueConstraint("source", "message_id"),
+        one_of("state", InboxState),
+        Index("ix_inbox_new", "source", "id", postgresql_where=text("state = 'new'")),
+        Index("ix_inbox_erase_after", "erase_after", postgresql_where=text("body_enc is not null")),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    source: str = Field(sa_type=Text)
+    message_id: str = Field(sa_type=Text)
+    body_enc: bytes | None = Field(default=None, sa_type=SEALED)
+    state: str = Field(sa_type=Text)
+    note: str = Field(default="", sa_type=Text)
+    received_at: datetime = Field(sa_type=AT)
+    done_at: datetime | None = Field(default=None, sa_type=AT)
+    erase_after: datetime = Field(sa_type=AT)
+
+
+class OutboxState(StrEnum):
+    """PENDING is due at `next_at`; DELIVERED reached the other side; REFUSED needs a person."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+
+
+class OutboxKind(StrEnum):
+    """What a message asks for."""
+
+    OUTBOUND_CREATED = "outbound.created"
+    SHIP_BACK = "ship_back"
+    SUBSCRIBE = "subscribe"
+
+
+class Outbox(SQLModel, table=True):
+    """An effect on the outside, written in the transaction that causes it; its body is rendered when sent.
+
+    `counterpart` is who gets it (`warehouse:WH-S`, `shop:tmall-1`, `carrier:kuaidi100`), `subject_id` the document
+    or parcel, `key` the idempotency key.
+    """
+
+    __tablename__: ClassVar[str] = "outbox"
+    __table_args__ = (
+        one_of("state", OutboxState),
+        one_of("kind", OutboxKind),
+        check("attempts >= 0", "attempts_counted"),
+        check("revision >= 1", "revision_positive"),
+        Index("ix_outbox_due", "counterpart", "next_at", postgresql_where=text("state = 'pending'")),
+        Index("ix_outbox_batch", "batch_id", postgresql_where=text("state <> 'delivered'")),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    kind: str = Field(sa_type=Text)
+    counterpart: str = Field(sa_type=Text)
+    subject_id: int = Field(sa_type=BigInteger)
+    revision: int = 1
+    key: str = Field(unique=True, sa_type=Text)
+    batch_id: int | None = Field(default=None, sa_type=BigInteger)
+    state: str = Field(sa_type=Text)
+    attempts: int = 0
+    next_at: datetime = Field(sa_type=AT)
+    last_error: str = Field(default="", sa_type=Text)
+    created_at: datetime = Field(sa_type=AT)
+    delivered_at: datetime | None = Field(default=None, sa_type=AT)

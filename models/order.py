@@ -1,0 +1,328 @@
+"""Orders, their lines, their narrow state row, their holds, and the log of what happened."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from psycopg.types.json import Jsonb
+from sqlalchemy import BigInteger, Identity, Index, Text, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from models.columns import AT, JSON, SEALED, check, one_of
+from models.database import Connection
+from models.errors import IllegalStep
+from models.incoming import LineState, OrderKind, PayState
+
+
+class Stage(StrEnum):
+    """Where an order stands. Shipped and delivered are derived from documents and parcels."""
+
+    INGESTED = "ingested"
+    VALIDATED = "validated"
+    LOCKED = "locked"
+    ROUTED = "routed"
+    DISPATCHED = "dispatched"
+    CANCELLED = "cancelled"
+
+
+STEPS: dict[Stage, frozenset[Stage]] = {
+    Stage.INGESTED: frozenset({Stage.VALIDATED, Stage.CANCELLED}),
+    Stage.VALIDATED: frozenset({Stage.LOCKED, Stage.CANCELLED}),
+    Stage.LOCKED: frozenset({Stage.ROUTED, Stage.CANCELLED}),
+    Stage.ROUTED: frozenset({Stage.DISPATCHED, Stage.CANCELLED}),
+    Stage.DISPATCHED: frozenset(),
+    Stage.CANCELLED: frozenset(),
+}
+
+
+class Order(SQLModel, table=True):
+    """What a buyer paid for, as the platform reports it. Written once; amended only by a newer platform version."""
+
+    __tablename__: ClassVar[str] = "orders"
+    __table_args__ = (
+        UniqueConstraint("shop_id", "external_id"),
+        Index("ix_orders_order_no", "order_no"),
+        Index("ix_orders_created_at", "created_at", postgresql_using="brin"),
+        one_of("kind", OrderKind),
+        one_of("pay_state", PayState),
+    )
+
+    id: int = Field(primary_key=True, sa_type=BigInteger)
+    shop_id: int = Field(foreign_key="shop.id")
+    external_id: str = Field(sa_type=Text)
+    order_no: str = Field(sa_type=Text)
+    kind: str = Field(sa_type=Text)
+    pay_state: str = Field(sa_type=Text)
+    platform_status: str = Field(sa_type=Text)
+    buyer_key: str = Field(sa_type=Text)
+    created_at: datetime = Field(sa_type=AT)
+    paid_at: datetime | None = Field(default=None, sa_type=AT)
+    modified_at: datetime = Field(sa_type=AT)
+    ship_by: datetime | None = Field(default=None, sa_type=AT)
+    goods_fen: int = Field(sa_type=BigInteger)
+    discount_fen: int = Field(sa_type=BigInteger)
+    freight_fen: int = Field(sa_type=BigInteger)
+    total_fen: int = Field(sa_type=BigInteger)
+    refunded_fen: int = Field(sa_type=BigInteger)
+    stored_at: datetime = Field(sa_type=AT)
+
+
+class OrderLine(SQLModel, table=True):
+    """One SKU and quantity of an order. `sku_id` is empty while the code is unknown to us.
+
+    A quantity is kept as the shop sent it, so that a wrong one can be seen and held.
+    """
+
+    __tablename__: ClassVar[str] = "order_line"
+    __table_args__ = (
+        one_of("state", LineState),
+        check("quantity between -1000000 and 1000000", "quantity_bounded"),
+    )
+
+    order_id: int = Field(primary_key=True, sa_type=BigInteger)
+    line_no: int = Field(primary_key=True)
+    platform_line: str = Field(sa_type=Text)
+    sku_code: str = Field(sa_type=Text)
+    sku_id: int | None = None
+    title: str = Field(sa_type=Text)
+    quantity: int
+    unit_price_fen: int = Field(sa_type=BigInteger)
+    paid_fen: int = Field(sa_type=BigInteger)
+    state: str = Field(sa_type=Text)
+
+
+class RawOrder(SQLModel, table=True):
+    """Each platform version of an order's payload, with the receiver paths cut out."""
+
+    __tablename__: ClassVar[str] = "raw_order"
+
+    order_id: int = Field(primary_key=True, sa_type=BigInteger)
+    revision: int = Field(primary_key=True)
+    mapping_version_id: int = Field(foreign_key="mapping_version.id")
+    modified_at: datetime = Field(sa_type=AT)
+    body: str = Field(sa_type=Text)
+
+
+class QuarantinedOrder(SQLModel, table=True):
+    """A payload that could not be mapped, whole and sealed, with what stood in the way."""
+
+    __tablename__: ClassVar[str] = "quarantined_order"
+    __table_args__ = (UniqueConstraint("shop_id", "external_id"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    shop_id: int = Field(foreign_key="shop.id")
+    external_id: str = Field(sa_type=Text)
+    batch_id: int = Field(sa_type=BigInteger, index=True)
+    problem: str = Field(sa_type=Text)
+    body_enc: bytes = Field(sa_type=SEALED)
+    stored_at: datetime = Field(sa_type=AT)
+    released_at: datetime | None = Field(default=None, sa_type=AT)
+
+
+class OrderState(SQLModel, table=True):
+    """The narrow row that changes: where an order stands and which batch carries it."""
+
+    __tablename__: ClassVar[str] = "order_state"
+    __table_args__ = (Index("ix_order_state_batch_id", "batch_id"), one_of("stage", Stage))
+
+    order_id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    batch_id: int = Field(sa_type=BigInteger)
+    stage: str = Field(sa_type=Text)
+    rule_version: int = 0
+
+
+class HoldCode(StrEnum):
+    """Why an order waits."""
+
+    UNPAID = "UNPAID"
+    BLOCKED = "BLOCKED"
+    REFUNDING = "REFUNDING"
+    DUPLICATE = "DUPLICATE"
+    BAD_AMOUNT = "BAD_AMOUNT"
+    BAD_QUANTITY = "BAD_QUANTITY"
+    UNKNOWN_SKU = "UNKNOWN_SKU"
+    BAD_ADDRESS = "BAD_ADDRESS"
+    BAD_FIELD = "BAD_FIELD"
+    SHORT_STOCK = "SHORT_STOCK"
+    SHORT_ROUTE = "SHORT_ROUTE"
+    SHIPPED_ELSEWHERE = "SHIPPED_ELSEWHERE"
+    SKIPPED = "SKIPPED"
+
+
+GIVES_UP_STOCK = frozenset(
+    {
+        HoldCode.DUPLICATE,
+        HoldCode.UNKNOWN_SKU,
+        HoldCode.BAD_AMOUNT,
+        HoldCode.BAD_QUANTITY,
+        HoldCode.SHIPPED_ELSEWHERE,
+        HoldCode.UNPAID,
+    }
+)
+"""Holds whose orders take no stock while they wait; UNPAID takes it where the shop locks unpaid orders."""
+
+
+class Hold(SQLModel, table=True):
+    """One reason why an order waits; the order moves on when none is open.
+
+    `resume_due` marks an end of waiting that `resume_orders` has not looked at yet.
+    """
+
+    __tablename__: ClassVar[str] = "hold"
+    __table_args__ = (
+        Index("ix_hold_open", "order_id", "code", unique=True, postgresql_where=text("released_at is null")),
+        Index("ix_hold_order_id", "order_id"),
+        Index("ix_hold_resume_due", "order_id", postgresql_where=text("resume_due")),
+        one_of("code", HoldCode),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    order_id: int = Field(sa_type=BigInteger)
+    code: str = Field(sa_type=Text)
+    sentence: str = Field(sa_type=Text)
+    evidence: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    rule_version: int = 0
+    placed_at: datetime = Field(sa_type=AT)
+    release_at: datetime | None = Field(default=None, sa_type=AT)
+    released_at: datetime | None = Field(default=None, sa_type=AT)
+    released_by: str | None = Field(default=None, sa_type=Text)
+    resume_due: bool = False
+
+
+class Event(SQLModel, table=True):
+    """What happened to an order, by whom, in which run, under which rule. Append-only."""
+
+    __tablename__: ClassVar[str] = "event"
+    __table_args__ = (Index("ix_event_order_id", "order_id"),)
+
+    id: int | None = Field(default=None, sa_type=BigInteger, primary_key=True, sa_column_args=[Identity(always=True)])
+    order_id: int = Field(sa_type=BigInteger)
+    at: datetime = Field(sa_type=AT)
+    what: str = Field(sa_type=Text)
+    actor: str = Field(sa_type=Text)
+    flow_run_id: str | None = Field(default=None, sa_type=Text)
+    rule_version: int | None = None
+    detail: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Who or what makes a move: an actor (`stage:route`, `person:li`), the time, the run and the rules in force."""
+
+    actor: str
+    at: datetime
+    flow_run_id: str | None = None
+    rule_version: int = 0
+
+
+def advance(conn: Connection, order_ids: Sequence[int], to: Stage, why: Cause) -> None:
+    """Move every order of the set to `to` and write one event each.
+
+    Raises IllegalStep, naming the first order and its stage, and moves none when
+    STEPS does not lead from any of them to `to`.
+    """
+    if not order_ids:
+        return
+    ids = list(order_ids)
+    entry = [stage.value for stage, nexts in STEPS.items() if to in nexts]
+    wrong = conn.execute(
+        """select order_id, stage from order_state
+           where order_id = any(%s) and stage <> all(%s) order by order_id limit 1""",
+        (ids, entry),
+    ).fetchone()
+    if wrong:
+        raise IllegalStep(f"order {wrong[0]}: cannot become {to}; it is {wrong[1]}")
+    conn.execute(
+        "update order_state set stage = %s, rule_version = %s where order_id = any(%s)",
+        (to.value, why.rule_version, ids),
+    )
+    write_events(conn, ids, to.value, why)
+
+
+def write_events(
+    conn: Connection, order_ids: Sequence[int], what: str, why: Cause, detail: dict[str, Any] | None = None
+) -> None:
+    """Append the same event to every order of the set."""
+    conn.execute(
+        """insert into event (order_id, at, what, actor, flow_run_id, rule_version, detail)
+           select o, %s, %s, %s, %s, %s, %s from unnest(%s::bigint[]) o""",
+        (
+            why.at,
+            what,
+            why.actor,
+            why.flow_run_id,
+            why.rule_version,
+            Jsonb(detail) if detail is not None else None,
+            list(order_ids),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A reason to hold one order: code, a sentence a person understands, and the evidence."""
+
+    code: HoldCode
+    sentence: str
+    evidence: dict[str, Any]
+
+
+def place_holds(conn: Connection, findings: Sequence[tuple[int, Finding]], why: Cause) -> int:
+    """Open a hold for each (order id, finding) that is not open already, with one event each; returns how many."""
+    if not findings:
+        return 0
+    rows = conn.execute(
+        """with placed as (
+             insert into hold (order_id, code, sentence, evidence, rule_version, placed_at, resume_due)
+             select * from (
+               select unnest(%(orders)s::bigint[]) o, unnest(%(codes)s::text[]), unnest(%(sentences)s::text[]),
+                      unnest(%(evidence)s::jsonb[]), %(rule)s::int, %(at)s::timestamptz, false) f
+             order by o
+             on conflict (order_id, code) where released_at is null do nothing
+             returning order_id, code, sentence)
+           insert into event (order_id, at, what, actor, flow_run_id, rule_version, detail)
+           select order_id, %(at)s, 'held', %(actor)s, %(run)s, %(rule)s,
+                  jsonb_build_object('code', code, 'sentence', sentence)
+           from placed returning 1""",
+        {
+            "orders": [order_id for order_id, _ in findings],
+            "codes": [finding.code.value for _, finding in findings],
+            "sentences": [finding.sentence for _, finding in findings],
+            "evidence": [Jsonb(finding.evidence) for _, finding in findings],
+            "rule": why.rule_version,
+            "at": why.at,
+            "actor": why.actor,
+            "run": why.flow_run_id,
+        },
+    ).fetchall()
+    return len(rows)
+
+
+def release_holds(
+    conn: Connection, order_ids: Sequence[int], codes: Sequence[HoldCode], why: Cause, *, resume: bool = False
+) -> int:
+    """Close these codes' open holds of these orders, with one event each; other holds stay. Returns how many.
+
+    `resume` lets `resume_orders` take the orders up again; a stage that goes on with them itself leaves it out.
+    """
+    rows = conn.execute(
+        """with freed as (
+             update hold set released_at = %(at)s, released_by = %(actor)s, resume_due = %(resume)s
+             where order_id = any(%(orders)s) and code = any(%(codes)s) and released_at is null
+             returning order_id, code)
+           insert into event (order_id, at, what, actor, flow_run_id, rule_version, detail)
+           select order_id, %(at)s, 'released', %(actor)s, %(run)s, %(rule)s, jsonb_build_object('code', code)
+           from freed returning 1""",
+        {
+            "orders": list(order_ids),
+            "codes": [code.value for code in codes],
+            "at": why.at,
+            "actor": why.actor,
+            "run": why.flow_run_id,
+            "rule": why.rule_version,
+            "resume": resume,
+        },
+    ).fetchall()
+    return len(rows)

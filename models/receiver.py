@@ -1,0 +1,41 @@
+"""The one room of personal data: who gets a parcel."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from sqlalchemy import BigInteger, Index, Text, text
+from sqlmodel import Field, SQLModel
+
+from models.columns import AT, SEALED
+
+
+class Receiver(SQLModel, table=True):
+    """The receiver of one order. Name, phone, address and notes are sealed; region is plain, routing needs it.
+
+    `phone_hash` is keyed, so it finds a phone but cannot be turned back. `cut_enc` holds what was cut out of the
+    raw payload, so that a replay can join it again.
+    """
+
+    __tablename__: ClassVar[str] = "receiver"
+    __table_args__ = (
+        Index("ix_receiver_phone_hash", "phone_hash", postgresql_where=text("phone_hash is not null")),
+        Index("ix_receiver_erase_after", "erase_after", postgresql_where=text("erased_at is null")),
+    )
+
+    order_id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    name_enc: bytes | None = Field(default=None, sa_type=SEALED)
+    phone_enc: bytes | None = Field(default=None, sa_type=SEALED)
+    address_enc: bytes | None = Field(default=None, sa_type=SEALED)
+    notes_enc: bytes | None = Field(default=None, sa_type=SEALED)
+    cut_enc: bytes | None = Field(default=None, sa_type=SEALED)
+    phone_hash: bytes | None = Field(default=None, sa_type=SEALED)
+    phone_last4: str = Field(default="", sa_type=Text)
+    province: str = Field(default="", sa_type=Text)
+    city: str = Field(default="", sa_type=Text)
+    district: str = Field(default="", sa_type=Text)
+    town: str = Field(default="", sa_type=Text)
+    division_code: str = Field(default="", sa_type=Text)
+    oaid: str = Field(default="", sa_type=Text)
+    masked: bool = False
+    erase_after: datetime | None = Field(default=None, sa_type=AT)
+    erased_at: datetime | None = Field(default=None, sa_type=AT)

@@ -1,0 +1,106 @@
+"""A written address made ready for reading, and the words around a name that change what it means."""
+
+import re
+import unicodedata
+from bisect import bisect_right
+from dataclasses import dataclass
+
+# An address is never longer; what follows are notes. It also bounds the work one text can cause.
+LONGEST = 240
+
+_HAN = "\u4e00-\u9fff\u3400-\u4dbf"
+_SEPARATORS = re.compile(f"(?:收货|收件|详细|所在|寄件|配送|联系)?(?:地址|地区|人)\\s*[:：]|[^{_HAN}0-9A-Za-z]+")
+# Rows of platforms and of the old tables that stand between a city and its districts and name no place.
+_IN_BETWEEN = re.compile(
+    "(?:省|自治区)直辖(?:县|县级)?(?:行政)?(?:区划|单位)|市辖区|其[他它]区"
+    f"|(?<=[^{_HAN}])(?:县|市?辖[区县])(?=[^{_HAN}])|(?<=重庆市)县(?=[^城])"
+    f"|中华人民共和国|(?<![{_HAN}])中国(?=[{_HAN}])"
+)
+_TRADITIONAL = str.maketrans(
+    "臺灣門東廣北滬蘇無錫揚鎮鹽連雲漢慶貴陽鄭濟煙濰萊臨寧陝遼長瀋連龍齊爾濱蘭烏魯縣區鄉號樓",
+    "台湾门东广北沪苏无锡扬镇盐连云汉庆贵阳郑济烟潍莱临宁陕辽长沈连龙齐尔滨兰乌鲁县区乡号楼",
+)
+
+_DIRECTION = "(?:[东南西北中][东南西北中环]?|[上下前后新老大小内外])?"
+_NUMBER = "(?:[一二三四五六七八九十0-9]{1,3})?"
+_STREET = f"{_DIRECTION}{_NUMBER}(?:路|街|大街|大道|道(?![里外])|巷|弄|胡同|里弄|高架|环线|支路|横路|马路|公路|高速|国道)"
+_KIND = "(?:新|大|老|小|国际|商务|世纪|中央|第[一二三四五六七八九十]|[一二三四五六七八九十])?"
+_BUILDING = (
+    "(?:大厦|大楼|广场|花园|花苑|小区|公寓|酒店|宾馆|饭店|饭庄|商场|商城|超市|市场|公司|集团|银行|医院|大学|学院|中学|小学"
+    "|学校|嘉园|家园|佳苑|新苑|名苑|雅苑|新村|新城(?![镇街区])|山庄|别墅|会馆|会所|会展|机场|火车站|高铁站|汽车站|车站|站|码头|烤鸭"
+    "|火锅|米粉|拉面|小吃|面馆|人家|人民|商会|驻|华联|同仁堂|移动|电信|联通|城建|建工|印象|故事|时光|宫|公馆|府邸|豪庭|豪园"
+    "|壹号|一号|名邸|华府|华庭|之家|之星|之窗|之春|苑|园(?!区)|湾(?!里)|巴巴|大众|牌|电视"
+    "|出版|日报|起义|纪念)(?![前后东南西北中]?[一二三]?(?:路|街|巷|道))"
+)
+_LOWER = "(?:街道|镇(?![江海])|乡|村|社区|居委会|办事处|苏木|农场|林场)"
+_TRAP = re.compile(f"{_STREET}|{_KIND}{_BUILDING}|{_LOWER}|大?桥|城(?![东南西北中关区镇乡厢郊])")
+_TOWN = re.compile("[\u4e00-\u9fff]{2,3}(?:镇|街道)")
+
+_ZONE_KIND = (
+    "(?:高新技术产业开发区|高新技术产业园区|高新技术开发区|高新技术区|高新产业开发区|高新开发区|高新区|高新园区"
+    "|经济技术开发区|经济开发区|经开区|经济区|开发区|工业园区|产业园区|科技园区|产业集聚区|工业区|新区|自贸区|自由贸易区"
+    "|自由贸易试验区|保税区|保税港区|综合保税区|综保区|示范区|度假区|旅游区|旅游度假区|管理区|实验区|试验区|合作区|港区"
+    "|空港区|航空港区|新城区|大学城|科学城|高新)"
+)
+_ZONE = re.compile(f"(?:(?![区县市旗路街号])[\u4e00-\u9fff]){{0,6}}?{_ZONE_KIND}")
+_BARE_ZONE = re.compile(f"(?:国家级?)?{_ZONE_KIND}")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An address without its separators; `breaks` are the places where one stood, ascending."""
+
+    text: str
+    breaks: tuple[int, ...]
+
+    def starts_at(self, position: int) -> bool:
+        """Tell whether a word begins here: at the start, after a separator, a digit or a letter."""
+        return position == 0 or self.text[position - 1] < "\u3400" or position in self.breaks
+
+    def ends_at(self, position: int) -> bool:
+        """Tell whether a word ends here: at the end, before a separator, a digit or a letter."""
+        return position >= len(self.text) or self.text[position] < "\u3400" or position in self.breaks
+
+    def broken(self, start: int, end: int) -> bool:
+        """Tell whether a separator stands inside the span."""
+        return bool(self.breaks) and bisect_right(self.breaks, start) < bisect_right(self.breaks, end - 1)
+
+    def respelt(self, start: int, end: int, name: str) -> "Line":
+        """Return the line with the span replaced by a name."""
+        shift = len(name) - (end - start)
+        breaks = tuple(at if at <= start else at + shift for at in self.breaks if not start < at < end)
+        return Line(self.text[:start] + name + self.text[end:], breaks)
+
+
+def read_line(text: str) -> Line:
+    """Fold widths and traditional characters, drop separators and the rows that stand for no place (市辖区)."""
+    folded = text[: LONGEST * 2]
+    if not folded.isascii():
+        folded = unicodedata.normalize("NFKC", folded)
+    folded = folded.translate(_TRADITIONAL)
+    parts = [part for part in _SEPARATORS.split(_IN_BETWEEN.sub(" ", f" {folded} ")) if part]
+    breaks, length = [], 0
+    for part in parts:
+        length += len(part)
+        breaks.append(length)
+    return Line("".join(parts)[:LONGEST], tuple(breaks[:-1]))
+
+
+def is_part_of_a_word(text: str, end: int) -> bool:
+    """Tell whether the short name that ends here only names a road, a building, a town or a firm: 北京|东路."""
+    return _TRAP.match(text, end) is not None
+
+
+def town_follows(text: str, end: int) -> bool:
+    """Tell whether a town is named here, as it is behind a county but not behind a word like it: 中山|小榄镇."""
+    return _TOWN.match(text, end) is not None
+
+
+def zone_follows(text: str, end: int) -> bool:
+    """Tell whether a development zone is named here, whatever its first word: 滨湖新区, 经开区."""
+    return _ZONE.match(text, end) is not None
+
+
+def bare_zone_follows(text: str, end: int) -> bool:
+    """Tell whether the kind of a development zone stands right here: 苏州|高新区."""
+    return _BARE_ZONE.match(text, end) is not None

@@ -1,0 +1,54 @@
+"""Review of one order: what keeps it from being shipped, decided from its own facts."""
+
+from collections.abc import Sequence
+
+from models.incoming import LineState, PayState
+from models.order import Finding, HoldCode
+
+
+def payment_finding(pay_state: PayState, platform_status: str) -> Finding | None:
+    """Hold what is not paid or not free to ship; `platform_status` is the evidence in the platform's words."""
+    evidence = {"platform_status": platform_status}
+    match pay_state:
+        case PayState.UNPAID:
+            return Finding(HoldCode.UNPAID, "the buyer has not paid yet", evidence)
+        case PayState.BLOCKED:
+            return Finding(HoldCode.BLOCKED, "the platform forbids shipping for now", evidence)
+        case PayState.SHIPPED | PayState.FINISHED:
+            return Finding(HoldCode.SHIPPED_ELSEWHERE, "the platform says it was shipped already", evidence)
+        case _:
+            return None
+
+
+def refund_finding(lines: Sequence[tuple[int, LineState]]) -> Finding | None:
+    """Hold an order while a refund of one of its lines (number, state) is under way."""
+    refunding = [number for number, state in lines if state is LineState.REFUNDING]
+    if not refunding:
+        return None
+    return Finding(HoldCode.REFUNDING, f"a refund is asked for line {refunding[0]}", {"lines": refunding})
+
+
+def sku_finding(lines: Sequence[tuple[int, str, int | None]]) -> Finding | None:
+    """Hold an order with a line (number, code, our SKU id) whose code is empty or not ours."""
+    unknown = {number: code for number, code, sku_id in lines if sku_id is None}
+    if not unknown:
+        return None
+    names = ", ".join(f"line {number} has {'no code' if not code else code}" for number, code in unknown.items())
+    return Finding(HoldCode.UNKNOWN_SKU, f"SKU not known: {names}", {"codes": sorted(set(unknown.values()))})
+
+
+def address_finding(division_code: str, province: str, city: str, district: str) -> Finding | None:
+    """Hold an order whose region resolves to no division; the region is plain data, the street is not shown."""
+    if division_code:
+        return None
+    region = " ".join(part for part in (province, city, district) if part) or "nothing"
+    return Finding(HoldCode.BAD_ADDRESS, f"the address names no division we know: {region}", {"region": region})
+
+
+def duplicate_finding(order_no: str, earlier: Sequence[str]) -> Finding | None:
+    """Hold an order whose number the same channel already sent through another shop or id (`earlier`)."""
+    if not earlier:
+        return None
+    return Finding(
+        HoldCode.DUPLICATE, f"order {order_no} is in the pool already, from {earlier[0]}", {"earlier": list(earlier)}
+    )

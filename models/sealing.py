@@ -1,0 +1,92 @@
+"""Personal data and credentials at rest: AES-256-GCM per value, and a keyed hash to find a phone by.
+
+The key never enters the database: it is `ORDERPOOL_KEY` (64 hex digits) or the file `var/secrets/key`.
+"""
+
+import hashlib
+import hmac
+import os
+import re
+from functools import lru_cache
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from models.errors import SetupError
+from models.settings import settings
+
+_KEY_ID = b"\x01"
+_NONCE_BYTES = 12
+_NOT_DIGITS = re.compile(r"\D+")
+
+
+@lru_cache(maxsize=1)
+def _key() -> bytes:
+    text = settings().key or _key_file_text()
+    try:
+        key = bytes.fromhex(text.strip())
+    except ValueError as error:
+        raise SetupError("ORDERPOOL_KEY: want 64 hex digits; it holds something else") from error
+    if len(key) != 32:
+        raise SetupError(f"ORDERPOOL_KEY: want 64 hex digits (32 bytes); it holds {len(key)} bytes")
+    return key
+
+
+def _key_file_text() -> str:
+    path = settings().var / "secrets" / "key"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        # whole or not at all: a second process must never read a half-written key
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.write_text(os.urandom(32).hex())
+        draft.chmod(0o600)
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink(missing_ok=True)
+    return path.read_text()
+
+
+@lru_cache(maxsize=1)
+def _cipher() -> AESGCM:
+    return AESGCM(_key())
+
+
+@lru_cache(maxsize=1)
+def _pepper() -> bytes:
+    return hmac.digest(_key(), b"orderpool phone hash", hashlib.sha256)
+
+
+def seal(text: str) -> bytes:
+    """The text encrypted under the installation's key: key id, nonce, ciphertext with tag."""
+    nonce = os.urandom(_NONCE_BYTES)
+    return _KEY_ID + nonce + _cipher().encrypt(nonce, text.encode(), None)
+
+
+def unseal(sealed: bytes) -> str:
+    """The text that was sealed.
+
+    Raises SetupError when it was sealed under another key.
+    """
+    nonce, body = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
+    try:
+        return _cipher().decrypt(nonce, body, None).decode()
+    except InvalidTag as error:
+        raise SetupError("a sealed value cannot be opened: it was written under another ORDERPOOL_KEY") from error
+
+
+def phone_digits(phone: str) -> str:
+    """The digits of a plain mainland phone without the country code; "" when it is masked or not one."""
+    if "*" in phone:
+        return ""
+    digits = _NOT_DIGITS.sub("", phone)
+    if digits.startswith("86") and len(digits) == 13:
+        digits = digits[2:]
+    return digits if 7 <= len(digits) <= 16 else ""
+
+
+def phone_hash(phone: str) -> bytes | None:
+    """A keyed hash to find orders of a phone by; None when the phone is masked or not one."""
+    digits = phone_digits(phone)
+    return hmac.digest(_pepper(), digits.encode(), hashlib.sha256) if digits else None

@@ -1,0 +1,159 @@
+"""Outbound documents (the warehouse's side) and parcels (the carrier's side), with their state machines."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from sqlalchemy import BigInteger, Index, Text, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from models.columns import AT, SEALED, check, one_of
+
+
+class DocumentState(StrEnum):
+    """What the warehouse last said of an instruction to ship."""
+
+    CREATED = "created"
+    ACCEPTED = "accepted"
+    PICKING = "picking"
+    PICKED = "picked"
+    PACKED = "packed"
+    PART_SHIPPED = "part_shipped"
+    SHIPPED = "shipped"
+    SHORT = "short"  # closed with fewer units than ordered
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+
+
+_ENDS = frozenset({DocumentState.SHIPPED, DocumentState.SHORT})
+_FORWARD = (
+    DocumentState.CREATED,
+    DocumentState.ACCEPTED,
+    DocumentState.PICKING,
+    DocumentState.PICKED,
+    DocumentState.PACKED,
+    DocumentState.PART_SHIPPED,
+)
+
+DOCUMENT_STEPS: dict[DocumentState, frozenset[DocumentState]] = {
+    state: frozenset(_FORWARD[i + 1 :]) | _ENDS | {DocumentState.CANCELLED}
+    for i, state in enumerate(_FORWARD)
+    if state is not DocumentState.PART_SHIPPED
+} | {
+    DocumentState.CREATED: frozenset(_FORWARD[1:]) | _ENDS | {DocumentState.REJECTED, DocumentState.CANCELLED},
+    DocumentState.PART_SHIPPED: frozenset({DocumentState.PART_SHIPPED}) | _ENDS,
+    DocumentState.SHIPPED: frozenset(),
+    DocumentState.SHORT: frozenset(),
+    DocumentState.REJECTED: frozenset(),
+    DocumentState.CANCELLED: frozenset(),
+}
+"""States only move forward; a late lower one is history, not a step back."""
+
+
+class OutboundDocument(SQLModel, table=True):
+    """A warehouse's instruction to ship what its allocations say. `no` is what people and the WMS call it."""
+
+    __tablename__: ClassVar[str] = "outbound_document"
+    __table_args__ = (
+        one_of("state", DocumentState),
+        check("revision >= 1", "revision_positive"),
+        Index("ix_outbound_document_batch_id", "batch_id"),
+        Index(
+            "ix_outbound_document_deadline",
+            "deadline_at",
+            postgresql_where=text("state not in ('shipped', 'short', 'rejected', 'cancelled')"),
+        ),
+    )
+
+    id: int = Field(primary_key=True, sa_type=BigInteger)
+    no: str = Field(unique=True, sa_type=Text)
+    warehouse_id: int = Field(foreign_key="warehouse.id")
+    shop_id: int = Field(foreign_key="shop.id")
+    batch_id: int = Field(sa_type=BigInteger)
+    revision: int = 1
+    state: str = Field(sa_type=Text)
+    carrier: str = Field(sa_type=Text)
+    receiver_token: str = Field(sa_type=Text)
+    ship_by: datetime | None = Field(default=None, sa_type=AT)
+    deadline_at: datetime | None = Field(default=None, sa_type=AT)
+    created_at: datetime = Field(sa_type=AT)
+    shipped_at: datetime | None = Field(default=None, sa_type=AT)
+
+
+class ParcelStage(StrEnum):
+    """Where a parcel is, in words that belong to no carrier."""
+
+    LABEL_CREATED = "label_created"
+    COLLECTED = "collected"
+    IN_TRANSIT = "in_transit"
+    OUT_FOR_DELIVERY = "out_for_delivery"
+    AT_PICKUP_POINT = "at_pickup_point"
+    PROBLEM = "problem"
+    RETURNING = "returning"
+    DELIVERED = "delivered"
+    RETURNED = "returned"
+    CANCELLED = "cancelled"
+
+
+PARCEL_ENDS = frozenset({ParcelStage.DELIVERED, ParcelStage.RETURNED, ParcelStage.CANCELLED})
+"""Stages that nothing reopens; the others follow the vendor's latest scan."""
+
+PARCEL_STEPS: dict[ParcelStage, frozenset[ParcelStage]] = {
+    stage: frozenset() if stage in PARCEL_ENDS else frozenset(ParcelStage) - {stage} for stage in ParcelStage
+}
+
+
+class Parcel(SQLModel, table=True):
+    """A box on its way, known by carrier and waybill. `stage_at` is the vendor's time of the stage."""
+
+    __tablename__: ClassVar[str] = "parcel"
+    __table_args__ = (
+        UniqueConstraint("waybill", "carrier"),
+        UniqueConstraint("document_id", "package_no"),
+        one_of("stage", ParcelStage),
+        Index(
+            "ix_parcel_silent",
+            "heard_at",
+            postgresql_where=text("stage not in ('delivered', 'returned', 'cancelled')"),
+        ),
+    )
+
+    id: int = Field(primary_key=True, sa_type=BigInteger)
+    document_id: int = Field(sa_type=BigInteger)
+    package_no: str = Field(sa_type=Text)
+    carrier: str = Field(sa_type=Text)
+    waybill: str = Field(sa_type=Text)
+    stage: str = Field(sa_type=Text)
+    stage_at: datetime = Field(sa_type=AT)
+    shipped_at: datetime = Field(sa_type=AT)
+    heard_at: datetime = Field(sa_type=AT)
+    asked_at: datetime | None = Field(default=None, sa_type=AT)
+    salt_enc: bytes = Field(sa_type=SEALED)
+    callback_token: str = Field(unique=True, sa_type=Text)
+    note: str = Field(default="", sa_type=Text)
+
+
+class ParcelLine(SQLModel, table=True):
+    """What lies in a box."""
+
+    __tablename__: ClassVar[str] = "parcel_line"
+    __table_args__ = (check("quantity > 0", "quantity_positive"),)
+
+    parcel_id: int = Field(primary_key=True, sa_type=BigInteger)
+    order_id: int = Field(primary_key=True, sa_type=BigInteger)
+    line_no: int = Field(primary_key=True)
+    quantity: int
+
+
+class ParcelEvent(SQLModel, table=True):
+    """A scan of a parcel, kept once however often it is told. Its text is masked."""
+
+    __tablename__: ClassVar[str] = "parcel_event"
+    __table_args__ = (one_of("stage", ParcelStage),)
+
+    parcel_id: int = Field(primary_key=True, sa_type=BigInteger)
+    digest: str = Field(primary_key=True, sa_type=Text)
+    at: datetime = Field(sa_type=AT)
+    stage: str = Field(sa_type=Text)
+    text: str = Field(sa_type=Text)
+    place: str = Field(default="", sa_type=Text)

@@ -1,0 +1,9 @@
+"""The metadata of every table; importing this module loads them all."""
+
+from sqlmodel import SQLModel
+
+from models import batch, messages, order, receiver, shipment, shop, stock
+
+metadata = SQLModel.metadata
+
+__all__ = ["batch", "messages", "metadata", "order", "receiver", "shipment", "shop", "stock"]

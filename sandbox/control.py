@@ -1,0 +1,235 @@
+"""The control API: what a test or a demo does to the outside world."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sandbox.answers import json_answer
+from sandbox.clock import parse_instant
+from sandbox.errors import ControlError, NotSimulated
+from sandbox.orders import Order, apply_event, change_order, read_order
+from sandbox.outside import Outside
+from sandbox.world import Shop
+
+Handler = Callable[[Request], Awaitable[Any]]
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    raw = await request.body()
+    try:
+        body = orjson.loads(raw) if raw else {}
+    except orjson.JSONDecodeError as error:
+        raise ControlError(f"the body is not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise ControlError("the body is not a JSON object")
+    return body
+
+
+def _answering(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        try:
+            return json_answer(await handler(request))
+        except ControlError as error:
+            return json_answer({"error": str(error)}, error.status)
+        except (KeyError, TypeError, ValueError) as error:
+            return json_answer({"error": f"{type(error).__name__}: {error}"}, 400)
+
+    return answer
+
+
+class Control:
+    """Handlers under /_control."""
+
+    def __init__(self, outside: Outside) -> None:
+        self._outside = outside
+        self._world = outside.world
+
+    def routes(self) -> list[Route]:
+        """Return the routes of the control API."""
+        table: list[tuple[str, str, Handler]] = [
+            ("GET", "/world", self.world),
+            ("POST", "/reset", self.reset),
+            ("GET", "/clock", self.clock),
+            ("POST", "/clock", self.set_clock),
+            ("GET", "/books", self.books),
+            ("POST", "/shops", self.open_shop),
+            ("POST", "/shops/{code}/orders", self.load_orders),
+            ("GET", "/shops/{code}/orders/{no}", self.show_order),
+            ("POST", "/shops/{code}/orders/{no}", self.change_order),
+            ("POST", "/shops/{code}/churn", self.churn),
+            ("POST", "/warehouses", self.open_warehouse),
+            ("POST", "/warehouses/{code}/accept", self.accept),
+            ("POST", "/warehouses/{code}/ship", self.ship),
+            ("POST", "/warehouses/{code}/send", self.send),
+            ("POST", "/carriers/kuaidi100/advance", self.advance),
+            ("GET", "/faults", self.faults),
+            ("POST", "/faults", self.add_fault),
+            ("DELETE", "/faults", self.clear_faults),
+        ]
+        return [Route(f"/_control{path}", _answering(handler), methods=[method]) for method, path, handler in table]
+
+    async def world(self, request: Request) -> Any:
+        """Return every endpoint with its credentials."""
+        return self._world.as_json()
+
+    async def reset(self, request: Request) -> Any:
+        """Go back to the default world."""
+        self._outside.reset()
+        return self._world.as_json()
+
+    async def clock(self, request: Request) -> Any:
+        """Return platform time."""
+        return {"now": self._world.now().isoformat()}
+
+    async def set_clock(self, request: Request) -> Any:
+        """Set, advance or release the clock."""
+        body = await _body(request)
+        if "now" in body:
+            self._world.clock.set(parse_instant(str(body["now"])))
+        elif "advance_s" in body:
+            self._world.clock.advance(float(body["advance_s"]))
+        elif body.get("follow"):
+            self._world.clock.follow()
+        else:
+            raise ControlError("the clock needs one of now, advance_s, follow")
+        return await self.clock(request)
+
+    async def books(self, request: Request) -> Any:
+        """Return everything received; ?summary=1 gives counts only."""
+        summary = request.query_params.get("summary", "") not in {"", "0", "false"}
+        return self._world.books(self._world.shops.values(), summary)
+
+    async def open_shop(self, request: Request) -> Any:
+        """Open a shop, or give a web shop another webhook address."""
+        body = await _body(request)
+        code = str(body.get("code") or "")
+        known = self._world.shops.get(code)
+        shop = self._world.open_shop(code, str(body.get("platform") or (known.platform if known else "")))
+        if "webhook_url" in body:
+            if shop.is_top:
+                raise ControlError(f"shop {shop.code} is on {shop.platform}, which sends no webhooks")
+            shop.hooks.clear()
+            if body["webhook_url"]:
+                secret = self._world.webhook_secret(shop)
+                for topic in ("order.created", "order.updated"):
+                    self._outside.woo.register(shop, topic, str(body["webhook_url"]), secret)
+        return self._world.shop_entry(shop)
+
+    async def load_orders(self, request: Request) -> Any:
+        """Put orders into a shop; with `notify` a web shop announces each to its webhooks."""
+        shop, body = self._shop(request), await _body(request)
+        orders = [read_order(order) for order in body.get("orders") or []]
+        stored = shop.store(orders)
+        if not body.get("notify"):
+            return {"stored": stored}
+        return {"stored": stored, "webhook": await self._outside.woo.announce(shop, orders, "order.created")}
+
+    async def show_order(self, request: Request) -> Any:
+        """Return how an order stands, without its receiver."""
+        return _standing(self._shop(request).order(request.path_params["no"]))
+
+    async def change_order(self, request: Request) -> Any:
+        """Let an event happen to an order, or set parts of it."""
+        shop, body = self._shop(request), await _body(request)
+        order, now = shop.order(request.path_params["no"]), self._world.now()
+        if "event" in body:
+            apply_event(order, body, now)
+        elif "set" in body:
+            change_order(order, body["set"])
+            shop.catalogue(order)
+        else:
+            raise ControlError("an order change needs event or set")
+        if order.status == "shipped" and order.completed_at is None:
+            order.completed_at = now
+        moved = "modified_at" in (body.get("set") or {})
+        shop.changed(order, order.modified_at if moved else now)
+        return _standing(order) | {"webhook": await self._outside.woo.announce(shop, [order], "order.updated")}
+
+    async def churn(self, request: Request) -> Any:
+        """Let orders change while they are listed; 0 stops it."""
+        shop, body = self._shop(request), await _body(request)
+        shop.churn_every, shop.list_calls = int(body.get("every_calls") or 0), 0
+        return {"every_calls": shop.churn_every}
+
+    async def open_warehouse(self, request: Request) -> Any:
+        """Open or set up a warehouse."""
+        body = await _body(request)
+        warehouse = self._world.open_warehouse(str(body.get("code") or ""))
+        warehouse.configure(body)
+        return self._world.warehouse_entry(warehouse)
+
+    async def accept(self, request: Request) -> Any:
+        """Let a warehouse accept what waits."""
+        warehouse, body = self._world.warehouse(request.path_params["code"]), await _body(request)
+        return await self._outside.wms.accept(warehouse, warehouse.outstanding(*_chosen(body)))
+
+    async def ship(self, request: Request) -> Any:
+        """Let a warehouse ship what waits."""
+        warehouse, body = self._world.warehouse(request.path_params["code"]), await _body(request)
+        return await self._outside.wms.ship(warehouse, warehouse.outstanding(*_chosen(body)), body)
+
+    async def send(self, request: Request) -> Any:
+        """Let a warehouse say anything."""
+        warehouse = self._world.warehouse(request.path_params["code"])
+        return await self._outside.wms.send(warehouse, await _body(request))
+
+    async def advance(self, request: Request) -> Any:
+        """Let followed parcels travel on."""
+        return await self._outside.kuaidi100.advance(await _body(request))
+
+    async def faults(self, request: Request) -> Any:
+        """Return the faults in force."""
+        return {"faults": self._world.faults.as_json()}
+
+    async def add_fault(self, request: Request) -> Any:
+        """Put up a fault."""
+        body = await _body(request)
+        self._check_target(str(body.get("target") or ""))
+        return self._world.faults.add(body).as_json()
+
+    async def clear_faults(self, request: Request) -> Any:
+        """Take faults down: those of ?target= (and ?kind=), or all."""
+        query = request.query_params
+        return {"cleared": self._world.faults.clear(query.get("target"), query.get("kind"))}
+
+    def _check_target(self, target: str) -> None:
+        kind, _, code = target.partition(":")
+        if kind == "shop" and code != "top":
+            self._world.shop(code)
+        elif kind == "wms":
+            self._world.warehouse(code)
+        elif kind == "carrier" and code != "kuaidi100":
+            raise NotSimulated(f"there is no carrier {code}")
+
+    def _shop(self, request: Request) -> Shop:
+        return self._world.shop(request.path_params["code"])
+
+
+def _chosen(body: dict[str, Any]) -> tuple[list[str] | None, int | None]:
+    nos, limit = body.get("outbound_nos"), body.get("limit")
+    return (None if nos is None else [str(no) for no in nos], None if limit is None else int(limit))
+
+
+def _standing(order: Order) -> dict[str, Any]:
+    return {
+        "no": order.no,
+        "status": order.status,
+        "modified_at": order.modified_at.isoformat(),
+        "lines": [
+            {
+                "line_no": line.line_no,
+                "sku": line.sku,
+                "quantity": line.quantity,
+                "refund": line.refund,
+                "carrier": line.carrier,
+                "waybill": line.waybill,
+            }
+            for line in order.lines
+        ],
+    }

@@ -1,0 +1,74 @@
+"""Answers that go wrong on purpose: late, never, or with the platform's own refusal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+
+from sandbox.faults import ANSWER_KINDS, CALLBACK_KINDS
+from sandbox.world import World
+
+MAINTENANCE = "<!DOCTYPE html><html><head><title>Maintenance</title></head><body>Back soon.</body></html>"
+
+
+class NoAnswer(Response):
+    """Ends the connection without a byte of an answer."""
+
+    async def __call__(self, scope: object, receive: object, send: object) -> None:
+        """Send nothing; the connection is closed already."""
+
+
+class Faulty:
+    """Puts the faults in force between a request and its handler."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def apply(
+        self,
+        request: Request,
+        target: str,
+        operation: str,
+        handle: Callable[[], Awaitable[Response]],
+        refuse: Callable[[str], Response],
+    ) -> Response:
+        """Answer the request, or fail it as the first fault on this target wants.
+
+        `refuse(kind)` words rate_limit, bad_signature and expired_token as this platform does.
+        """
+        # a bad signature of a warehouse or carrier is one on what it sends, not on what it is sent
+        kinds = ANSWER_KINDS if target.startswith("shop:") else ANSWER_KINDS - CALLBACK_KINDS
+        fault = self._world.faults.take(target, kinds, operation)
+        if fault is None:
+            return await handle()
+        match fault.kind:
+            case "slow":
+                await asyncio.sleep(fault.seconds)
+                return await handle()
+            case "timeout_before":
+                return await hang_up(request, fault.seconds)
+            case "timeout_after":
+                await handle()
+                return await hang_up(request, fault.seconds)
+            case "http_503":
+                return PlainTextResponse("Service Unavailable", 503)
+            case "html":
+                return HTMLResponse(MAINTENANCE, fault.status)
+        return refuse(fault.kind)
+
+
+async def hang_up(request: Request, seconds: float) -> Response:
+    """Hold the connection, at most until the client gives up, then close it."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while asyncio.get_running_loop().time() < deadline and not await request.is_disconnected():
+        await asyncio.sleep(min(0.05, seconds))
+    transport = request.scope.get("state", {}).get("transport")
+    if transport is not None:
+        transport.close()
+        # one turn of the loop lets the server notice, so that it does not complain of a missing answer
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    return NoAnswer()

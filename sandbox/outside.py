@@ -1,0 +1,33 @@
+"""The simulated parties, put together over one world."""
+
+from __future__ import annotations
+
+from sandbox.callbacks import Courier
+from sandbox.faulty import Faulty
+from sandbox.kuaidi100 import Kuaidi100
+from sandbox.parcels import ParcelBook
+from sandbox.taobao import TaobaoGateway
+from sandbox.wms import Wms
+from sandbox.woocommerce import WooStores
+from sandbox.world import World
+
+
+class Outside:
+    """One world with everybody in it."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.courier = Courier(self.world)
+        self.faulty = Faulty(self.world)
+        self.parcels = ParcelBook()
+        self.taobao = TaobaoGateway(self.world, self.faulty)
+        self.woo = WooStores(self.world, self.courier, self.faulty)
+        self.wms = Wms(self.world, self.courier, self.parcels, self.faulty)
+        self.kuaidi100 = Kuaidi100(self.world, self.courier, self.parcels, self.faulty)
+
+    def reset(self) -> None:
+        """Go back to the default world and drop everything under way."""
+        self.courier.forget()
+        self.parcels.clear()
+        self.kuaidi100.clear()
+        self.world.reset()

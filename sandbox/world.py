@@ -1,0 +1,323 @@
+"""Everything the sandbox simulates: shops, warehouses, the tracking network, their credentials and their clock."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sandbox.books import CarrierBook, ShopBook
+from sandbox.clock import Clock
+from sandbox.errors import ControlError, NotSimulated
+from sandbox.faults import FaultBoard
+from sandbox.orders import Order, stable_id
+from sandbox.shelf import Shelf
+from sandbox.warehouses import Warehouse
+from sandbox.waybills import WaybillPrinter
+
+PLATFORMS = frozenset({"taobao", "tmall", "woocommerce"})
+DEFAULT_SHOPS = (("tmall-1", "tmall"), ("taobao-1", "taobao"), ("woo-1", "woocommerce"))
+DEFAULT_WAREHOUSES = ("WH-E", "WH-S", "WH-N")
+NAMES = {"tmall": "示例旗舰店", "taobao": "示例小店", "woocommerce": "示例商城"}
+
+
+def invented(purpose: str, digits: int) -> str:
+    """Return a credential of so many hex digits that is the same on every start."""
+    return hashlib.sha512(f"sandbox {purpose}".encode()).hexdigest()[:digits]
+
+
+def webhook_secret(purpose: str) -> str:
+    """Return a Standard Webhooks secret that is the same on every start."""
+    return "whsec_" + base64.b64encode(hashlib.sha256(f"sandbox {purpose}".encode()).digest()).decode()
+
+
+@dataclass(slots=True)
+class Product:
+    """An article of a shop, one per merchant SKU code."""
+
+    sku: str
+    title: str
+    price_fen: int
+    stock: int = 100
+    modified_at: datetime | None = None
+
+    @property
+    def item_id(self) -> int:
+        """The platform's article number."""
+        return stable_id("item", self.sku or self.title, digits=12)
+
+    @property
+    def sku_id(self) -> int:
+        """The platform's own SKU number."""
+        return stable_id("sku", self.sku or self.title, digits=13)
+
+    @property
+    def product_id(self) -> int:
+        """The web shop's product number."""
+        return stable_id("product", self.sku or self.title, digits=7)
+
+
+@dataclass(slots=True)
+class Hook:
+    """A webhook registered in a web shop."""
+
+    id: int
+    name: str
+    topic: str
+    delivery_url: str
+    secret: str
+    status: str = "active"
+    failures: int = 0
+
+
+@dataclass(slots=True)
+class Shop:
+    """One store with its orders, articles and credentials."""
+
+    code: str
+    platform: str
+    shelf: Shelf = field(default_factory=Shelf)
+    book: ShopBook = field(default_factory=ShopBook)
+    products: dict[str, Product] = field(default_factory=dict)
+    hooks: dict[int, Hook] = field(default_factory=dict)
+    ids: dict[int, str] = field(default_factory=dict)
+    nonces: dict[str, datetime] = field(default_factory=dict)
+    sessions: list[str] = field(default_factory=list)
+    refresh_token: str = ""
+    churn_every: int = 0
+    list_calls: int = 0
+    next_id: int = 1
+
+    def __post_init__(self) -> None:
+        self.sessions = ["6100" + invented(f"session {self.code}", 46)]
+        self.refresh_token = "6101" + invented(f"refresh {self.code}", 46)
+
+    @property
+    def is_top(self) -> bool:
+        """Whether it lives behind the Taobao gateway."""
+        return self.platform in {"taobao", "tmall"}
+
+    @property
+    def nick(self) -> str:
+        """The shop's public name."""
+        return f"{NAMES[self.platform]}{self.code}"
+
+    @property
+    def consumer_key(self) -> str:
+        """REST key of a web shop."""
+        return "ck_" + invented(f"ck {self.code}", 40)
+
+    @property
+    def consumer_secret(self) -> str:
+        """REST secret of a web shop."""
+        return "cs_" + invented(f"cs {self.code}", 40)
+
+    @property
+    def target(self) -> str:
+        """How faults name it."""
+        return f"shop:{self.code}"
+
+    def order(self, no: str) -> Order:
+        """Return the order; NotSimulated when the shop has none of this number."""
+        order = self.shelf.get(no)
+        if order is None:
+            raise NotSimulated(f"shop {self.code} has no order {no}")
+        return order
+
+    def store(self, orders: list[Order]) -> int:
+        """Put orders on the shelf and their articles into the catalogue."""
+        if self.is_top and (bad := [order.no for order in orders if not is_trade_number(order.no)]):
+            raise ControlError(f"order {bad[0]}: a {self.platform} number is digits and fits 63 bits")
+        for order in orders:
+            self.ids[self.order_id(order)] = order.no
+            self.catalogue(order)
+        return self.shelf.store(orders)
+
+    def catalogue(self, order: Order) -> None:
+        """Put the articles an order sells into the catalogue."""
+        for line in order.lines:
+            key = line.sku or line.title
+            if key not in self.products:
+                self.products[key] = Product(line.sku, line.title, line.price_fen)
+
+    def order_id(self, order: Order) -> int:
+        """Return the number the platform's API uses for an order."""
+        return int(order.no) if is_trade_number(order.no) else stable_id("order", order.no, digits=9)
+
+    def product(self, sku: str, title: str = "") -> Product:
+        """Return the article a line sells."""
+        return self.products[sku or title]
+
+    def fresh_id(self) -> int:
+        """Return the next number for a note, a meta row or a webhook."""
+        self.next_id += 1
+        return self.next_id
+
+    def churn(self, window: list[Order], now: datetime) -> bool:
+        """On every k-th list call change the first listed order, as if its buyer did; True when one moved."""
+        self.list_calls += 1
+        if not self.churn_every or self.list_calls % self.churn_every or not window:
+            return False
+        self.changed(window[0], now)
+        return True
+
+    def changed(self, order: Order, now: datetime) -> None:
+        """Stamp an order as changed now and book it."""
+        self.shelf.touch(order, now)
+        self.book.modified_order_nos.append(order.no)
+
+
+def is_trade_number(no: str) -> bool:
+    """Whether the text is a number that fits a signed 64-bit integer."""
+    return no.isascii() and no.isdigit() and int(no) < 2**63 and str(int(no)) == no
+
+
+class World:
+    """The whole outside, as it stands."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.top_key = str(stable_id("top app", digits=8))
+        self.top_secret = invented("top secret", 32)
+        self.kuaidi_key = invented("kuaidi100 key", 12)
+        self.kuaidi_customer = invented("kuaidi100 customer", 32).upper()
+        self.kuaidi_secret = invented("kuaidi100 secret", 32)
+        self.reset()
+
+    def reset(self) -> None:
+        """Go back to the default world; credentials stay as they are."""
+        self.clock = Clock()
+        self.faults = FaultBoard()
+        self.printer = WaybillPrinter()
+        self.carrier_book = CarrierBook()
+        self.shops = {code: Shop(code, platform) for code, platform in DEFAULT_SHOPS}
+        self.warehouses: dict[str, Warehouse] = {}
+        for code in DEFAULT_WAREHOUSES:
+            self.open_warehouse(code)
+
+    def now(self) -> datetime:
+        """Return platform time."""
+        return self.clock.now()
+
+    def shop(self, code: str) -> Shop:
+        """Return a shop by our code for it."""
+        if code not in self.shops:
+            raise NotSimulated(f"there is no shop {code}")
+        return self.shops[code]
+
+    def open_shop(self, code: str, platform: str) -> Shop:
+        """Return the shop, opening it when it is new."""
+        if platform not in PLATFORMS:
+            raise ControlError(f"platform {platform!r} is not one of {', '.join(sorted(PLATFORMS))}")
+        if not code or "/" in code:
+            raise ControlError("a shop needs a code without a slash")
+        shop = self.shops.get(code)
+        if shop is None:
+            shop = self.shops[code] = Shop(code, platform)
+        elif shop.platform != platform:
+            raise ControlError(f"shop {code} is already open on {shop.platform}")
+        return shop
+
+    def shop_of_session(self, session: str) -> Shop | None:
+        """Return the shop a seller token belongs to."""
+        return next((shop for shop in self.shops.values() if shop.is_top and session in shop.sessions), None)
+
+    def warehouse(self, code: str) -> Warehouse:
+        """Return a warehouse by our code for it."""
+        if code not in self.warehouses:
+            raise NotSimulated(f"there is no warehouse {code}")
+        return self.warehouses[code]
+
+    def open_warehouse(self, code: str) -> Warehouse:
+        """Return the warehouse, opening it when it is new."""
+        if not code or "/" in code:
+            raise ControlError("a warehouse needs a code without a slash")
+        if code not in self.warehouses:
+            self.warehouses[code] = Warehouse(
+                code, webhook_secret(f"inbound {code}"), webhook_secret(f"callback {code}")
+            )
+        return self.warehouses[code]
+
+    def shop_entry(self, shop: Shop) -> dict[str, Any]:
+        """Return how a client reaches a shop."""
+        if shop.is_top:
+            return {
+                "code": shop.code,
+                "platform": shop.platform,
+                "endpoint": f"{self.url}/router/rest",
+                "token_url": f"{self.url}/token",
+                "app_key": self.top_key,
+                "app_secret": self.top_secret,
+                "session": shop.sessions[-1],
+                "refresh_token": shop.refresh_token,
+                "seller_nick": shop.nick,
+            }
+        hook = next((hook for hook in shop.hooks.values() if hook.topic == "order.updated"), None)
+        return {
+            "code": shop.code,
+            "platform": shop.platform,
+            "endpoint": f"{self.url}/woo/{shop.code}",
+            "consumer_key": shop.consumer_key,
+            "consumer_secret": shop.consumer_secret,
+            "webhook_url": hook.delivery_url if hook else None,
+            "webhook_secret": self.webhook_secret(shop),
+        }
+
+    def webhook_secret(self, shop: Shop) -> str:
+        """Return the secret of the webhooks that control registers in a web shop."""
+        return invented(f"webhook {shop.code}", 32)
+
+    def warehouse_entry(self, warehouse: Warehouse) -> dict[str, Any]:
+        """Return how a client reaches a warehouse's system."""
+        return {
+            "code": warehouse.code,
+            "platform": "webhook",
+            "endpoint": f"{self.url}/wms/{warehouse.code}/inbound",
+            "secret": warehouse.secret,
+            "callback_secret": warehouse.callback_secret,
+            "callback_url": warehouse.callback_url,
+            "mode": warehouse.mode,
+            "ship_after_s": warehouse.ship_after_s,
+        }
+
+    def carrier_entry(self) -> dict[str, Any]:
+        """Return how a client reaches the tracking network."""
+        return {
+            "code": "kuaidi100",
+            "platform": "kuaidi100",
+            "endpoint": self.url,
+            "poll_url": f"{self.url}/poll",
+            "query_url": f"{self.url}/poll/query.do",
+            "autonumber_url": f"{self.url}/autonumber/auto",
+            "label_url": f"{self.url}/label/order",
+            "key": self.kuaidi_key,
+            "customer": self.kuaidi_customer,
+            "secret": self.kuaidi_secret,
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that the server prints when it listens."""
+        return {
+            "url": self.url,
+            "control": f"{self.url}/_control",
+            "shops": [self.shop_entry(shop) for shop in self.shops.values()],
+            "carriers": [self.carrier_entry()],
+            "warehouses": [self.warehouse_entry(warehouse) for warehouse in self.warehouses.values()],
+        }
+
+    def books(self, shops: Iterable[Shop], summary: bool) -> dict[str, Any]:
+        """Return everything received, or only counts."""
+        return {
+            "shops": {
+                shop.code: shop.book.summary(len(shop.shelf)) if summary else shop.book.as_json(shop.shelf.numbers())
+                for shop in shops
+            },
+            "warehouses": {
+                code: warehouse.summary() if summary else warehouse.as_json()
+                for code, warehouse in self.warehouses.items()
+            },
+            "carriers": {"kuaidi100": self.carrier_book.summary() if summary else self.carrier_book.as_json()},
+        }

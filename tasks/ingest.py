@@ -1,0 +1,203 @@
+"""ingest: read what changed in a shop, map it to one shape, store it in batches."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from prefect import task
+
+from connectors.mapping import Mapping, MappingError
+from models.batch import BatchOrigin, WindowState
+from models.database import Connection, transaction
+from models.errors import PipelineError
+from models.order import Cause
+from models.settings import settings
+from tasks.batches import open_batch
+from tasks.counterparts import mapping_version_id, open_channel, shop_mapping
+from tasks.inbox import finish_notices, take_notices
+from tasks.runs import cause, failed_for_now, leave_table, step_failed
+from tasks.store import (
+    Arrival,
+    Refusal,
+    StoreCount,
+    free_from_quarantine,
+    newest,
+    quarantine,
+    split_known,
+    store_changed,
+    store_new,
+)
+from tasks.windows import ShopRow, Window, claim_window, find_shop, finish_window
+
+
+@dataclass(frozen=True, slots=True)
+class IngestCount:
+    """The batches to process now, and what was read: new orders, changed ones, unreadable ones."""
+
+    batch_ids: tuple[int, ...]
+    stored: int = 0
+    joined: int = 0
+    rejected: int = 0
+    window: str = ""
+
+
+def ingest_shop(shop_code: str, since: datetime | None, until: datetime | None, why: Cause) -> IngestCount:
+    """Read one window of a shop into the pool.
+
+    Without `since` the window follows the watermark. Safe to repeat: a run finds its own window and batches
+    again, and an order version the pool has is not stored twice. Rows are committed batch by batch; the
+    watermark moves in the transaction of the last ones.
+    """
+    with transaction() as conn:
+        shop = find_shop(conn, shop_code)
+    if shop.channel == "file":
+        return _adopt_files(shop, why)
+    with transaction() as conn:
+        channel = open_channel(conn, shop_code)
+        mapping = shop_mapping(conn, shop_code)
+        version = mapping_version_id(conn, mapping)
+        notices = take_notices(conn, shop_code)
+    window = claim_window(shop, channel.capabilities, str(why.flow_run_id), since, until)
+    if window is None:
+        return IngestCount(())
+    reader = Reader(shop, mapping, version, BatchOrigin.WINDOW, window, why)
+    if window.state is WindowState.OPEN:
+        for page in channel.changed_orders(window.since - channel.capabilities.overlap, window.until):
+            reader.take(page)
+        reader.finish()
+    with transaction() as conn:
+        finish_notices(conn, notices, why.at)
+        batches = _batches_of(conn, window.id)
+    label = f"{window.since:%m-%d %H:%M}-{window.until:%H:%M} UTC"
+    count = reader.count
+    return IngestCount(batches, count.stored, count.joined, count.rejected, label)
+
+
+class Reader:
+    """Gathers payloads and stores them a batch at a time, so that memory stays bounded."""
+
+    def __init__(
+        self,
+        shop: ShopRow,
+        mapping: Mapping,
+        mapping_version: int,
+        origin: BatchOrigin,
+        window: Window | None,
+        why: Cause,
+    ) -> None:
+        self.shop = shop
+        self.mapping = mapping
+        self.count = StoreCount(0, 0, 0)
+        self._version = mapping_version
+        self._origin = origin
+        self._window = window
+        self._why = why
+        self._arrivals: dict[str, Arrival] = {}
+        self._refusals: list[Refusal] = []
+
+    def take(self, payloads: Sequence[dict[str, Any]]) -> None:
+        """Map payloads; store a batch when enough have gathered."""
+        good, bad = self.mapping.read_all(payloads)
+        for index, order in good:
+            arrival = Arrival(order, payloads[index])
+            for best in newest([arrival, *filter(None, [self._arrivals.get(order.external_id)])]):
+                self._arrivals[order.external_id] = best
+        for index, problem in bad:
+            self.refuse(payloads[index], problem)
+        if len(self._arrivals) + len(self._refusals) >= settings().batch_size:
+            self._store(last=False)
+
+    def refuse(self, payload: dict[str, Any], problem: MappingError) -> None:
+        """Put a payload aside, under its platform id or what tells it from others."""
+        known_as = self.mapping.external_id(payload) or "sha256:" + hashlib.sha256(repr(payload).encode()).hexdigest()
+        self._refusals.append(Refusal(known_as, payload, problem))
+
+    def finish(self) -> None:
+        """Store what is left, and with it the end of the window."""
+        self._store(last=True)
+
+    def _store(self, last: bool) -> None:
+        arrivals = newest(list(self._arrivals.values()))
+        with transaction() as conn:
+            fresh, changed = split_known(conn, self.shop.id, arrivals)
+            refusals = unknown_refusals(conn, self.shop.id, self._refusals)
+            if fresh or changed or refusals:
+                self._store_batch(conn, fresh, changed, refusals)
+            free_from_quarantine(conn, self.shop.id, arrivals, self._why.at)
+            if last and self._window:
+                finish_window(conn, self.shop, self._window)
+        self._arrivals, self._refusals = {}, []
+
+    def _store_batch(
+        self,
+        conn: Connection,
+        fresh: Sequence[Arrival],
+        changed: Sequence[tuple[int, Arrival]],
+        refusals: Sequence[Refusal],
+    ) -> None:
+        why, window_id = self._why, self._window.id if self._window else None
+        batch_id = open_batch(conn, self.shop.id, self._origin, str(why.flow_run_id), why.at, window_id)
+        stored = len(store_new(conn, self.shop.id, batch_id, fresh, self.mapping, self._version, why))
+        joined = store_changed(conn, batch_id, changed, self.mapping, self._version, why)
+        rejected = quarantine(conn, self.shop.id, batch_id, refusals, why.at)
+        conn.execute(
+            "update batch set stored = %s, joined = %s, rejected = %s where id = %s",
+            (stored, joined, rejected, batch_id),
+        )
+        self.count = StoreCount(self.count.stored + stored, self.count.joined + joined, self.count.rejected + rejected)
+
+
+def unknown_refusals(conn: Connection, shop_id: int, refusals: Sequence[Refusal]) -> list[Refusal]:
+    """The refusals that are not in quarantine with the same problem already, one per platform id."""
+    rows = conn.execute(
+        "select external_id, problem from quarantined_order where shop_id = %s and external_id = any(%s)",
+        (shop_id, [refusal.external_id for refusal in refusals]),
+    ).fetchall()
+    known: dict[str, str] = dict(rows)
+    latest = {refusal.external_id: refusal for refusal in refusals}
+    return [refusal for refusal in latest.values() if known.get(refusal.external_id) != str(refusal.problem)]
+
+
+def _batches_of(conn: Connection, window_id: int) -> tuple[int, ...]:
+    rows = conn.execute("select id from batch where window_id = %s and state = 'open' order by id", (window_id,))
+    return tuple(row[0] for row in rows)
+
+
+def _adopt_files(shop: ShopRow, why: Cause) -> IngestCount:
+    """Take the batches that were imported for a file shop and that no run has taken yet, or that are this run's."""
+    with transaction() as conn:
+        rows = conn.execute(
+            """update batch set flow_run_id = %(run)s
+               where shop_id = %(shop)s and origin = 'file' and state = 'open'
+                 and (flow_run_id = %(run)s or flow_run_id like 'import:%%')
+               returning id, stored, joined, rejected""",
+            {"run": str(why.flow_run_id), "shop": shop.id},
+        ).fetchall()
+    ids = tuple(sorted(row[0] for row in rows))
+    stored, joined, rejected = (sum(row[i] for row in rows) for i in (1, 2, 3))
+    return IngestCount(ids, stored, joined, rejected, "imported files")
+
+
+@task(
+    persist_result=True,
+    task_run_name="ingest · {shop}",
+    tags=["stage:ingest"],
+    retries=2,
+    retry_delay_seconds=[5, 20],
+    retry_condition_fn=failed_for_now,
+)
+def ingest(shop: str, since: datetime | None = None, until: datetime | None = None) -> IngestCount:
+    """The ingest stage of a run."""
+    try:
+        count = ingest_shop(shop, since, until, cause("ingest"))
+    except PipelineError as error:
+        raise step_failed(f"ingest: 0 orders of {shop} were read to the end: {error}") from error
+    leave_table(
+        "ingest",
+        shop,
+        [{"window": count.window, "new": count.stored, "changed": count.joined, "unreadable": count.rejected}],
+        f"What was read of {shop}",
+    )
+    return count

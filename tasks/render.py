@@ -1,0 +1,153 @@
+"""Bodies of outgoing messages, read from the pool when they are sent: never stored, personal data masked."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from connectors.base import ShipBack, Subscription
+from models.database import Connection
+from models.masking import mask_name, mask_phone, mask_text
+from models.sealing import unseal
+from models.settings import SHANGHAI, settings
+from tasks.outbox import Pending
+
+
+def render_outbound(conn: Connection, document_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """The `data` of `outbound.created` per document id: what to ship, to whom (masked, with a token), by when."""
+    lines = _lines(conn, document_ids)
+    rows = conn.execute(
+        """select d.id, d.no, d.revision, d.carrier, d.receiver_token, d.ship_by, w.code, w.settings->>'owner_code',
+                  w.sender_name, w.sender_phone, w.address, s.channel, s.code, s.name,
+                  array_agg(distinct o.order_no), sum(distinct o.total_fen),
+                  min(r.province), min(r.city), min(r.district), min(r.town), min(r.oaid),
+                  (array_agg(r.name_enc))[1], (array_agg(r.phone_enc))[1], (array_agg(r.notes_enc))[1]
+           from outbound_document d
+           join warehouse w on w.id = d.warehouse_id join shop s on s.id = d.shop_id
+           join (select distinct document_id, order_id from allocation where document_id = any(%(ids)s)) a
+             on a.document_id = d.id
+           join orders o on o.id = a.order_id join receiver r on r.order_id = o.id
+           where d.id = any(%(ids)s) group by d.id, w.id, s.id""",
+        {"ids": list(document_ids)},
+    ).fetchall()
+    return {row[0]: _outbound(row, lines[row[0]]) for row in rows}
+
+
+def _outbound(row: Sequence[Any], lines: list[dict[str, Any]]) -> dict[str, Any]:
+    name = unseal(row[21]) if row[21] else ""
+    phone = unseal(row[22]) if row[22] else ""
+    notes = json.loads(unseal(row[23])) if row[23] else {}
+    return {
+        "outbound_no": row[1],
+        "version": row[2],
+        "order_type": "SALE",
+        "warehouse_code": row[6],
+        "owner_code": row[7] or "",
+        "channel": {"platform": row[11].upper(), "shop_code": row[12], "shop_name": row[13], "order_nos": row[14]},
+        "priority": "NORMAL",
+        "flags": [],
+        "ship_by": china_time(row[5]),
+        "carrier": {"code": row[3], "service": "STANDARD", "tracking_no": None, "label_url": None},
+        "receiver": {
+            "token": row[4],
+            "name_masked": mask_name(name),
+            "phone_masked": mask_phone(phone),
+            "province": row[16],
+            "city": row[17],
+            "district": row[18],
+            "town": row[19],
+            "address": "****",
+            "oaid": row[20],
+        },
+        "sender": {"name": row[8], "phone": row[9], "address": row[10]},
+        "lines": lines,
+        "totals": {
+            "qty": sum(line["qty"] for line in lines),
+            "amount": yuan(int(row[15])),
+            "currency": "CNY",
+            "cod_amount": "0.00",
+        },
+        "buyer_note": mask_text(notes.get("buyer", "")),
+        "seller_note": mask_text(notes.get("seller", "")),
+    }
+
+
+def _lines(conn: Connection, document_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+    lines: dict[int, list[dict[str, Any]]] = {document_id: [] for document_id in document_ids}
+    for row in conn.execute(
+        """select a.document_id, l.sku_code, s.barcode, l.title, a.quantity, l.platform_line, l.unit_price_fen
+           from allocation a join order_line l on l.order_id = a.order_id and l.line_no = a.line_no
+           join sku s on s.id = l.sku_id
+           where a.document_id = any(%s) order by a.document_id, a.order_id, a.line_no""",
+        (list(document_ids),),
+    ):
+        lines[row[0]].append(
+            {
+                "line_no": str(len(lines[row[0]]) + 1),
+                "sku": row[1],
+                "barcode": row[2],
+                "name": row[3],
+                "qty": row[4],
+                "stock_type": "GOOD",
+                "platform_line_no": row[5],
+                "unit_price": yuan(row[6]),
+            }
+        )
+    return lines
+
+
+def render_ship_backs(conn: Connection, pending: Sequence[Pending]) -> dict[int, list[ShipBack]]:
+    """Per message id, what to tell the shop: a ship-back for each order that has units in the parcel."""
+    keys = {message.subject_id: message for message in pending}
+    rows = conn.execute(
+        """select p.id, o.external_id, o.order_no, p.carrier, p.waybill,
+                  array_agg(l.platform_line order by l.line_no),
+                  (select count(*) from order_line x where x.order_id = o.id and x.state <> 'closed') = count(*),
+                  d.state in ('shipped', 'short')
+           from parcel p join outbound_document d on d.id = p.document_id
+           join parcel_line pl on pl.parcel_id = p.id join orders o on o.id = pl.order_id
+           join order_line l on l.order_id = pl.order_id and l.line_no = pl.line_no
+           where p.id = any(%s) group by p.id, o.id, d.id order by p.id, o.id""",
+        (list(keys),),
+    ).fetchall()
+    found: dict[int, list[ShipBack]] = {message.id: [] for message in pending}
+    for parcel_id, external_id, order_no, carrier, waybill, line_nos, whole, last in rows:
+        message = keys[parcel_id]
+        found[message.id].append(
+            ShipBack(external_id, order_no, carrier, waybill, () if whole else tuple(line_nos), last, message.key)
+        )
+    return found
+
+
+def render_subscriptions(conn: Connection, pending: Sequence[Pending]) -> dict[int, Subscription]:
+    """Per message id, the parcel to follow and where its pushes go."""
+    by_parcel = {message.subject_id: message.id for message in pending}
+    rows = conn.execute(
+        """select distinct on (p.id) p.id, p.carrier, p.waybill, r.phone_last4, r.province, r.city, r.district,
+                  p.callback_token, p.salt_enc
+           from parcel p join parcel_line pl on pl.parcel_id = p.id join receiver r on r.order_id = pl.order_id
+           where p.id = any(%s) order by p.id, pl.order_id""",
+        (list(by_parcel),),
+    ).fetchall()
+    return {
+        by_parcel[row[0]]: Subscription(
+            carrier=row[1],
+            waybill=row[2],
+            phone_last4=row[3],
+            from_place="",
+            to_place=row[4] + row[5] + row[6],
+            callback_url=f"{settings().callback_base()}/hooks/kuaidi100/{row[7]}",
+            salt=unseal(row[8]),
+        )
+        for row in rows
+    }
+
+
+def china_time(at: datetime | None) -> str | None:
+    """ISO 8601 with China's offset, as warehouses read it."""
+    return at.astimezone(SHANGHAI).isoformat(timespec="seconds") if at else None
+
+
+def yuan(fen: int) -> str:
+    """Fen as a yuan string with two decimals."""
+    return f"{'-' if fen < 0 else ''}{abs(fen) // 100}.{abs(fen) % 100:02d}"

@@ -1,0 +1,57 @@
+"""What a stage's `@task` needs of Prefect: who is running, when a repeat can help, and a table of what happened."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from prefect import get_run_logger
+from prefect.artifacts import create_table_artifact
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import flow_run
+from prefect.tasks import Task
+
+from models.database import transaction
+from models.errors import ChannelUnavailable, RateLimited, StepFailed
+from models.order import Cause
+from models.settings import clock
+from tasks.batches import RULE_VERSION
+
+TABLE_ROWS = 200
+
+
+def cause(stage: str) -> Cause:
+    """The cause of what a stage does in this run, now."""
+    return Cause(f"stage:{stage}", clock().now(), flow_run.get_id(), RULE_VERSION)
+
+
+async def failed_for_now(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:
+    """Whether the same call may work in a moment: the other side was away, or the database was."""
+    error = await state.aresult(raise_on_failure=False)
+    while isinstance(error, StepFailed) and error.__cause__ is not None:
+        error = error.__cause__
+    return isinstance(error, ChannelUnavailable | RateLimited | psycopg.OperationalError)
+
+
+def step_failed(sentence: str) -> StepFailed:
+    """Log one plain line and make the error of a stage; the sentence begins with the step and the count."""
+    get_run_logger().error(sentence)
+    return StepFailed(sentence)
+
+
+def leave_table(stage: str, of: str | int, rows: Sequence[dict[str, Any]], description: str) -> None:
+    """A table artifact of what a stage did, held or failed, on the run's page."""
+    key = f"{stage}-{of}".lower().replace("_", "-")
+    create_table_artifact(key=key, table=list(rows)[:TABLE_ROWS], description=description)
+
+
+def held_rows(batch_id: int) -> list[dict[str, Any]]:
+    """The batch's open holds, one row each, by order number; no personal data is in them."""
+    with transaction() as conn:
+        rows = conn.execute(
+            """select o.order_no, h.code, h.sentence from order_state s
+               join hold h on h.order_id = s.order_id and h.released_at is null
+               join orders o on o.id = s.order_id
+               where s.batch_id = %s order by h.code, o.id limit %s""",
+            (batch_id, TABLE_ROWS),
+        ).fetchall()
+    return [{"order": row[0], "hold": row[1], "why": row[2]} for row in rows]

@@ -1,0 +1,71 @@
+"""The sender of the outbox: renders messages and makes the calls of the connectors."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from connectors.base import Channel, Message, ShipBack, Wms
+from connectors.wms.webhook import MAX_BODY_BYTES, envelope, thin
+from models.database import transaction
+from models.messages import OutboxKind
+from models.settings import settings
+from tasks.counterparts import open_carrier, open_channel, open_wms
+from tasks.outbox import Pending
+from tasks.render import render_outbound, render_ship_backs, render_subscriptions
+
+ALL_KINDS = tuple(OutboxKind)
+
+
+def send(counterpart: str, pending: Sequence[Pending]) -> dict[int, Callable[[], None]]:
+    """One call per message id; the calls talk to the outside, this function only to the pool."""
+    kind, _, code = counterpart.partition(":")
+    match kind:
+        case "warehouse":
+            return _to_warehouse(code, pending)
+        case "shop":
+            return _to_shop(code, pending)
+        case _:
+            return _to_carrier(pending)
+
+
+def _to_warehouse(code: str, pending: Sequence[Pending]) -> dict[int, Callable[[], None]]:
+    with transaction() as conn:
+        wms = open_wms(conn, code)
+        bodies = render_outbound(conn, [message.subject_id for message in pending])
+    return {
+        message.id: partial(_hand_over, wms, _outbound_message(message, bodies[message.subject_id]))
+        for message in pending
+    }
+
+
+def _outbound_message(message: Pending, data: Mapping[str, Any]) -> Message:
+    return Message(message.kind.value, message.key, message.created_at, data)
+
+
+def _hand_over(wms: Wms, message: Message) -> None:
+    if len(envelope(message)) <= MAX_BODY_BYTES:
+        wms.send(message)
+        return
+    no, version = message.data["outbound_no"], message.data["version"]
+    pull_url = f"{settings().callback_base()}/pull/outbound/{no}?revision={version}"
+    wms.send(replace(message, data=thin(message.data, pull_url)))
+
+
+def _to_shop(code: str, pending: Sequence[Pending]) -> dict[int, Callable[[], None]]:
+    with transaction() as conn:
+        channel = open_channel(conn, code)
+        parcels = render_ship_backs(conn, pending)
+    return {message_id: partial(_report, channel, backs) for message_id, backs in parcels.items()}
+
+
+def _report(channel: Channel, parcels: Sequence[ShipBack]) -> None:
+    for parcel in parcels:
+        channel.ship_back(parcel)
+
+
+def _to_carrier(pending: Sequence[Pending]) -> dict[int, Callable[[], None]]:
+    with transaction() as conn:
+        carrier = open_carrier(conn)
+        parcels = render_subscriptions(conn, pending)
+    return {message_id: partial(carrier.subscribe, parcel) for message_id, parcel in parcels.items()}

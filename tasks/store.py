@@ -1,0 +1,268 @@
+"""Putting mapped orders into the pool: new ones once, changed ones by their newest version, bad ones aside."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from connectors.mapping import Mapping, MappingError
+from models.database import Connection, copy_rows, take_ids
+from models.incoming import IncomingOrder
+from models.order import Cause, write_events
+from models.sealing import phone_digits, phone_hash, seal
+from tasks.amend import amend_orders
+
+ORDER_COLUMNS = (
+    "id shop_id external_id order_no kind pay_state platform_status buyer_key created_at paid_at modified_at ship_by "
+    "goods_fen discount_fen freight_fen total_fen refunded_fen stored_at"
+).split()
+LINE_COLUMNS = "order_id line_no platform_line sku_code sku_id title quantity unit_price_fen paid_fen state".split()
+RECEIVER_COLUMNS = (
+    "order_id name_enc phone_enc address_enc notes_enc cut_enc phone_hash phone_last4 province city district town "
+    "division_code oaid masked"
+).split()
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A payload and the order read from it."""
+
+    order: IncomingOrder
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A payload that could not be read, the platform's id if it has one, and why."""
+
+    external_id: str
+    payload: dict[str, Any]
+    problem: MappingError
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCount:
+    """Orders new to the pool, orders that changed, payloads put aside."""
+
+    stored: int
+    joined: int
+    rejected: int
+
+
+def newest(arrivals: Sequence[Arrival]) -> list[Arrival]:
+    """One arrival per order, the newest version of those read twice, in the order of their ids."""
+    best: dict[str, Arrival] = {}
+    for arrival in arrivals:
+        known = best.get(arrival.order.external_id)
+        if known is None or arrival.order.modified_at > known.order.modified_at:
+            best[arrival.order.external_id] = arrival
+    return [best[key] for key in sorted(best)]
+
+
+def split_known(
+    conn: Connection, shop_id: int, arrivals: Sequence[Arrival]
+) -> tuple[list[Arrival], list[tuple[int, Arrival]]]:
+    """Which arrivals are new, and which are newer versions of orders in the pool (with their ids)."""
+    rows = conn.execute(
+        "select external_id, id, modified_at from orders where shop_id = %s and external_id = any(%s)",
+        (shop_id, [arrival.order.external_id for arrival in arrivals]),
+    ).fetchall()
+    known = {row[0]: (row[1], row[2]) for row in rows}
+    fresh = [arrival for arrival in arrivals if arrival.order.external_id not in known]
+    changed = [
+        (known[arrival.order.external_id][0], arrival)
+        for arrival in arrivals
+        if arrival.order.external_id in known and arrival.order.modified_at > known[arrival.order.external_id][1]
+    ]
+    return fresh, changed
+
+
+def store_new(
+    conn: Connection,
+    shop_id: int,
+    batch_id: int,
+    arrivals: Sequence[Arrival],
+    mapping: Mapping,
+    mapping_version_id: int,
+    why: Cause,
+) -> list[int]:
+    """Write orders the pool has not seen, in stage ingested, set-wise; returns their ids."""
+    if not arrivals:
+        return []
+    ids = take_ids(conn, "orders_id_seq", len(arrivals))
+    pairs = list(zip(ids, arrivals, strict=True))
+    skus = sku_ids(conn, [arrival.order for arrival in arrivals])
+    copy_rows(conn, "orders", ORDER_COLUMNS, (order_row(i, shop_id, a.order, why.at) for i, a in pairs))
+    copy_rows(conn, "order_line", LINE_COLUMNS, (row for i, a in pairs for row in line_rows(i, a.order, skus)))
+    copy_rows(conn, "receiver", RECEIVER_COLUMNS, (receiver_row(i, a, mapping) for i, a in pairs))
+    store_raw(conn, [(i, 1, a) for i, a in pairs], mapping, mapping_version_id)
+    copy_rows(
+        conn,
+        "order_state",
+        ("order_id", "batch_id", "stage", "rule_version"),
+        ((i, batch_id, "ingested", why.rule_version) for i in ids),
+    )
+    write_events(conn, ids, "ingested", why)
+    return ids
+
+
+def store_changed(
+    conn: Connection,
+    batch_id: int,
+    changed: Sequence[tuple[int, Arrival]],
+    mapping: Mapping,
+    mapping_version_id: int,
+    why: Cause,
+) -> int:
+    """Write newer versions of known orders and let them take effect; returns how many joined the batch."""
+    if not changed:
+        return 0
+    rows = conn.execute(
+        "select order_id, max(revision) from raw_order where order_id = any(%s) group by 1",
+        ([order_id for order_id, _ in changed],),
+    ).fetchall()
+    revisions = {row[0]: row[1] + 1 for row in rows}
+    store_raw(conn, [(i, revisions.get(i, 1), a) for i, a in changed], mapping, mapping_version_id)
+    skus = sku_ids(conn, [arrival.order for _, arrival in changed])
+    return amend_orders(
+        conn,
+        batch_id,
+        [
+            (
+                order_id,
+                arrival.order,
+                line_rows(order_id, arrival.order, skus),
+                receiver_row(order_id, arrival, mapping),
+            )
+            for order_id, arrival in changed
+        ],
+        why,
+    )
+
+
+def quarantine(conn: Connection, shop_id: int, batch_id: int, refusals: Sequence[Refusal], at: datetime) -> int:
+    """Keep unreadable payloads whole and sealed, once per platform id; a later good version frees them."""
+    for refusal in refusals:
+        conn.execute(
+            """insert into quarantined_order (shop_id, external_id, batch_id, problem, body_enc, stored_at)
+               values (%s, %s, %s, %s, %s, %s)
+               on conflict (shop_id, external_id) do update
+               set problem = excluded.problem, body_enc = excluded.body_enc, released_at = null""",
+            (
+                shop_id,
+                refusal.external_id,
+                batch_id,
+                str(refusal.problem),
+                seal(json.dumps(refusal.payload, ensure_ascii=False, default=str)),
+                at,
+            ),
+        )
+    return len(refusals)
+
+
+def free_from_quarantine(conn: Connection, shop_id: int, arrivals: Sequence[Arrival], at: datetime) -> None:
+    """Note that these orders could be read after all."""
+    conn.execute(
+        """update quarantined_order set released_at = %s
+           where shop_id = %s and external_id = any(%s) and released_at is null""",
+        (at, shop_id, [arrival.order.external_id for arrival in arrivals]),
+    )
+
+
+def sku_ids(conn: Connection, orders: Sequence[IncomingOrder]) -> dict[str, int]:
+    """Our ids of the merchant codes that these orders name; codes we do not know are left out."""
+    codes = list({line.sku_code for order in orders for line in order.lines if line.sku_code})
+    rows = conn.execute("select code, id from sku where code = any(%s)", (codes,)).fetchall()
+    return {row[0]: row[1] for row in rows}
+
+
+def order_row(order_id: int, shop_id: int, order: IncomingOrder, at: datetime) -> tuple[Any, ...]:
+    """The row of `orders`, in ORDER_COLUMNS."""
+    return (
+        order_id,
+        shop_id,
+        order.external_id,
+        order.order_no,
+        order.kind.value,
+        order.pay_state.value,
+        order.platform_status,
+        order.buyer_key,
+        order.created_at,
+        order.paid_at,
+        order.modified_at,
+        order.ship_by,
+        order.goods_fen,
+        order.discount_fen,
+        order.freight_fen,
+        order.total_fen,
+        order.refunded_fen,
+        at,
+    )
+
+
+def line_rows(order_id: int, order: IncomingOrder, skus: dict[str, int]) -> list[tuple[Any, ...]]:
+    """The rows of `order_line`, in LINE_COLUMNS, numbered from 1."""
+    return [
+        (
+            order_id,
+            number,
+            line.line_no,
+            line.sku_code,
+            skus.get(line.sku_code),
+            line.title,
+            line.quantity,
+            line.unit_price_fen,
+            line.paid_fen,
+            line.state.value,
+        )
+        for number, line in enumerate(order.lines, 1)
+    ]
+
+
+def receiver_row(order_id: int, arrival: Arrival, mapping: Mapping) -> tuple[Any, ...]:
+    """The row of `receiver`, in RECEIVER_COLUMNS, personal fields sealed. The division is found at validate."""
+    order, to = arrival.order, arrival.order.receiver
+    notes = {"buyer": order.buyer_note, "seller": order.seller_note}
+    return (
+        order_id,
+        _sealed(to.name),
+        _sealed(to.phone),
+        _sealed(to.address),
+        _sealed(json.dumps(notes, ensure_ascii=False)) if any(notes.values()) else None,
+        _sealed(orjson.dumps(mapping.personal(arrival.payload)).decode()),
+        phone_hash(to.phone),
+        _last4(to.phone),
+        to.province,
+        to.city,
+        to.district,
+        to.town,
+        "",
+        to.oaid,
+        to.masked,
+    )
+
+
+def store_raw(
+    conn: Connection, versions: Sequence[tuple[int, int, Arrival]], mapping: Mapping, mapping_version_id: int
+) -> None:
+    """Write each (order id, revision, arrival)'s payload with the receiver cut out."""
+    copy_rows(
+        conn,
+        "raw_order",
+        ("order_id", "revision", "mapping_version_id", "modified_at", "body"),
+        ((i, r, mapping_version_id, a.order.modified_at, mapping.cut(a.payload)) for i, r, a in versions),
+    )
+
+
+def _sealed(text: str) -> bytes | None:
+    return seal(text) if text else None
+
+
+def _last4(phone: str) -> str:
+    # a virtual number's extension is what carriers ask for; a masked number still shows its end
+    tail = phone.rsplit("-", 1)[-1] if "-" in phone and not phone.startswith("0") else phone
+    digits = phone_digits(tail) or "".join(c for c in tail[-4:] if c.isdigit())
+    return digits[-4:] if len(digits) >= 4 else ""

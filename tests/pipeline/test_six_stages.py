@@ -1,0 +1,57 @@
+"""The six stages over real HTTP and a real database, called as plain functions."""
+
+from datetime import UTC, datetime
+
+from models.messages import OutboxKind
+from models.order import Cause
+from models.database import transaction
+from tasks.dispatch import dispatch_batch
+from tasks.ingest import ingest_shop
+from tasks.lock_stock import lock_batch
+from tasks.outbox import deliver_batches, deliver_due
+from tasks.route import route_batch
+from tasks.send import ALL_KINDS, send
+from tasks.track import track_batch, work_off_inbox
+from tasks.validate import validate_batch
+from tests.pipeline.conftest import World
+from tests.pipeline.orders import order
+
+
+def why(run: str = "run-1") -> Cause:
+    return Cause("test", datetime.now(UTC), run, 1)
+
+
+def through_the_stages(shop: str, run: str = "run-1") -> tuple[int, ...]:
+    got = ingest_shop(shop, None, None, why(run))
+    for batch_id in got.batch_ids:
+        for stage in (validate_batch, lock_batch, route_batch, dispatch_batch):
+            with transaction() as conn:
+                stage(conn, batch_id, why(run))
+        deliver_batches([batch_id], [OutboxKind.OUTBOUND_CREATED], send)
+        with transaction() as conn:
+            track_batch(conn, batch_id, why(run))
+    return got.batch_ids
+
+
+def work_off() -> None:
+    while True:
+        with transaction() as conn:
+            if work_off_inbox(conn, why()) is None:
+                return
+
+
+def test_a_woocommerce_order_goes_from_the_shop_to_the_buyer(world: World) -> None:
+    world.load("woo-1", [order(n, datetime.now(UTC)) for n in range(20)])
+
+    through_the_stages("woo-1")
+    assert world.rows("select stage, count(*) from order_state group by 1") == [("dispatched", 20)]
+    for code in ("WH-E", "WH-S", "WH-N"):
+        world.sandbox.do("POST", f"warehouses/{code}/ship", {})
+    work_off()
+    deliver_due(send, ALL_KINDS)
+    world.sandbox.do("POST", "carriers/kuaidi100/advance", {"to": "delivered"})
+    work_off()
+
+    assert world.rows("select stage, count(*) from parcel group by 1") == [("delivered", 20)]
+    assert world.rows("select state, count(*) from outbox group by 1") == [("delivered", 60)]
+    assert len(world.books()["shops"]["woo-1"]["ship_backs"]) == 20

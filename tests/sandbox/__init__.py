@@ -1,0 +1,1 @@
+"""The simulated outside, tried over real HTTP."""

@@ -1,0 +1,133 @@
+"""What a warehouse reads with its pull token: a whole outbound document, and the receiver when it prints the label."""
+
+import json
+import time
+from collections import defaultdict, deque
+from threading import Lock
+from typing import Any
+
+from fastapi import APIRouter, HTTPException
+
+from models.database import Connection, transaction
+from models.order import Cause, write_events
+from models.sealing import unseal
+from models.settings import clock
+from models.shipment import DocumentState
+from tasks.credentials import warehouse_of
+from tasks.render import render_outbound
+from web.requests import Bearer, Code
+
+router = APIRouter()
+
+REVEALS_PER_MINUTE = 600
+_MINUTE_S = 60.0
+_NEVER_SHIPS = frozenset({DocumentState.CANCELLED.value, DocumentState.REJECTED.value})
+
+
+class RevealLimit:
+    """Counts what each warehouse revealed in the last minute; a stolen token cannot empty the pool unseen."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._per_minute = per_minute
+        self._seen: dict[str, deque[float]] = defaultdict(deque)
+        self._lock = Lock()
+
+    def allows(self, warehouse_code: str) -> bool:
+        """Whether one more may be revealed now; counts it if so."""
+        now = time.monotonic()
+        with self._lock:
+            seen = self._seen[warehouse_code]
+            while seen and seen[0] <= now - _MINUTE_S:
+                seen.popleft()
+            if len(seen) >= self._per_minute:
+                return False
+            seen.append(now)
+            return True
+
+
+_limit = RevealLimit(REVEALS_PER_MINUTE)
+
+
+@router.get("/pull/outbound/{document_no}")
+def pull(document_no: Code, token: Bearer, revision: int | None = None) -> dict[str, Any]:
+    """The data of one of the warehouse's documents, as its message would carry it in full."""
+    with transaction() as conn:
+        warehouse_id, _ = _reader(conn, token)
+        found = conn.execute(
+            "select id, revision from outbound_document where no = %s and warehouse_id = %s",
+            (document_no, warehouse_id),
+        ).fetchone()
+        if found is None:
+            raise HTTPException(404, "not found")
+        document_id, current = found
+        if revision not in (None, current):
+            raise HTTPException(409, f"revision {revision} is not the current one, which is {current}")
+        return dict(render_outbound(conn, [document_id])[document_id])
+
+
+@router.post("/receiver/{receiver_token}")
+def reveal(receiver_token: Code, token: Bearer) -> dict[str, str]:
+    """The receiver in clear, for printing the label; every look is written into the orders' story."""
+    with transaction() as conn:
+        warehouse_id, warehouse_code = _reader(conn, token)
+        document_id, no, state = _document(conn, receiver_token, warehouse_id)
+        if state in _NEVER_SHIPS:
+            raise HTTPException(409, "the document was cancelled")
+        if not _limit.allows(warehouse_code):
+            raise HTTPException(429, "too many receivers in a minute", {"Retry-After": "60"})
+        order_ids = _orders(conn, document_id)
+        receiver = _receiver(conn, order_ids)
+        write_events(
+            conn,
+            order_ids,
+            "receiver_revealed",
+            Cause(f"wms:{warehouse_code}", clock().now()),
+            {"purpose": "printing", "document": no},
+        )
+    return receiver
+
+
+def _reader(conn: Connection, token: str) -> tuple[int, str]:
+    found = warehouse_of(conn, token)
+    if found is None:
+        raise HTTPException(401, "the token is nobody's", {"WWW-Authenticate": "Bearer"})
+    return found
+
+
+def _document(conn: Connection, receiver_token: str, warehouse_id: int) -> tuple[int, str, str]:
+    found = conn.execute(
+        "select id, no, state from outbound_document where receiver_token = %s and warehouse_id = %s",
+        (receiver_token, warehouse_id),
+    ).fetchone()
+    if found is None:
+        raise HTTPException(404, "not found")
+    return found[0], found[1], found[2]
+
+
+def _orders(conn: Connection, document_id: int) -> list[int]:
+    rows = conn.execute(
+        "select distinct order_id from allocation where document_id = %s order by order_id", (document_id,)
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def _receiver(conn: Connection, order_ids: list[int]) -> dict[str, str]:
+    # orders of one document go to the same door; the one that the platform sent in clear says most
+    row = conn.execute(
+        """select name_enc, phone_enc, address_enc, notes_enc, province, city, district, town, oaid from receiver
+           where order_id = any(%s) and erased_at is null order by masked, order_id limit 1""",
+        (order_ids,),
+    ).fetchone()
+    if row is None:
+        raise HTTPException(410, "the receiver was erased")
+    name, phone, address, notes = (unseal(value) if value is not None else "" for value in row[:4])
+    noted = json.loads(notes) if notes else {}
+    return {
+        "name": name,
+        "phone": phone,
+        **dict(zip(("province", "city", "district", "town"), row[4:8], strict=True)),
+        "address": address,
+        "oaid": row[8],
+        "buyer_note": str(noted.get("buyer", "")),
+        "seller_note": str(noted.get("seller", "")),
+    }

@@ -1,0 +1,32 @@
+"""Runs the web application: `python -m web.serve --port 8080`."""
+
+import argparse
+import logging
+
+import uvicorn
+
+from web.app import create_app
+
+GRACE_S = 10
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve until SIGTERM."""
+    parser = argparse.ArgumentParser(prog="python -m web.serve", description="OrderPool's webhooks")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--host", default="127.0.0.1")
+    wish = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    uvicorn.run(
+        create_app(),
+        host=wish.host,
+        port=wish.port,
+        log_config=None,
+        access_log=False,  # it would write paths with tokens
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+
+
+if __name__ == "__main__":
+    main()
