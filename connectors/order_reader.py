@@ -40,6 +40,7 @@ _ORDER: Final[dict[str, tuple[str, Any]]] = {
     "discount_fen": ("amount", 0),
     "freight_fen": ("amount", 0),
     "total_fen": ("amount", REQUIRED),
+    "paid_fen": ("amount", None),
     "refunded_fen": ("amount", 0),
     "buyer_note": ("text", ""),
     "seller_note": ("text", ""),
@@ -151,7 +152,9 @@ def _assemble(
     kind: OrderKind, values: list[Any], receiver: IncomingReceiver, lines: tuple[IncomingLine, ...]
 ) -> IncomingOrder:
     (external_id, order_no, status, buyer_key, created_at, paid_at, modified_at, ship_by) = values[:8]
-    (goods, discount, freight, total, refunded, buyer_note, seller_note, pay_state) = values[8:]
+    (goods, discount, freight, total, paid, refunded, buyer_note, seller_note, pay_state) = values[8:]
+    if paid is None:
+        paid = 0 if pay_state is PayState.UNPAID else total
     return IncomingOrder(
         external_id or order_no,
         order_no,
@@ -167,6 +170,7 @@ def _assemble(
         discount,
         freight,
         total,
+        paid,
         refunded,
         buyer_note,
         seller_note,

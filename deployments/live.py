@@ -168,8 +168,7 @@ class Live:
 def main() -> None:
     """Work until SIGTERM or Ctrl-C."""
     os.environ.update(environment())
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    _write_log()
     stop = threading.Event()
 
     def end(_signal: int, _frame: FrameType | None) -> None:
@@ -184,6 +183,15 @@ def main() -> None:
         stop.wait(BEAT_S)
     left = live.finish(GRACE_S)
     _log.info("stopped%s", f"; cut off, and safe to run again: {', '.join(left)}" if left else "")
+
+
+def _write_log() -> None:
+    # a handler of our own: Prefect sets up the root logger when it is imported
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    _log.addHandler(handler)
+    _log.setLevel(logging.INFO)
+    _log.propagate = False
 
 
 def _words(error: Exception) -> str:

@@ -6,7 +6,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from deployments import addresses, ports
 
@@ -79,8 +78,6 @@ LIVE = Part("live", _live, needs=("prefect",))
 WEB = Part("web", _web, health="/health", publishes={"web_url": ""})
 
 PARTS: dict[str, Part] = {part.name: part for part in (PREFECT, WORKER, LIVE, WEB)}
-if not (Path(__file__).parent / "live.py").exists():  # TEMPORARY until deployments/live.py lands
-    del PARTS["live"]
 
 NAMES: tuple[str, ...] = (POSTGRES, *PARTS)
 """Every part that can be asked for; PostgreSQL first, because everything stands on it."""

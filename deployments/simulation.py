@@ -1,4 +1,4 @@
-"""Connecting an installation to a sandbox: its shops, carrier and warehouses set up as a person would set up real ones."""
+"""Connecting an installation to a sandbox: shops, carrier and warehouses set up as a person sets up real ones."""
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence

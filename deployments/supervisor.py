@@ -23,7 +23,6 @@ from deployments.databases import embedded_names
 from deployments.parts import NAMES, PARTS, POSTGRES
 from deployments.prefect_settings import environment
 from deployments.processes import MARK, is_alive, launch, recall, remember, rotate
-from models.errors import SetupError
 from models.settings import CHECKOUT, settings
 
 TICK_S = 0.5
@@ -136,7 +135,7 @@ class Watch:
                 embedded_postgres.start(embedded_names())
             else:
                 self._spawn()
-        except (SetupError, OSError, psutil.Error) as error:
+        except Exception as error:  # noqa: BLE001  one part's trouble must not stop the care for the others
             say(f"{self.name}: not started: {error}; next start in {self.delay_s:.0f} s")
             self._postpone(now)
             return

@@ -80,7 +80,8 @@ class IncomingOrder:
     goods_fen: int  # goods before order-level discounts
     discount_fen: int
     freight_fen: int
-    total_fen: int  # what the buyer pays in all
+    total_fen: int  # what the buyer is to pay in all
+    paid_fen: int  # what has been paid, as the platform counts it
     refunded_fen: int
     buyer_note: str
     seller_note: str

@@ -65,6 +65,7 @@ class Order(SQLModel, table=True):
     discount_fen: int = Field(sa_type=BigInteger)
     freight_fen: int = Field(sa_type=BigInteger)
     total_fen: int = Field(sa_type=BigInteger)
+    paid_fen: int = Field(sa_type=BigInteger)
     refunded_fen: int = Field(sa_type=BigInteger)
     stored_at: datetime = Field(sa_type=AT)
 

@@ -63,6 +63,8 @@ class Control:
             ("GET", "/shops/{code}/orders/{no}", self.show_order),
             ("POST", "/shops/{code}/orders/{no}", self.change_order),
             ("POST", "/shops/{code}/churn", self.churn),
+            ("GET", "/shops/{code}/products", self.products),
+            ("POST", "/shops/{code}/products", self.add_products),
             ("POST", "/warehouses", self.open_warehouse),
             ("POST", "/warehouses/{code}/accept", self.accept),
             ("POST", "/warehouses/{code}/ship", self.ship),
@@ -103,7 +105,7 @@ class Control:
     async def books(self, request: Request) -> Any:
         """Return everything received; ?summary=1 gives counts only."""
         summary = request.query_params.get("summary", "") not in {"", "0", "false"}
-        return self._world.books(self._world.shops.values(), summary)
+        return self._world.books(summary)
 
     async def open_shop(self, request: Request) -> Any:
         """Open a shop, or give a web shop another webhook address."""
@@ -156,6 +158,20 @@ class Control:
         shop, body = self._shop(request), await _body(request)
         shop.churn_every, shop.list_calls = int(body.get("every_calls") or 0), 0
         return {"every_calls": shop.churn_every}
+
+    async def products(self, request: Request) -> Any:
+        """Return a shop's articles with the numbers its platform gives them."""
+        return {"products": [product.as_json() for product in self._shop(request).products.values()]}
+
+    async def add_products(self, request: Request) -> Any:
+        """Add articles that no order has sold yet, or set their stock."""
+        shop, body = self._shop(request), await _body(request)
+        for row in body.get("products") or []:
+            sku = str(row["sku"])
+            shop.stock_article(
+                sku, str(row.get("title") or sku), int(row.get("price_fen", 0)), int(row.get("stock", 0))
+            )
+        return await self.products(request)
 
     async def open_warehouse(self, request: Request) -> Any:
         """Open or set up a warehouse."""

@@ -26,6 +26,11 @@ class Faulty:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Let nobody wait any longer: the server is about to end."""
+        self._stopping = True
 
     async def apply(
         self,
@@ -44,31 +49,33 @@ class Faulty:
         fault = self._world.faults.take(target, kinds, operation)
         if fault is None:
             return await handle()
-        match fault.kind:
-            case "slow":
-                await asyncio.sleep(fault.seconds)
-                return await handle()
-            case "timeout_before":
-                return await hang_up(request, fault.seconds)
-            case "timeout_after":
+        if fault.kind == "slow":
+            await self._wait(request, fault.seconds)
+            return await handle()
+        if fault.kind in {"timeout_before", "timeout_after"}:
+            if fault.kind == "timeout_after":
                 await handle()
-                return await hang_up(request, fault.seconds)
-            case "http_503":
-                return PlainTextResponse("Service Unavailable", 503)
-            case "html":
-                return HTMLResponse(MAINTENANCE, fault.status)
-        return refuse(fault.kind)
+            await self._wait(request, fault.seconds)
+            return await hang_up(request)
+        if fault.kind == "http_503":
+            return PlainTextResponse("Service Unavailable", 503)
+        return HTMLResponse(MAINTENANCE, fault.status) if fault.kind == "html" else refuse(fault.kind)
+
+    async def _wait(self, request: Request, seconds: float) -> None:
+        """Hold the connection, at most until the client gives up or the server ends."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while not self._stopping and (left := deadline - asyncio.get_running_loop().time()) > 0:
+            if await request.is_disconnected():
+                return
+            await asyncio.sleep(min(0.05, left))
 
 
-async def hang_up(request: Request, seconds: float) -> Response:
-    """Hold the connection, at most until the client gives up, then close it."""
-    deadline = asyncio.get_running_loop().time() + seconds
-    while asyncio.get_running_loop().time() < deadline and not await request.is_disconnected():
-        await asyncio.sleep(min(0.05, seconds))
+async def hang_up(request: Request) -> Response:
+    """Close the connection without an answer."""
     transport = request.scope.get("state", {}).get("transport")
     if transport is not None:
         transport.close()
-        # one turn of the loop lets the server notice, so that it does not complain of a missing answer
+        # two turns of the loop let the server notice, so that it does not complain of a missing answer
         await asyncio.sleep(0)
         await asyncio.sleep(0)
     return NoAnswer()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -16,7 +17,6 @@ from starlette.responses import JSONResponse, Response
 
 from sandbox import signatures
 from sandbox.callbacks import Callback, Courier
-from sandbox.errors import ControlError
 from sandbox.faulty import Faulty
 from sandbox.forms import form_of, query_of
 from sandbox.parcels import TERMINAL, Parcel, ParcelBook, Subscription
@@ -41,20 +41,29 @@ NAMES = {
     "youzhengguonei": "邮政快递包裹",
     "debangkuaidi": "德邦快递",
 }
+SIGN_TYPES = {"MD5", "SHA256", "SM3"} & {name.upper() for name in hashlib.algorithms_available}
 QUERY_GAP = timedelta(minutes=30)
 RESUBSCRIBE_GAP = timedelta(minutes=30)
 REPEAT_LABEL_WITHIN = timedelta(hours=48)
 SUBSCRIPTIONS_A_MONTH = 4
 
 
-def _refusal(code: str, message: str) -> JSONResponse:
-    return JSONResponse({"result": False, "returnCode": code, "message": message})
+class Refusal(Exception):
+    """An answer other than 200, by the vendor's code."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
+
+    def answer(self) -> JSONResponse:
+        """Return the documented error body; the HTTP status is 200 all the same."""
+        return JSONResponse({"result": False, "returnCode": self.code, "message": self.message})
 
 
 def _refuse(kind: str) -> Response:
     if kind == "expired_token":
-        return _refusal("601", "KEY已过期")
-    return _refusal("504", "请求过于频繁")
+        return Refusal("601", "KEY已过期").answer()
+    return Refusal("504", "请求过于频繁").answer()
 
 
 def _last_four(phone: str) -> str:
@@ -98,7 +107,10 @@ class Kuaidi100:
             fields = query_of(request)
 
         async def handle() -> Response:
-            return answer(fields)
+            try:
+                return answer(fields)
+            except Refusal as refusal:
+                return refusal.answer()
 
         return await self._faulty.apply(request, TARGET, request.url.path, handle, _refuse)
 
@@ -108,29 +120,37 @@ class Kuaidi100:
             options = dict(param.get("parameters") or {})
             company, number = str(param.get("company") or ""), str(param["number"])
         except (KeyError, ValueError, TypeError, AttributeError):
-            return _refusal("500", "服务器错误：参数格式不正确")
+            raise Refusal("500", "服务器错误：参数格式不正确") from None
         if form.get("schema") != "json":
-            return _refusal("500", "服务器错误：schema只支持json")
+            raise Refusal("500", "服务器错误：schema只支持json")
         if param.get("key") != self._world.kuaidi_key:
-            return _refusal("600", "您不是合法的订阅者（即授权Key出错）")
+            raise Refusal("600", "您不是合法的订阅者（即授权Key出错）")
         if str(options.get("autoCom") or "") == "1":
+            if company:
+                raise Refusal("701", "订阅方的订阅数据存在错误：autoCom=1时公司编码必须为空")
             company = next(iter(recognise(number)), "")
             if not company:
-                return _refusal("702", "识别不到该单号对应的快递公司")
+                raise Refusal("702", "识别不到该单号对应的快递公司")
         url, phone = str(options.get("callbackurl") or ""), str(options.get("phone") or "")
         if company not in COMPANIES:
-            return _refusal("700", "订阅方的订阅数据存在错误：不支持的快递公司")
+            raise Refusal("700", "订阅方的订阅数据存在错误：不支持的快递公司")
         if not 6 <= len(number) <= 32 or not url.startswith(("http://", "https://")):
-            return _refusal("701", "订阅方的订阅数据存在错误：单号或回调地址不正确")
+            raise Refusal("701", "订阅方的订阅数据存在错误：单号或回调地址不正确")
         if company in PHONE_NEEDED and len(_last_four(phone)) < 4:
-            return _refusal("701", "订阅方的订阅数据存在错误：该快递公司需要手机号")
+            raise Refusal("701", "订阅方的订阅数据存在错误：该快递公司需要手机号")
         return self._subscribed(company, number, phone, options)
 
     def _subscribed(self, company: str, number: str, phone: str, options: dict[str, Any]) -> Response:
         now = self._world.now()
         row = self._world.carrier_book.subscriptions.setdefault(
             (company, number),
-            {"company": company, "number": number, "count": 0, "callbackurl": str(options["callbackurl"])},
+            {
+                "company": company,
+                "number": number,
+                "count": 0,
+                "callbackurl": str(options["callbackurl"]),
+                "phone": _last_four(phone),
+            },
         )
         row["count"] += 1
         parcel = self._parcels.handed_over(company, number)
@@ -138,11 +158,11 @@ class Kuaidi100:
         if running is not None and (
             running.status == "polling" or (running.ended_at and now - running.ended_at < RESUBSCRIBE_GAP)
         ):
-            return _refusal("501", "重复订阅")
+            raise Refusal("501", "重复订阅")
         month_ago = now - timedelta(days=30)
         parcel.subscribed_at = [moment for moment in parcel.subscribed_at if moment > month_ago]
         if len(parcel.subscribed_at) >= SUBSCRIPTIONS_A_MONTH:
-            return _refusal("701", "订阅方的订阅数据存在错误：同一单号一个月内只能订阅4次")
+            raise Refusal("701", "订阅方的订阅数据存在错误：同一单号一个月内只能订阅4次")
         parcel.subscribed_at.append(now)
         parcel.phone = _last_four(phone) or parcel.phone
         salt = options.get("salt")
@@ -157,24 +177,24 @@ class Kuaidi100:
     def _query(self, form: dict[str, str]) -> Response:
         text, sign_type = form.get("param", ""), form.get("signType") or "MD5"
         if not text or not form.get("customer") or not form.get("sign"):
-            return _refusal("400", "提交的数据不完整，或者贵公司没授权")
-        if sign_type not in {"MD5", "SHA256"}:
-            return _refusal("400", f"提交的数据不完整：不支持的signType {sign_type}")
+            raise Refusal("400", "提交的数据不完整，或者贵公司没授权")
+        if sign_type not in SIGN_TYPES:
+            raise Refusal("400", f"提交的数据不完整：不支持的signType {sign_type}")
         expected = signatures.kuaidi100(text, self._world.kuaidi_key, form["customer"], sign_type=sign_type)
         if form["customer"] != self._world.kuaidi_customer or not signatures.same(form["sign"], expected):
-            return _refusal("503", "验证签名失败")
+            raise Refusal("503", "验证签名失败")
         try:
             param = json.loads(text)
             company, number = str(param["com"]), str(param["num"])
         except (KeyError, ValueError, TypeError):
-            return _refusal("400", "提交的数据不完整，或者贵公司没授权")
+            raise Refusal("400", "提交的数据不完整，或者贵公司没授权") from None
         if company not in COMPANIES:
-            return _refusal("400", "找不到对应公司")
+            raise Refusal("400", "找不到对应公司")
         if not 6 <= len(number) <= 32:
-            return _refusal("400", "提交的数据不完整：快递单号长度不正确")
+            raise Refusal("400", "提交的数据不完整：快递单号长度不正确")
         resultv2 = str(param.get("resultv2") or "")
         if resultv2 == "8" and not param.get("to"):
-            return _refusal("400", "提交的数据不完整：resultv2=8需要目的地")
+            raise Refusal("400", "提交的数据不完整：resultv2=8需要目的地")
         self._world.carrier_book.queries[number] += 1
         return self._history(company, number, str(param.get("phone") or ""), resultv2, param.get("order") != "asc")
 
@@ -183,17 +203,17 @@ class Kuaidi100:
         if company in PHONE_NEEDED:
             known = parcel.phone if parcel else ""
             if len(_last_four(phone)) < 4 or (known and _last_four(phone) != known):
-                return _refusal("408", "快递公司参数异常：验证码错误")
+                raise Refusal("408", "快递公司参数异常：验证码错误")
         if parcel is None:
-            return _refusal("500", "查询无结果，请隔段时间再查")
+            raise Refusal("500", "查询无结果，请隔段时间再查")
         now = self._world.now()
         if parcel.queried_at and timedelta(0) <= now - parcel.queried_at < QUERY_GAP:
             if number not in self._world.carrier_book.locked:
                 self._world.carrier_book.locked.append(number)
-            return _refusal("504", "查询过于频繁，该单号已被锁定")
+            raise Refusal("504", "查询过于频繁，该单号已被锁定")
         parcel.queried_at = now
         if not parcel.scans:
-            return _refusal("500", "查询无结果，请隔段时间再查")
+            raise Refusal("500", "查询无结果，请隔段时间再查")
         answer = parcel.result(resultv2, company, newest_first)
         if resultv2 in {"4", "8"}:
             answer |= {"routeInfo": _route(parcel), "isLoop": False}
@@ -201,12 +221,12 @@ class Kuaidi100:
 
     def _recognition(self, params: dict[str, str]) -> Response:
         if not params.get("key"):
-            return _refusal("701", "key缺失")
+            raise Refusal("701", "key缺失")
         if params["key"] != self._world.kuaidi_key:
-            return _refusal("601", "KEY已过期或未开通")
+            raise Refusal("601", "KEY已过期或未开通")
         number = params.get("num", "")
         if not 6 <= len(number) <= 32:
-            return _refusal("201", "单号不正确")
+            raise Refusal("201", "单号不正确")
         return JSONResponse(
             [{"lengthPre": len(number), "comCode": code, "name": NAMES.get(code, code)} for code in recognise(number)]
         )
@@ -222,7 +242,10 @@ class Kuaidi100:
             return _label_refusal(400, "param格式不正确")
         if form.get("method") != "order":
             return _label_refusal(400, f"不支持的method {form.get('method')}")
-        missing = [name for name in ("printType", "kuaidicom", "recMan", "sendMan") if not param.get(name)]
+        needed = ["printType", "kuaidicom", "sendMan"]
+        if not param.get("oaid") and not param.get("caid"):
+            needed.append("recMan")
+        missing = [name for name in needed if not param.get(name)]
         if missing:
             return _label_refusal(400, f"{missing[0]}不能为空")
         if param["kuaidicom"] not in COMPANIES:
@@ -255,12 +278,13 @@ class Kuaidi100:
         return data
 
     async def advance(self, body: dict[str, Any]) -> dict[str, int]:
-        """Move followed parcels on (or give up on them) and push what their followers should know."""
-        waybills = body.get("waybills")
-        chosen = self._parcels.subscribed(None if waybills is None else list(map(str, waybills)))
-        limit = body.get("limit")
+        """Move parcels on (or give up on them) and push what their followers should know.
+
+        Without `waybills` these are all followed parcels; named ones move even when nobody follows.
+        """
+        waybills, limit = body.get("waybills"), body.get("limit")
         pushes: list[Callback] = []
-        for parcel in chosen:
+        for parcel in self._parcels.chosen(None if waybills is None else list(map(str, waybills))):
             if limit is not None and len(pushes) >= int(limit):
                 break
             push = self._abort(parcel, body) if body.get("abort") else self._move(parcel, str(body.get("to")))
@@ -272,52 +296,46 @@ class Kuaidi100:
         return dict(counts)
 
     def _move(self, parcel: Parcel, to: str) -> Callback | None:
-        subscription = self._following(parcel)
-        if subscription.status == "abort" and not parcel.corrected_to:
+        subscription = parcel.subscription
+        if subscription is not None and subscription.status == "abort" and not parcel.corrected_to:
             return None
-        if not parcel.advance(to, self._world.now()):
+        if not parcel.advance(to, self._world.now()) or subscription is None:
             return None
         ended = parcel.stage in TERMINAL
         subscription.status = "shutdown" if ended else "polling"
         subscription.ended_at = self._world.now() if ended else None
-        company = parcel.corrected_to or parcel.company
+        corrected = parcel.corrected_to
         return self._push(
             subscription,
             {
                 "status": subscription.status,
                 "billstatus": "check" if ended else "change",
                 "message": "签收" if ended else "到达",
-                "autoCheck": "1" if parcel.corrected_to else "0",
-                "comOld": parcel.company if parcel.corrected_to else "",
-                "comNew": parcel.corrected_to,
-                "lastResult": parcel.result(subscription.resultv2, company),
+                "autoCheck": "1" if corrected else "0",
+                "comOld": parcel.company if corrected else "",
+                "comNew": corrected,
+                "lastResult": parcel.result(subscription.resultv2, corrected or parcel.company),
             },
         )
 
     def _abort(self, parcel: Parcel, body: dict[str, Any]) -> Callback | None:
-        subscription = self._following(parcel)
-        if subscription.status != "polling":
+        subscription = parcel.subscription
+        if subscription is None or subscription.status != "polling":
             return None
         subscription.status, subscription.ended_at = "abort", self._world.now()
         parcel.corrected_to = str(body.get("comNew") or "")
-        reason = body["abort"] if isinstance(body["abort"], str) else "3天查询无记录"
         return self._push(
             subscription,
             {
                 "status": "abort",
                 "billstatus": "",
-                "message": reason,
+                "message": body["abort"] if isinstance(body["abort"], str) else "3天查询无记录",
                 "autoCheck": "0",
                 "comOld": "",
                 "comNew": parcel.corrected_to,
                 "lastResult": parcel.result(subscription.resultv2),
             },
         )
-
-    def _following(self, parcel: Parcel) -> Subscription:
-        if parcel.subscription is None:
-            raise ControlError(f"nobody subscribed to {parcel.number}")
-        return parcel.subscription
 
     def _push(self, subscription: Subscription, content: dict[str, Any]) -> Callback:
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))

@@ -148,11 +148,9 @@ class ParcelBook:
             return found
         return next((p for p in self._parcels.values() if p.number == number and p.corrected_to == company), None)
 
-    def subscribed(self, waybills: list[str] | None) -> list[Parcel]:
-        """Return parcels somebody follows, in the order the carriers got to know them."""
-        wanted = None if waybills is None else set(waybills)
-        return [
-            parcel
-            for parcel in self._parcels.values()
-            if parcel.subscription is not None and (wanted is None or parcel.number in wanted)
-        ]
+    def chosen(self, waybills: list[str] | None) -> list[Parcel]:
+        """Return the named parcels, or without names all that somebody follows, first known first."""
+        if waybills is None:
+            return [parcel for parcel in self._parcels.values() if parcel.subscription is not None]
+        wanted = set(waybills)
+        return [parcel for parcel in self._parcels.values() if parcel.number in wanted]

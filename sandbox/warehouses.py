@@ -61,7 +61,11 @@ class Receipt:
 
 @dataclass(slots=True)
 class Warehouse:
-    """One warehouse system. `secret` signs what it is sent, `callback_secret` what it sends."""
+    """One warehouse system. `secret` signs what it is sent, `callback_secret` what it sends.
+
+    `stamps` says which time its callbacks carry: the wall's, as the published library verifies it, or the
+    platform's, for a receiver that lives in simulated time.
+    """
 
     code: str
     secret: str
@@ -72,6 +76,7 @@ class Warehouse:
     carrier: str = "yuantong"
     pull_token: str = ""
     cancel_reason: str = ""
+    stamps: str = "wall"
     documents: dict[str, Document] = field(default_factory=dict)
     receipts: dict[str, Receipt] = field(default_factory=dict)
     stock: dict[str, int] = field(default_factory=dict)
@@ -88,7 +93,10 @@ class Warehouse:
         mode = body.get("mode", self.mode)
         if mode not in {"auto", "manual"}:
             raise ControlError(f"warehouse {self.code}: mode {mode!r} is neither auto nor manual")
-        self.mode = mode
+        stamps = body.get("stamps", self.stamps)
+        if stamps not in {"wall", "platform"}:
+            raise ControlError(f"warehouse {self.code}: stamps {stamps!r} is neither wall nor platform")
+        self.mode, self.stamps = mode, stamps
         self.callback_url = str(body.get("callback_url", self.callback_url) or "")
         self.ship_after_s = float(body.get("ship_after_s", self.ship_after_s) or 0)
         self.carrier = str(body.get("carrier") or self.carrier)

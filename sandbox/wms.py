@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -21,6 +22,7 @@ from sandbox.warehouses import OPEN_STATES, Document, Receipt, Warehouse, pack
 from sandbox.world import World, webhook_secret
 
 TOLERANCE_S = 300
+MAX_BODY_BYTES = 20 * 1024
 RETRY_DELAYS_S = (5.0, 30.0)
 PULL_TRIES = 3
 
@@ -50,6 +52,8 @@ class Wms:
     def _take(self, request: Request, warehouse: Warehouse, body: bytes) -> Response:
         if problem := self._signature_problem(request, body, warehouse.secret):
             return JSONResponse({"error": problem}, 401)
+        if len(body) > MAX_BODY_BYTES:
+            return JSONResponse({"error": "the body is too large: send a pull_url instead of the lines"}, 413)
         try:
             message = json.loads(body)
             kind, data = str(message["type"]), dict(message["data"])
@@ -70,6 +74,8 @@ class Wms:
         given = headers.get("webhook-signature")
         if not message_id or not stamp or not given:
             return "missing required headers"
+        if "." in message_id:
+            return "webhook-id must not contain a dot"
         if not stamp.isascii() or not stamp.isdigit():
             return "webhook-timestamp is not unix seconds"
         # Senders stamp with the wall clock or, in a simulated day, with the platform's
@@ -82,22 +88,21 @@ class Wms:
         return None
 
     def _handle(self, warehouse: Warehouse, kind: str, data: dict[str, Any], bearer: str) -> dict[str, Any]:
-        match kind:
-            case "outbound.created":
-                return self._created(warehouse, data, bearer)
-            case "outbound.cancel_requested":
-                return self._with_document(warehouse, data, self._cancel)
-            case "outbound.hold":
-                return self._with_document(warehouse, data, self._hold)
-            case "outbound.released":
-                return self._with_document(warehouse, data, self._release)
-            case "outbound.address_changed":
-                return self._with_document(warehouse, data, self._change_address)
-            case "inventory.query_requested":
-                self._courier.later(self._report_stock(warehouse))
-                return {"result": "accepted"}
-            case "picklist.created":
-                return {"result": "accepted"}
+        if kind == "outbound.created":
+            return self._created(warehouse, data, bearer)
+        if kind == "inventory.query_requested":
+            self._courier.later(self._report_stock(warehouse))
+            return {"result": "accepted"}
+        about_document = {
+            "outbound.cancel_requested": self._cancel,
+            "outbound.hold": self._hold,
+            "outbound.released": self._release,
+            "outbound.address_changed": self._change_address,
+        }
+        if kind in about_document:
+            return self._with_document(warehouse, data, about_document[kind])
+        if kind == "picklist.created":
+            return {"result": "accepted"}
         return {"result": "ignored", "reason": f"unknown type {kind}"}
 
     def _created(self, warehouse: Warehouse, data: dict[str, Any], bearer: str) -> dict[str, Any]:
@@ -124,7 +129,9 @@ class Wms:
             self._courier.later(self._pull(warehouse, document))
         return {"result": "accepted", "wms_no": wms_no}
 
-    def _with_document(self, warehouse: Warehouse, data: dict[str, Any], handle: Any) -> dict[str, Any]:
+    def _with_document(
+        self, warehouse: Warehouse, data: dict[str, Any], handle: Callable[[Warehouse, Document, dict[str, Any]], None]
+    ) -> dict[str, Any]:
         document = warehouse.documents.get(str(data.get("outbound_no")))
         if document is None:
             return {"result": "ignored", "reason": "unknown outbound_no"}
@@ -234,8 +241,8 @@ class Wms:
 
         def render(forged: bool) -> tuple[bytes, dict[str, str]]:
             secret = webhook_secret("forged") if forged else warehouse.callback_secret
-            # receivers verify with a library that knows only the wall clock
-            stamp = str(int(wall_now().timestamp()))
+            now = wall_now() if warehouse.stamps == "wall" else self._world.now()
+            stamp = str(int(now.timestamp()))
             return body, {
                 "content-type": "application/json",
                 "webhook-id": message_id,

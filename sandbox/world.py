@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -58,6 +57,17 @@ class Product:
     def product_id(self) -> int:
         """The web shop's product number."""
         return stable_id("product", self.sku or self.title, digits=7)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what the control API shows."""
+        return {
+            "sku": self.sku,
+            "title": self.title,
+            "stock": self.stock,
+            "num_iid": self.item_id,
+            "sku_id": self.sku_id,
+            "product_id": self.product_id,
+        }
 
 
 @dataclass(slots=True)
@@ -146,6 +156,12 @@ class Shop:
     def order_id(self, order: Order) -> int:
         """Return the number the platform's API uses for an order."""
         return int(order.no) if is_trade_number(order.no) else stable_id("order", order.no, digits=9)
+
+    def stock_article(self, sku: str, title: str, price_fen: int, stock: int) -> Product:
+        """Put one article into the catalogue, with its stock."""
+        product = self.products.setdefault(sku or title, Product(sku, title, price_fen))
+        product.stock = stock
+        return product
 
     def product(self, sku: str, title: str = "") -> Product:
         """Return the article a line sells."""
@@ -308,12 +324,12 @@ class World:
             "warehouses": [self.warehouse_entry(warehouse) for warehouse in self.warehouses.values()],
         }
 
-    def books(self, shops: Iterable[Shop], summary: bool) -> dict[str, Any]:
+    def books(self, summary: bool) -> dict[str, Any]:
         """Return everything received, or only counts."""
         return {
             "shops": {
                 shop.code: shop.book.summary(len(shop.shelf)) if summary else shop.book.as_json(shop.shelf.numbers())
-                for shop in shops
+                for shop in self.shops.values()
             },
             "warehouses": {
                 code: warehouse.summary() if summary else warehouse.as_json()

@@ -11,7 +11,8 @@ from models.order import Cause, HoldCode, Stage, release_holds, write_events
 from tasks.lock_stock import unlock_stock
 
 _FACTS = """update orders set pay_state = %s, platform_status = %s, paid_at = %s, modified_at = %s, ship_by = %s,
-    goods_fen = %s, discount_fen = %s, freight_fen = %s, total_fen = %s, refunded_fen = %s where id = %s"""
+    goods_fen = %s, discount_fen = %s, freight_fen = %s, total_fen = %s, paid_fen = %s, refunded_fen = %s
+    where id = %s"""
 
 # an empty or masked value never overwrites a fuller one
 _RECEIVER = """update receiver set
@@ -89,6 +90,7 @@ def _note_facts(conn: Connection, amendments: Sequence[Amendment]) -> None:
                     order.discount_fen,
                     order.freight_fen,
                     order.total_fen,
+                    order.paid_fen,
                     order.refunded_fen,
                     order_id,
                 )

@@ -225,7 +225,7 @@ def import_skus(path: Path) -> Imported:
 def import_areas(path: Path) -> Imported:
     """Make the file's areas the whole areas of the warehouses it names; other warehouses stay as they are.
 
-    `全国` stands for every province. Raises SetupError listing the bad rows.
+    `全国` stands for every province that the file does not name for that warehouse. Raises SetupError listing the bad rows.
     """
     sheet = read_sheet(path, AREAS)
     with transaction() as conn:
@@ -241,15 +241,13 @@ def import_areas(path: Path) -> Imported:
 
 def _areas(sheet: Sheet, warehouses: dict[str, int]) -> dict[tuple[int, str], int]:
     provinces = [found.code for found in divisions().values() if found.level == "province"]
+    sheet.refuse_repeats("warehouse", "division")
+    # areas that are named for themselves come first: the whole country is the rest
+    named = sorted(sheet.rows, key=lambda row: not row["division"])
     wanted: dict[tuple[int, str], int] = {}
-    lines: dict[tuple[int, str], int] = {}
-    for row in sheet.rows:
+    for row in named:
         for code in [row["division"]] if row["division"] else provinces:
-            key = (warehouses[row["warehouse"]], code)
-            if key in wanted:
-                sheet.refuse(row, "division", f"line {lines[key]} gives {row['warehouse']} this area already")
-                break
-            wanted[key], lines[key] = row["priority"], row.line
+            wanted.setdefault((warehouses[row["warehouse"]], code), row["priority"])
     return wanted
 
 

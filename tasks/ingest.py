@@ -14,7 +14,7 @@ from models.database import Connection, transaction
 from models.errors import PipelineError
 from models.order import Cause
 from models.settings import settings
-from tasks.batches import open_batch
+from tasks.batches import close_batch, open_batch
 from tasks.counterparts import mapping_version_id, open_channel, shop_mapping
 from tasks.inbox import finish_notices, take_notices
 from tasks.runs import cause, failed_for_now, leave_table, step_failed
@@ -90,6 +90,7 @@ class Reader:
         self.shop = shop
         self.mapping = mapping
         self.count = StoreCount(0, 0, 0)
+        self.batch_ids: list[int] = []
         self._version = mapping_version
         self._origin = origin
         self._window = window
@@ -100,17 +101,22 @@ class Reader:
     def take(self, payloads: Sequence[dict[str, Any]]) -> None:
         """Map payloads; store a batch when enough have gathered."""
         good, bad = self.mapping.read_all(payloads)
-        for index, order in good:
-            arrival = Arrival(order, payloads[index])
-            for best in newest([arrival, *filter(None, [self._arrivals.get(order.external_id)])]):
-                self._arrivals[order.external_id] = best
-        for index, problem in bad:
-            self.refuse(payloads[index], problem)
+        self.add(
+            [Arrival(order, payloads[index]) for index, order in good],
+            [(payloads[index], problem) for index, problem in bad],
+        )
+
+    def add(self, arrivals: Sequence[Arrival], refused: Sequence[tuple[dict[str, Any], MappingError]]) -> None:
+        """Gather orders that are read and payloads that could not be; store a batch when enough have gathered."""
+        for arrival in arrivals:
+            known = self._arrivals.get(arrival.order.external_id)
+            self._arrivals[arrival.order.external_id] = newest([known, arrival] if known else [arrival])[0]
+        for payload, problem in refused:
+            self._refuse(payload, problem)
         if len(self._arrivals) + len(self._refusals) >= settings().batch_size:
             self._store(last=False)
 
-    def refuse(self, payload: dict[str, Any], problem: MappingError) -> None:
-        """Put a payload aside, under its platform id or what tells it from others."""
+    def _refuse(self, payload: dict[str, Any], problem: MappingError) -> None:
         known_as = self.mapping.external_id(payload) or "sha256:" + hashlib.sha256(repr(payload).encode()).hexdigest()
         self._refusals.append(Refusal(known_as, payload, problem))
 
@@ -118,10 +124,16 @@ class Reader:
         """Store what is left, and with it the end of the window."""
         self._store(last=True)
 
+    def close_batches(self) -> None:
+        """Mark the stored batches as through: nothing of them is to be processed."""
+        with transaction() as conn:
+            for batch_id in self.batch_ids:
+                close_batch(conn, batch_id, self._why.at)
+
     def _store(self, last: bool) -> None:
         arrivals = newest(list(self._arrivals.values()))
         with transaction() as conn:
-            fresh, changed = split_known(conn, self.shop.id, arrivals)
+            fresh, changed = split_known(conn, self.shop.id, arrivals, by_content=self._origin is BatchOrigin.FILE)
             refusals = unknown_refusals(conn, self.shop.id, self._refusals)
             if fresh or changed or refusals:
                 self._store_batch(conn, fresh, changed, refusals)
@@ -139,6 +151,7 @@ class Reader:
     ) -> None:
         why, window_id = self._why, self._window.id if self._window else None
         batch_id = open_batch(conn, self.shop.id, self._origin, str(why.flow_run_id), why.at, window_id)
+        self.batch_ids.append(batch_id)
         stored = len(store_new(conn, self.shop.id, batch_id, fresh, self.mapping, self._version, why))
         joined = store_changed(conn, batch_id, changed, self.mapping, self._version, why)
         rejected = quarantine(conn, self.shop.id, batch_id, refusals, why.at)

@@ -19,7 +19,7 @@ RETRY_AFTER = tuple(timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36
 SECOND_ATTEMPT_S = 5.0
 SENDERS = 8
 CHUNK = 200
-_COUNTERPART_LOCKS = 7_002
+COUNTERPART_LOCKS = 7_002
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +141,12 @@ def deliver(
 @contextmanager
 def _only_sender_to(counterpart: str) -> Iterator[bool]:
     with connect(autocommit=True) as conn:
-        row = conn.execute(
-            "select pg_try_advisory_lock(%s, hashtext(%s))", (_COUNTERPART_LOCKS, counterpart)
-        ).fetchone()
+        row = conn.execute("select pg_try_advisory_lock(%s, hashtext(%s))", (COUNTERPART_LOCKS, counterpart)).fetchone()
         if row and row[0]:
             yield True
             return
         # somebody else is sending: wait for them, for their work may be ours
-        conn.execute("select pg_advisory_lock(%s, hashtext(%s))", (_COUNTERPART_LOCKS, counterpart))
+        conn.execute("select pg_advisory_lock(%s, hashtext(%s))", (COUNTERPART_LOCKS, counterpart))
         yield True
 
 

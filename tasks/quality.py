@@ -71,9 +71,15 @@ def unmet_expectations(frame: "pd.DataFrame") -> list[Unmet]:
     """Run the suite over a batch with one row per order (columns as the suite names them, and `order_id`)."""
     # takes seconds to import, so only when there is a batch to check
     import great_expectations as gx
-    from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
 
-    context = gx.get_context(mode="ephemeral")
+    # the default context leaves a temporary folder behind at every run
+    plain = DataContextConfig(store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False))
+    context = gx.get_context(mode="ephemeral", project_config=plain)
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     checks = suite()
     expectations = [

@@ -13,7 +13,6 @@ from tasks.batches import orders_in, take_batch, title
 from tasks.lock_stock import short_finding, sku_codes
 from tasks.runs import cause, held_rows, leave_table
 
-
 COUNTRY = ""
 """The division code of a service area that is the whole country."""
 

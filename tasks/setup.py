@@ -35,6 +35,7 @@ __all__ = [
     "import_stock",
     "import_warehouses",
     "list_shops",
+    "missing_carrier_credentials",
     "missing_credentials",
     "needed_credentials",
 ]
@@ -42,6 +43,7 @@ __all__ = [
 FILE = "file"
 """The channel of shops whose orders come from files."""
 
+USUAL_POLL_MINUTES = 15
 POLL_MINUTES = range(1, 24 * 60 + 1)
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
@@ -106,14 +108,14 @@ def add_shop(
     name: str = "",
     credentials: Mapping[str, str] | None = None,
     *,
-    poll_minutes: int = 15,
-    lock_unpaid: bool = False,
+    poll_minutes: int | None = None,
+    lock_unpaid: bool | None = None,
     mapping: Path | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> AddedShop:
     """Add a shop, or bring the one of this code to what is given here.
 
-    Credentials that are given replace those of the same name, others stay; so does a mapping of its own.
+    What is not given stays as it is, or begins as the name of the code, 15 minutes and unpaid orders not locked.
     Raises SetupError when the channel is unknown, differs from what the shop has, or a credential is missing.
     """
     _check_shop_wish(code, channel, poll_minutes)
@@ -130,12 +132,12 @@ def add_shop(
     return AddedShop(code, is_new, made)
 
 
-def _check_shop_wish(code: str, channel: str, poll_minutes: int) -> None:
+def _check_shop_wish(code: str, channel: str, poll_minutes: int | None) -> None:
     if not _CODE.fullmatch(code):
         raise SetupError(f"shop {code!r}: a code has up to 32 letters, digits and dashes, a letter or digit first")
     if channel not in channels():
         raise SetupError(f"shop {code}: there is no channel {channel}; there are {', '.join(channels())}")
-    if poll_minutes not in POLL_MINUTES:
+    if poll_minutes is not None and poll_minutes not in POLL_MINUTES:
         raise SetupError(f"shop {code}: poll-minutes must be from 1 to {POLL_MINUTES[-1]}, not {poll_minutes}")
 
 
@@ -147,17 +149,18 @@ def _own_mapping(path: Path | None) -> dict[str, Any]:
     return {"mapping": {"source": path.name, "body": path.read_text("utf-8-sig")}}
 
 
-def _save_shop(conn: Connection, row: tuple[str, str, str, bool, int], own: dict[str, Any]) -> bool:
+def _save_shop(conn: Connection, row: tuple[str, str, str, bool | None, int | None], own: dict[str, Any]) -> bool:
     code, channel, name, lock_unpaid, poll_minutes = row
     found = conn.execute("select channel from shop where code = %s for update", (code,)).fetchone()
     if found is not None and found[0] != channel:
         raise SetupError(f"shop {code}: is on {found[0]}; a shop on {channel} needs a code of its own")
     conn.execute(
         """insert into shop (code, channel, name, active, lock_unpaid, poll_minutes, settings, created_at)
-           values (%(code)s, %(channel)s, coalesce(nullif(%(name)s, ''), %(code)s), true, %(lock_unpaid)s,
-                   %(poll_minutes)s, %(settings)s, %(now)s)
+           values (%(code)s, %(channel)s, coalesce(nullif(%(name)s, ''), %(code)s), true,
+                   coalesce(%(lock_unpaid)s, false), coalesce(%(poll_minutes)s, %(usual)s), %(settings)s, %(now)s)
            on conflict (code) do update set name = coalesce(nullif(%(name)s, ''), shop.name), active = true,
-             lock_unpaid = excluded.lock_unpaid, poll_minutes = excluded.poll_minutes,
+             lock_unpaid = coalesce(%(lock_unpaid)s, shop.lock_unpaid),
+             poll_minutes = coalesce(%(poll_minutes)s, shop.poll_minutes),
              settings = shop.settings || excluded.settings""",
         {
             "code": code,
@@ -165,6 +168,7 @@ def _save_shop(conn: Connection, row: tuple[str, str, str, bool, int], own: dict
             "name": name,
             "lock_unpaid": lock_unpaid,
             "poll_minutes": poll_minutes,
+            "usual": USUAL_POLL_MINUTES,
             "settings": Jsonb(own),
             "now": clock().now(),
         },
@@ -214,14 +218,21 @@ def check_shop(code: str) -> Health:
     return channel.check()
 
 
+def missing_carrier_credentials(name: str, given: Mapping[str, str]) -> tuple[str, ...]:
+    """What the tracking service still lacks, counting what the pool has of it."""
+    with transaction() as conn:
+        there = secrets_of(conn, Owner.CARRIER, name)
+    return tuple(key for key in needed_credentials(name) if not given.get(key) and key not in there)
+
+
 def add_carrier(name: str, credentials: Mapping[str, str]) -> None:
     """Store the credentials of the tracking service; raises SetupError naming what it lacks."""
     if name not in registry.CARRIERS:
         raise SetupError(f"carrier {name}: is not known; there are {', '.join(sorted(registry.CARRIERS))}")
+    given = {key: value for key, value in credentials.items() if value}
+    missing = missing_carrier_credentials(name, given)
+    if missing:
+        raise SetupError(f"carrier {name}: needs the credentials {', '.join(missing)}")
     with transaction() as conn:
         there = secrets_of(conn, Owner.CARRIER, name)
-        missing = [key for key in needed_credentials(name) if not credentials.get(key) and key not in there]
-        if missing:
-            raise SetupError(f"carrier {name}: needs the credentials {', '.join(missing)}")
-        given = {key: value for key, value in credentials.items() if value}
         keep_secrets(conn, Owner.CARRIER, name, {**_endpoint(name, there), **given})

@@ -17,7 +17,7 @@ from tasks.amend import amend_orders
 
 ORDER_COLUMNS = (
     "id shop_id external_id order_no kind pay_state platform_status buyer_key created_at paid_at modified_at ship_by "
-    "goods_fen discount_fen freight_fen total_fen refunded_fen stored_at"
+    "goods_fen discount_fen freight_fen total_fen paid_fen refunded_fen stored_at"
 ).split()
 LINE_COLUMNS = "order_id line_no platform_line sku_code sku_id title quantity unit_price_fen paid_fen state".split()
 RECEIVER_COLUMNS = (
@@ -63,20 +63,25 @@ def newest(arrivals: Sequence[Arrival]) -> list[Arrival]:
 
 
 def split_known(
-    conn: Connection, shop_id: int, arrivals: Sequence[Arrival]
+    conn: Connection, shop_id: int, arrivals: Sequence[Arrival], by_content: bool
 ) -> tuple[list[Arrival], list[tuple[int, Arrival]]]:
-    """Which arrivals are new, and which are newer versions of orders in the pool (with their ids)."""
+    """Which arrivals are new, and which are newer versions of orders in the pool (with their ids).
+
+    Files carry no time of change: `by_content` also takes a version of the same time whose money or payment differs.
+    """
     rows = conn.execute(
-        "select external_id, id, modified_at from orders where shop_id = %s and external_id = any(%s)",
+        """select external_id, id, modified_at, pay_state, total_fen, paid_fen, refunded_fen from orders
+           where shop_id = %s and external_id = any(%s)""",
         (shop_id, [arrival.order.external_id for arrival in arrivals]),
     ).fetchall()
-    known = {row[0]: (row[1], row[2]) for row in rows}
+    known = {row[0]: row[1:] for row in rows}
     fresh = [arrival for arrival in arrivals if arrival.order.external_id not in known]
-    changed = [
-        (known[arrival.order.external_id][0], arrival)
-        for arrival in arrivals
-        if arrival.order.external_id in known and arrival.order.modified_at > known[arrival.order.external_id][1]
-    ]
+    changed = []
+    for order, arrival in ((arrival.order, arrival) for arrival in arrivals if arrival.order.external_id in known):
+        order_id, modified_at, *facts = known[order.external_id]
+        differs = facts != [order.pay_state.value, order.total_fen, order.paid_fen, order.refunded_fen]
+        if order.modified_at > modified_at or (by_content and order.modified_at == modified_at and differs):
+            changed.append((order_id, arrival))
     return fresh, changed
 
 
@@ -198,6 +203,7 @@ def order_row(order_id: int, shop_id: int, order: IncomingOrder, at: datetime) -
         order.discount_fen,
         order.freight_fen,
         order.total_fen,
+        order.paid_fen,
         order.refunded_fen,
         at,
     )

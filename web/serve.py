@@ -16,7 +16,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--host", default="127.0.0.1")
     wish = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    _write_log("orderpool.web", "uvicorn.error")
     uvicorn.run(
         create_app(),
         host=wish.host,
@@ -26,6 +26,17 @@ def main(arguments: list[str] | None = None) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
+
+
+def _write_log(*names: str) -> None:
+    # handlers of our own: libraries set up the root logger when they are imported
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    for name in names:
+        logger = logging.getLogger(name)
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
 
 
 if __name__ == "__main__":

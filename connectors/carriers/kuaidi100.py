@@ -114,6 +114,8 @@ class Kuaidi100:
 
     def _subscribe_error(self, code: str, action: str, answer: dict[str, Any]) -> ChannelError:
         obstacle = _said(code, answer)
+        if code == "504":
+            return RateLimited(self.name, action, obstacle, LOCK_WAIT_S)
         if code == "500":
             return ChannelUnavailable(self.name, action, obstacle)
         kind = ChannelDenied if code in _SUBSCRIBE_DENIED else ChannelRejected

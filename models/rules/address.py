@@ -72,5 +72,3 @@ def _by_official_names() -> dict[tuple[str, str, str], str]:
 
 def _place_of(node: Node | None) -> Place | None:
     return None if node is None else place(node.code)
-
-

@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from models.rules.address_text import Line, bare_zone_follows, is_part_of_a_word
+from models.rules.address_text import Line, bare_zone_follows, is_part_of_a_word, is_start_of_a_city
 from models.rules.divisions import OVERSEAS
 from models.rules.gazetteer import (
-    CITY,
     COUNTY,
     PROVINCE,
     Form,
@@ -29,11 +28,13 @@ _LATE_PENALTY = 0.01
 
 # People use these for parts of a city that are no divisions, so they contradict no city.
 DESCRIPTIVE = frozenset(
-    "城区 郊区 矿区 东区 西区 南区 北区 新区 新城区 市中区 市南区 市北区 新市区 城中区 河东区 河西区 城东区 城西区 城北区 "
-    "江东区 江北区 湖里区 港口区 海港区 港区 开发区 老城区 中心区 市区".split()
+    "城区 郊区 矿区 东区 西区 南区 北区 新区 北市区 南市区 东市区 西市区 新城区 市中区 市南区 市北区 新市区 城中区 "
+    "河东区 河西区 城东区 城西区 城北区 江东区 江北区 湖里区 港口区 海港区 港区 开发区 老城区 中心区 市区".split()
 )
 # Read on, the ending of a name belongs to another word: 杭州|市场, or the name to a dish: 沙县小吃.
 _NOT_AFTER = {"市": "场", "县": "小吃"}
+_COUNTY_ENDINGS = frozenset("市县区旗")
+_NOT_AFTER_ENDING = frozenset("场政委中南北")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +65,21 @@ class Chain:
 
     @property
     def start(self) -> int:
+        """Where the first name begins."""
         return self.mentions[0].start
 
     @property
     def end(self) -> int:
+        """Where the last name ends."""
         return self.mentions[-1].end
 
     @property
     def level(self) -> int:
+        """The deepest level it may name."""
         return max(node.level for node in self.nodes)
 
     def overlaps(self, other: "Chain") -> bool:
+        """Tell whether both read the same characters."""
         return self.start < other.end and other.start < self.end
 
 
@@ -116,25 +121,32 @@ def _mentions(line: Line) -> Iterable[Mention]:
         end = start + len(form.text)
         if line.breaks and line.broken(start, end) and not (form.full and len(form.text) > 2):
             continue
-        if form.full:
-            if line.text.startswith(_NOT_AFTER.get(form.text[-1], "\n"), end):
-                continue
+        if not form.full:
+            mention = _short_mention(line, start, end, form)
+            if mention is not None:
+                yield mention
+        elif not line.text.startswith(_NOT_AFTER.get(form.text[-1], "\n"), end):
             weight = _FULL_WEIGHT if len(form.text) > 2 or line.starts_at(start) else _SHORT_WEIGHT
             yield Mention(start, end, form, form.nodes, True, weight)
-            continue
-        if end not in line.breaks:
-            if is_part_of_a_word(line.text, end) and not _continued(line.text, end, form):
-                if not bare_zone_follows(line.text, end):
-                    continue
-            elif line.text[end : end + 1] in ("市", "县", "区", "旗") and not bare_zone_follows(line.text, end):
-                counties = tuple(node for node in form.nodes if node.level == COUNTY)
-                if counties and line.text[end + 1 : end + 2] not in tuple("场政委中南北"):
-                    yield Mention(start, end + 1, form, counties, False, _WRONG_ENDING_WEIGHT)
-                    continue
-        weight = _SHORT_WEIGHT if any(node.level < COUNTY for node in form.nodes) else _SHORT_COUNTY_WEIGHT
-        if form.nodes[0].own in OVERSEAS:
-            weight = _OVERSEAS_WEIGHT
-        yield Mention(start, end, form, form.nodes, False, weight)
+
+
+def _short_mention(line: Line, start: int, end: int, form: Form) -> Mention | None:
+    """Return the mention of a short name, None when it is only part of another word."""
+    if end not in line.breaks and not bare_zone_follows(line.text, end):
+        if is_part_of_a_word(line.text, end):
+            if not _continued(line.text, end, form):
+                return None
+        elif line.text[end : end + 1] in _COUNTY_ENDINGS and line.text[end + 1 : end + 2] not in _NOT_AFTER_ENDING:
+            counties = tuple(node for node in form.nodes if node.level == COUNTY)
+            if counties:
+                return Mention(start, end + 1, form, counties, False, _WRONG_ENDING_WEIGHT)
+    if form.nodes[0].own in OVERSEAS:
+        return Mention(start, end, form, form.nodes, False, _OVERSEAS_WEIGHT)
+    if any(node.level < COUNTY for node in form.nodes):
+        return Mention(start, end, form, form.nodes, False, _SHORT_WEIGHT)
+    if is_start_of_a_city(line.text, end):
+        return None
+    return Mention(start, end, form, form.nodes, False, _SHORT_COUNTY_WEIGHT)
 
 
 def _continued(text: str, end: int, form: Form) -> bool:
@@ -198,4 +210,7 @@ def _refutes(line: Line, chain: Chain, mention: Mention) -> bool:
     if not (chain.mentions[-1].full or line.starts_at(chain.start)):
         return False
     below = {node.level for node in mention.nodes}
-    return all((has_cities(node) and PROVINCE not in below) or (has_counties(node) and below == {COUNTY}) for node in chain.nodes)
+    return all(
+        (has_cities(node) and PROVINCE not in below) or (has_counties(node) and below == {COUNTY})
+        for node in chain.nodes
+    )

@@ -3,12 +3,13 @@
 import csv
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from models.errors import FeedError
 from models.rules.divisions import Place
+
 _NOWHERE = Place("", "", "", "")
 
 

@@ -36,8 +36,7 @@ def _may_be_misspelt(line: Line, reading: Reading) -> bool:
     chain = reading.chain
     if chain is None or reading.node.level == COUNTY or chain.mentions[-1].form.zone:
         return False
-    divided = reading.node.level == PROVINCE or has_counties(reading.node)
-    return divided and chain.end < len(line.text) and not zone_follows(line.text, chain.end)
+    return chain.end < len(line.text) and (reading.node.level == PROVINCE or has_counties(reading.node))
 
 
 def _improves(again: Reading, before: Reading) -> bool:
@@ -46,8 +45,11 @@ def _improves(again: Reading, before: Reading) -> bool:
     if before.node is None:
         return len(again.chain.mentions) > 1 or again.chain.full_steps > 0
     if before.loose:
-        return True
-    return again.node.level > before.node.level and (same_or_under(again.node, before.node) or again.node.under(before.node))
+        # The county stays as it is written; the city before it tells which of that name is meant.
+        return again.node.name == before.node.name
+    return again.node.level > before.node.level and (
+        same_or_under(again.node, before.node) or again.node.under(before.node)
+    )
 
 
 def _respellings(line: Line, reading: Reading) -> Iterator[list[Line]]:
@@ -57,13 +59,15 @@ def _respellings(line: Line, reading: Reading) -> Iterator[list[Line]]:
         yield list(_mended_contradiction(line, chain, chain.refuted))
         return
     spots = _suspect_spots(line, reading)
+    is_zone = chain is not None and zone_follows(line.text, chain.end)
     yield [
         line.respelt(at, end, name)
         for at, known in spots
         for end, text in _windows(line.text, at, _LIKELY_LENGTHS)
+        if not is_zone or text[-1] == "区"
         for name in known.likely(text)
     ]
-    if chain is not None:
+    if chain is not None and not is_zone:
         yield [
             line.respelt(at, end, name)
             for at, known in spots
@@ -93,7 +97,7 @@ def _windows(text: str, start: int, lengths: Iterable[int]) -> Iterator[tuple[in
 
 
 def _mended_contradiction(line: Line, chain: Chain, neighbour: Mention) -> Iterator[Line]:
-    """Yield the lines where the district of another city sounds or looks like one of the city before it: 上海市黄埔区."""
+    """Yield the lines with a district of the city that sounds or looks like the one written: 上海市黄埔区."""
     city, district = chain.mentions[-1], neighbour
     if neighbour.start < chain.start:
         city, district = neighbour, chain.mentions[0]

@@ -12,28 +12,45 @@ _HAN = "\u4e00-\u9fff\u3400-\u4dbf"
 _SEPARATORS = re.compile(f"(?:收货|收件|详细|所在|寄件|配送|联系)?(?:地址|地区|人)\\s*[:：]|[^{_HAN}0-9A-Za-z]+")
 # Rows of platforms and of the old tables that stand between a city and its districts and name no place.
 _IN_BETWEEN = re.compile(
-    "(?:省|自治区)直辖(?:县|县级)?(?:行政)?(?:区划|单位)|市辖区|其[他它]区"
+    "(?:省|自治区)?直辖(?:县级|县)(?:行政)?(?:区划|单位)?|市辖区|其[他它]区"
     f"|(?<=[^{_HAN}])(?:县|市?辖[区县])(?=[^{_HAN}])|(?<=重庆市)县(?=[^城])"
     f"|中华人民共和国|(?<![{_HAN}])中国(?=[{_HAN}])"
 )
+# Characters of division names as Hong Kong, Macau and Taiwan write them, each with its simplified one.
 _TRADITIONAL = str.maketrans(
-    "臺灣門東廣北滬蘇無錫揚鎮鹽連雲漢慶貴陽鄭濟煙濰萊臨寧陝遼長瀋連龍齊爾濱蘭烏魯縣區鄉號樓",
-    "台湾门东广北沪苏无锡扬镇盐连云汉庆贵阳郑济烟潍莱临宁陕辽长沈连龙齐尔滨兰乌鲁县区乡号楼",
+    {
+        pair[0]: pair[1]
+        for pair in (
+            "臺台 灣湾 門门 東东 廣广 滬沪 蘇苏 無无 錫锡 揚扬 鎮镇 鹽盐 連连 雲云 漢汉 慶庆 貴贵 陽阳 鄭郑 濟济 煙烟 "
+            "濰潍 萊莱 臨临 寧宁 陝陕 遼辽 瀋沈 龍龙 齊齐 爾尔 濱滨 蘭兰 烏乌 魯鲁 縣县 區区 鄉乡 號号 樓楼 國国 別别 "
+            "島岛 黃黄 嶺岭 興兴 豐丰 長长 順顺 義义 懷怀 馬马 蕪芜 莊庄 棗枣 榮荣 澤泽 許许 驛驿 駐驻 羅罗 瀏浏 張张 "
+            "婁娄 陸陆 欽钦 貢贡 瓊琼 邁迈 瀘泸 綿绵 樂乐 內内 資资 達达 畢毕 節节 銅铜 麗丽 滄沧 紅红 騰腾 衝冲 寶宝 "
+            "雞鸡 關关 隴陇 涼凉 吳吴 銀银 衛卫 紹绍 蕭萧 餘余 閔闵 匯汇 楊杨 閘闸 靜静 師师 蓮莲 橋桥 灘滩 甌瓯 麥麦 "
+            "贛赣 應应 晉晋 遠远 開开 靈灵 鳳凤 華华 灤滦 鄰邻 雙双 綠绿 園园 溫温 績绩 徑径 歷历 嶗崂 壽寿 濼泺 塢坞 "
+            "鞏巩 輝辉 獲获 場场 頭头 鋼钢 鐵铁 錦锦 營营 盤盘 蘆芦 葉叶 賓宾 賀贺 貝贝 費费 車车 軍军 農农 運运 進进 "
+            "遷迁 鄲郸 釣钓 錢钱 鐘钟 韓韩 鶴鹤 鷹鹰 岡冈 崗岗 譙谯 諸诸 賽赛"
+        ).split()
+    }
 )
 
 _DIRECTION = "(?:[东南西北中][东南西北中环]?|[上下前后新老大小内外])?"
 _NUMBER = "(?:[一二三四五六七八九十0-9]{1,3})?"
-_STREET = f"{_DIRECTION}{_NUMBER}(?:路|街|大街|大道|道(?![里外])|巷|弄|胡同|里弄|高架|环线|支路|横路|马路|公路|高速|国道)"
+_STREET = (
+    f"{_DIRECTION}{_NUMBER}(?:路|街|大街|大道|道(?![里外])|巷|弄|胡同|里弄|高架|环线|支路|横路|马路|公路|高速|国道)"
+)
 _KIND = "(?:新|大|老|小|国际|商务|世纪|中央|第[一二三四五六七八九十]|[一二三四五六七八九十])?"
 _BUILDING = (
     "(?:大厦|大楼|广场|花园|花苑|小区|公寓|酒店|宾馆|饭店|饭庄|商场|商城|超市|市场|公司|集团|银行|医院|大学|学院|中学|小学"
-    "|学校|嘉园|家园|佳苑|新苑|名苑|雅苑|新村|新城(?![镇街区])|山庄|别墅|会馆|会所|会展|机场|火车站|高铁站|汽车站|车站|站|码头|烤鸭"
+    "|学校|嘉园|家园|佳苑|新苑|名苑|雅苑|新村|新城(?![镇街区铺])|山庄|别墅|会馆|会所|会展|机场|火车站|高铁站|汽车站|车站|站|码头|烤鸭"
     "|火锅|米粉|拉面|小吃|面馆|人家|人民|商会|驻|华联|同仁堂|移动|电信|联通|城建|建工|印象|故事|时光|宫|公馆|府邸|豪庭|豪园"
     "|壹号|一号|名邸|华府|华庭|之家|之星|之窗|之春|苑|园(?!区)|湾(?!里)|巴巴|大众|牌|电视"
     "|出版|日报|起义|纪念)(?![前后东南西北中]?[一二三]?(?:路|街|巷|道))"
 )
 _LOWER = "(?:街道|镇(?![江海])|乡|村|社区|居委会|办事处|苏木|农场|林场)"
 _TRAP = re.compile(f"{_STREET}|{_KIND}{_BUILDING}|{_LOWER}|大?桥|城(?![东南西北中关区镇乡厢郊])")
+_REST_OF_A_CITY = re.compile(
+    f"[^城超都夜菜早闹门集街区县市0-9A-Za-z]市(?![场政区])|[{_HAN}]{{1,4}}族[{_HAN}]{{0,8}}自治州"
+)
 _TOWN = re.compile("[\u4e00-\u9fff]{2,3}(?:镇|街道)")
 
 _ZONE_KIND = (
@@ -89,6 +106,11 @@ def read_line(text: str) -> Line:
 def is_part_of_a_word(text: str, end: int) -> bool:
     """Tell whether the short name that ends here only names a road, a building, a town or a firm: 北京|东路."""
     return _TRAP.match(text, end) is not None
+
+
+def is_start_of_a_city(text: str, end: int) -> bool:
+    """Tell whether a longer, unknown name of a city goes on here, perhaps a misspelt one: 防城|岗市."""
+    return _REST_OF_A_CITY.match(text, end) is not None
 
 
 def town_follows(text: str, end: int) -> bool:

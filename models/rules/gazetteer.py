@@ -4,16 +4,17 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
 
-from models.rules.divisions import MUNICIPALITIES, Division, divisions, former_divisions, lineage
+from models.rules.divisions import Division, FormerDivision, divisions, former_divisions, lineage
 
 PROVINCE, CITY, COUNTY = 1, 2, 3
 _LEVELS = {"province": PROVINCE, "prefecture": CITY, "county": COUNTY}
 _NEVER_RETIRED = 0
+_BEFORE_THE_TABLE = 2008
 
 _PEOPLES = (
-    "蒙古族 回族 藏族 维吾尔 苗族 彝族 壮族 布依族 朝鲜族 满族 侗族 瑶族 白族 土家族 哈尼族 哈萨克族 哈萨克 傣族 黎族 "
-    "傈僳族 佤族 畲族 拉祜族 水族 东乡族 纳西族 景颇族 柯尔克孜 土族 达斡尔族 仫佬族 羌族 布朗族 撒拉族 毛南族 仡佬族 锡伯 "
-    "普米族 怒族 保安族 裕固族 独龙族 塔吉克 蒙古 各族"
+    "蒙古族 回族 藏族 维吾尔 苗族 彝族 壮族 布依族 朝鲜族 满族 侗族 瑶族 白族 土家族 哈尼族 哈萨克族 哈萨克 傣族 "
+    "黎族 傈僳族 佤族 畲族 拉祜族 水族 东乡族 纳西族 景颇族 柯尔克孜 土族 达斡尔族 仫佬族 羌族 布朗族 撒拉族 毛南族 "
+    "仡佬族 锡伯 普米族 怒族 保安族 裕固族 独龙族 塔吉克 蒙古 各族"
 ).split()
 _COLLOQUIAL = {
     "内蒙": "150000",
@@ -82,9 +83,29 @@ _ZONES = {
     "北京经济技术开发区": ("110000",),
 }
 _TAIWAN = (
-    "台北市 新北市 桃园市 台中市 台南市 高雄市 基隆市 新竹市 新竹县 嘉义市 嘉义县 苗栗县 彰化县 南投县 云林县 屏东县 "
-    "宜兰县 花莲县 台东县 澎湖县"
+    "台北市 新北市 桃园市 台中市 台南市 高雄市 基隆市 新竹市 新竹县 嘉义市 嘉义县 苗栗县 彰化县 南投县 云林县 "
+    "屏东县 宜兰县 花莲县 台东县 澎湖县"
 )
+# Cities and counties directly under their province, with the prefecture around or beside them that people put first.
+_SURROUNDED_BY = {
+    "419001": ("410800",),
+    "429004": ("421000",),
+    "429005": ("421000",),
+    "429006": ("421000",),
+    "429021": ("420300", "420500"),
+    "659001": ("652300", "654200"),
+    "659002": ("652900",),
+    "659003": ("653100",),
+    "659004": ("652300",),
+    "659005": ("654300",),
+    "659006": ("652800",),
+    "659007": ("652700",),
+    "659008": ("654000",),
+    "659009": ("653200",),
+    "659010": ("654200", "650200"),
+    "659011": ("650500",),
+    "659012": ("654200",),
+}
 # Names gone before the table of former divisions begins, still found on ID cards and in old address books.
 _OLDER = {
     ("塘沽区", "120000"): "120116",
@@ -106,7 +127,8 @@ class Node:
     """A division somebody may mean, current or former.
 
     `code` is the current division it resolves to; `own` its own code (differs for a former one); `above` the codes
-    it may be written under: its province and its prefecture, of then and of now. `last_year` is 0 for a current one.
+    it may be written under: its province and its prefecture, of then and of now, or the prefecture around it.
+    `last_year` is 0 for a current one.
     """
 
     name: str
@@ -228,39 +250,39 @@ class Gazetteer:
                 self._add(stem_of(city.name, CITY) + node.name, node, full=True)
 
     def _add_former(self) -> None:
-        prefectures = {node.name: node for node in self.current.values() if node.level == CITY}
         provinces = {node.name: node.own for node in self.current.values() if node.level == PROVINCE}
+        prefectures = {node.name: node for node in self.current.values() if node.level == CITY}
         for row in former_divisions():
             if row.level == "prefecture":
-                node = self._former_prefecture(row.code, row.name, provinces[row.province], row.last_year, row.heir)
-                prefectures[row.name] = node
-                self._add(row.name, node, full=True)
-                if node.name != "巢湖市":  # the short name is the county-level city's
-                    self._add(row.name.removesuffix("地区").removesuffix("市"), node, full=False)
+                prefectures[row.name] = self._add_former_prefecture(row, provinces[row.province])
         for row in former_divisions():
             if row.level == "county":
-                city = prefectures.get(row.city)
-                above = {provinces[row.province], *lineage(row.heir)[1:]}
-                above |= {city.own} if city else set()
-                code = row.heir or (city.code if city else provinces[row.province])
-                node = Node(row.name, COUNTY, code, row.code, frozenset(above), row.last_year)
-                if city and row.name == divisions()[city.code].name:
-                    self._add(row.city + row.name, node, full=True)
-                    continue
-                self._add(row.name, node, full=True)
-                if row.name.startswith("市"):
-                    self._add_run_together(node)
-                stem = stem_of(row.name, COUNTY)
-                self._add(stem, node, full=stem == row.name)
+                self._add_former_county(row, provinces[row.province], prefectures.get(row.city))
         for (name, parent), heir in _OLDER.items():
             above = frozenset({parent, *lineage(parent)})
-            self._add(name, Node(name, COUNTY, heir, heir + name, above, 2008), full=True)
+            self._add(name, Node(name, COUNTY, heir, heir + name, above, _BEFORE_THE_TABLE), full=True)
 
-    def _former_prefecture(self, code: str, name: str, province: str, last_year: int, heir: str) -> Node:
-        if heir:
-            return Node(name, CITY, heir, heir, frozenset({province}), last_year)
-        parts = {lineage(row.heir)[1] for row in former_divisions() if row.city == name and row.heir}
-        return Node(name, CITY, parts.pop() if len(parts) == 1 else province, code, frozenset({province}), last_year)
+    def _add_former_prefecture(self, row: FormerDivision, province: str) -> Node:
+        parts = {lineage(county.heir)[1] for county in former_divisions() if county.city == row.name and county.heir}
+        code = row.heir or (parts.pop() if len(parts) == 1 else province)
+        node = Node(row.name, CITY, code, row.heir or row.code, frozenset({province}), row.last_year)
+        self._add(row.name, node, full=True)
+        if row.name != "巢湖市":  # the short name is the county-level city's
+            self._add(row.name.removesuffix("地区").removesuffix("市"), node, full=False)
+        return node
+
+    def _add_former_county(self, row: FormerDivision, province: str, city: Node | None) -> None:
+        above = {province, *lineage(row.heir)[1:]} | ({city.own} if city else set())
+        code = row.heir or (city.code if city else province)
+        node = Node(row.name, COUNTY, code, row.code, frozenset(above), row.last_year)
+        if city and row.name == divisions()[city.code].name:
+            # 铜仁市 is the prefecture now; only right behind the old prefecture's name is it the county of then.
+            self._add(row.city + row.name, node, full=True)
+            return
+        self._add(row.name, node, full=True)
+        self._add(stem_of(row.name, COUNTY), node, full=stem_of(row.name, COUNTY) == row.name)
+        if row.name.startswith("市"):
+            self._add_run_together(node)
 
     def _add_colloquial(self) -> None:
         for text, code in _COLLOQUIAL.items():
@@ -285,7 +307,8 @@ class Gazetteer:
 
 def _current_node(row: Division) -> Node:
     level = _LEVELS[row.level]
-    return Node(row.name, level, row.code, row.code, frozenset(lineage(row.code)[1:]), _NEVER_RETIRED)
+    above = frozenset((*lineage(row.code)[1:], *_SURROUNDED_BY.get(row.code, ())))
+    return Node(row.name, level, row.code, row.code, above, _NEVER_RETIRED)
 
 
 def has_counties(node: Node) -> bool:

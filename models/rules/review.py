@@ -33,7 +33,7 @@ def sku_finding(lines: Sequence[tuple[int, str, int | None]]) -> Finding | None:
     unknown = {number: code for number, code, sku_id in lines if sku_id is None}
     if not unknown:
         return None
-    names = ", ".join(f"line {number} has {'no code' if not code else code}" for number, code in unknown.items())
+    names = ", ".join(f"line {number} has {code or 'no code'}" for number, code in unknown.items())
     return Finding(HoldCode.UNKNOWN_SKU, f"SKU not known: {names}", {"codes": sorted(set(unknown.values()))})
 
 

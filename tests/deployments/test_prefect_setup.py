@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.responses import DeploymentResponse
 
-from deployments import prefect_setup
+from deployments import prefect_setup, processes, supervisor
 from models.settings import CHECKOUT
 
 PLAN = CHECKOUT / "tests" / "deployments" / "data" / "prefect.yaml"
@@ -43,6 +45,13 @@ def eventually(look: Callable[[], Found | None], within_s: float) -> Found | Non
     return None
 
 
+def test_ui_opens_with_the_retry_button(prefect_worker: str) -> None:
+    page = httpx.get(prefect_worker.removesuffix("/api"), follow_redirects=True)
+
+    assert page.status_code == 200
+    assert not page.url.path.startswith("/v2")
+
+
 def test_cron_deployment_has_a_scheduled_run_within_90_s(
     prefect: SyncPrefectClient, ticking: DeploymentResponse
 ) -> None:
@@ -61,6 +70,27 @@ def test_run_of_a_deployment_works_in_the_checkout(prefect: SyncPrefectClient, t
         return state.type if state and state.is_final() else None
 
     assert eventually(end, within_s=60) is StateType.COMPLETED
+
+
+@pytest.mark.long
+def test_run_whose_process_and_worker_died_is_crashed_within_120_s(
+    prefect: SyncPrefectClient, ticking: DeploymentResponse
+) -> None:
+    prefect.update_deployment(ticking.id, DeploymentUpdate(paused=True))
+    run = prefect.create_flow_run_from_deployment(ticking.id, parameters={"seconds": 600})
+
+    def state() -> StateType | None:
+        found = prefect.read_flow_run(run.id).state
+        return found.type if found else None
+
+    assert eventually(lambda: state() is StateType.RUNNING, within_s=60)
+    time.sleep(5)  # for the first heartbeat to arrive
+    worker = supervisor.running("worker")
+    assert worker is not None
+    for process in processes.tree(worker):
+        process.kill()
+
+    assert eventually(lambda: state() is StateType.CRASHED, within_s=120)
 
 
 def test_deploying_again_changes_nothing(prefect: SyncPrefectClient, ticking: DeploymentResponse) -> None:

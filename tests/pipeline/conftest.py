@@ -1,16 +1,24 @@
 """A pool connected to a sandbox: shops, warehouses and stock set up, hooks served on loopback."""
 
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 
+from deployments import addresses
 from deployments.simulation import SITES, connect_shops, connect_warehouses, fill_stock
 from models.database import connect
+from models.settings import settings
 from sandbox.server import Sandbox, running
 from tests.pipeline.orders import SKUS
+from tests.pipeline.prefect_api import PrefectApi
+from web.app import create_app
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,46 +37,76 @@ class World:
         """Put orders into a simulated shop."""
         self.sandbox.do("POST", f"shops/{shop}/orders", {"orders": orders})
 
+    def change(self, shop: str, no: str, **body: Any) -> None:
+        """Let something happen to an order of a simulated shop."""
+        self.sandbox.do("POST", f"shops/{shop}/orders/{no}", body)
+
+    def fault(self, kind: str, target: str, **more: Any) -> None:
+        """Let a counterpart misbehave."""
+        self.sandbox.do("POST", "faults", {"kind": kind, "target": target, **more})
+
+    def no_faults(self) -> None:
+        """Let everybody behave again."""
+        self.sandbox.do("DELETE", "faults")
+
+    def ship(self, **wishes: Any) -> None:
+        """Let every warehouse ship what waits."""
+        for code in SITES:
+            self.sandbox.do("POST", f"warehouses/{code}/ship", wishes)
+
+    def travel(self, to: str) -> None:
+        """Let every followed parcel travel on."""
+        self.sandbox.do("POST", "carriers/kuaidi100/advance", {"to": to})
+
     def books(self) -> dict[str, Any]:
         """What the outside received."""
         books: dict[str, Any] = self.sandbox.do("GET", "books")
         return books
 
 
-@pytest.fixture
-def world(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hooks_url: str) -> Iterator[World]:
-    """A fresh pool with three warehouses full of stock, connected to a fresh sandbox."""
-    from models.settings import settings
-
-    monkeypatch.setenv("ORDERPOOL_PUBLIC_URL", hooks_url)
-    settings.cache_clear()
+@contextmanager
+def connected_world(folder: Path, hooks_url: str, units: int = 1000, more_shops: tuple[str, ...] = ()) -> Iterator[World]:
+    """A fresh sandbox connected to the pool that the settings lead to, with `units` of each SKU in each warehouse."""
     with running() as sandbox:
+        for code in more_shops:
+            sandbox.do("POST", "shops", {"code": code, "platform": "woocommerce"})
         connect_shops(sandbox.world())
-        connect_warehouses(sandbox.world(), tmp_path)
-        fill_stock(tmp_path, SKUS, {(place, sku): 1000 for place in SITES for sku in SKUS})
+        connect_warehouses(sandbox.world(), folder)
+        fill_stock(folder, SKUS, {(place, sku): units for place in SITES for sku in SKUS})
         for code in SITES:
             sandbox.do("POST", "warehouses", {"code": code, "callback_url": f"{hooks_url}/hooks/wms/{code}"})
         yield World(sandbox, hooks_url)
 
 
+@pytest.fixture
+def world(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hooks_url: str) -> Iterator[World]:
+    """A fresh pool with three warehouses full of stock, connected to a fresh sandbox."""
+    monkeypatch.setenv("ORDERPOOL_PUBLIC_URL", hooks_url)
+    settings.cache_clear()
+    with connected_world(tmp_path, hooks_url) as world:
+        yield world
+
+
 @pytest.fixture(scope="session")
-def hooks_url() -> Iterator[str]:
-    """The web application on a free port of loopback."""
-    import socket
-    import threading
-
-    import uvicorn
-
-    from web.app import create_app
-
-    taken = socket.socket()
-    taken.bind(("127.0.0.1", 0))
+def hooks_url(postgres: str) -> Iterator[str]:
+    """The web application on a free port of loopback, recorded as this installation's."""
+    taken = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     server = uvicorn.Server(uvicorn.Config(create_app(), log_level="error", access_log=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]}, daemon=True)
     thread.start()
     while not server.started:
         thread.join(0.05)
-    yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+    # flow runs in other processes read it there
+    addresses.record(web_url=url)
+    yield url
     server.should_exit = True
     thread.join(10)
     taken.close()
+
+
+@pytest.fixture(scope="session")
+def prefect_api(prefect_server: str) -> Iterator[PrefectApi]:
+    """A client of the session's Prefect server."""
+    with PrefectApi.at(prefect_server) as api:
+        yield api

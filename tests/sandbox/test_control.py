@@ -7,7 +7,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -132,19 +136,47 @@ def test_a_wrong_control_request_says_why(sandbox: Sandbox, path: str, body: dic
     assert (answer.status_code, bool(answer.json()["error"])) == (status, True)
 
 
-def test_the_process_prints_one_line_and_ends_cleanly() -> None:
-    root = Path(__file__).parents[2]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox", "--port", "0", "--json"], cwd=root, stdout=subprocess.PIPE, text=True
+def test_an_article_without_orders_can_be_put_on_sale(sandbox: Sandbox, woo: WooCaller) -> None:
+    body = {"products": [{"sku": "NEW-1", "title": "新品", "price_fen": 900, "stock": 4}]}
+
+    (product,) = sandbox.do("POST", "/shops/woo-1/products", body)["products"]
+
+    shown = woo.basic("GET", "/products", params={"sku": "NEW-1"}).json()[0]
+    assert (shown["id"], shown["stock_quantity"]) == (product["product_id"], 4)
+
+
+@contextmanager
+def process() -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """Run the sandbox as its own process and read the line it prints."""
+    started = subprocess.Popen(
+        [sys.executable, "-m", "sandbox", "--port", "0", "--json"],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
-        assert process.stdout is not None
-        world = json.loads(process.stdout.readline())
-        listening = HTTP.get(world["control"] + "/world").json()
+        assert started.stdout is not None
+        yield started, json.loads(started.stdout.readline())
     finally:
-        process.send_signal(signal.SIGTERM)
-        code = process.wait(5)
+        started.kill()
+        started.communicate()
 
-    assert listening == world
-    assert [shop["code"] for shop in world["shops"]] == ["tmall-1", "taobao-1", "woo-1"]
-    assert (code, process.stdout.read()) == (0, "")
+
+def test_the_process_prints_one_line_when_it_listens() -> None:
+    with process() as (_, world):
+        assert HTTP.get(world["control"] + "/world").json() == world
+        assert [shop["code"] for shop in world["shops"]] == ["tmall-1", "taobao-1", "woo-1"]
+
+
+def test_the_process_ends_cleanly_while_a_request_hangs() -> None:
+    with process() as (started, world), ThreadPoolExecutor(1) as pool:
+        HTTP.post(world["control"] + "/faults", json={"target": "wms:WH-E", "kind": "timeout_before"})
+        hanging = pool.submit(HTTP.post, world["warehouses"][0]["endpoint"])
+        time.sleep(0.1)
+
+        started.send_signal(signal.SIGTERM)
+
+        with pytest.raises(httpx.RemoteProtocolError):
+            hanging.result(3)
+        assert (started.wait(3), *started.communicate()) == (0, "", "")

@@ -135,3 +135,13 @@ def test_a_label_without_reorder_is_the_same_waybill_again(sandbox: Sandbox) -> 
     first, same, other = order(reorder=False), order(reorder=False), order()
 
     assert first == same != other
+
+
+def test_only_the_named_parcels_move(sandbox: Sandbox) -> None:
+    subscribe(sandbox, "http://127.0.0.1:9/cb", "YT0000000000001")
+    subscribe(sandbox, "http://127.0.0.1:9/cb", "YT0000000000002")
+
+    sandbox.do("POST", "/carriers/kuaidi100/advance", {"to": "problem", "waybills": ["YT0000000000002"]})
+
+    states = [query(sandbox, f"YT000000000000{number}").get("state") for number in (1, 2)]
+    assert states == [None, "204"]

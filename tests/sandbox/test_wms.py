@@ -10,7 +10,7 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from sandbox.server import Sandbox
-from tests.sandbox.clients import HTTP, Inbox, WmsCaller
+from tests.sandbox.clients import HTTP, NOON, Inbox, WmsCaller
 
 
 def open_manual(sandbox: Sandbox, received: Inbox, **settings: Any) -> dict[str, Any]:
@@ -70,6 +70,16 @@ def test_shipping_sends_callbacks_that_the_library_verifies(sandbox: Sandbox, wm
     assert sum(line["qty"] for package in packages for line in package["lines"]) == 3
     (row,) = sandbox.do("GET", "/books")["warehouses"]["WH-E"]["documents"]
     assert row["waybills"] == [package["tracking_no"] for package in packages]
+
+
+def test_callbacks_can_be_stamped_with_platform_time(sandbox: Sandbox, wms: WmsCaller, received: Inbox) -> None:
+    open_manual(sandbox, received, stamps="platform")
+    wms.create("OB1")
+
+    sandbox.do("POST", "/warehouses/WH-E/ship", {})
+
+    ((headers, _),) = received.messages
+    assert 0 <= int(headers["webhook-timestamp"]) - NOON.timestamp() < 60
 
 
 def test_ship_takes_a_limit_then_the_rest(sandbox: Sandbox, wms: WmsCaller, received: Inbox) -> None:

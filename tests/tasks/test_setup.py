@@ -1,9 +1,13 @@
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from models.errors import SetupError
+from models.settings import CHECKOUT
 from tasks.counterparts import open_channel, open_wms
 from tasks.credentials import Owner, keep_secrets, secrets_of
 from tasks.setup import (
@@ -16,6 +20,7 @@ from tasks.setup import (
     import_warehouses,
     list_shops,
 )
+from tests.shared_pool import emptied, shared_pool
 
 WOO = {"endpoint": "http://127.0.0.1:9", "consumer_key": "ck_1", "consumer_secret": "cs_1"}
 SECRET = "whsec_" + "QUJD" * 8
@@ -26,6 +31,18 @@ Table = list[tuple[object, ...]]
 def rows(database: str, statement: str) -> Table:
     with psycopg.connect(database) as conn:
         return conn.execute(statement.encode()).fetchall()
+
+
+@pytest.fixture(scope="module")
+def setup_pool(postgres: str) -> Iterator[str]:
+    with shared_pool(postgres, "setup") as url:
+        yield url
+
+
+@pytest.fixture
+def database(setup_pool: str) -> Iterator[str]:
+    with emptied(setup_pool) as url:
+        yield url
 
 
 @pytest.fixture
@@ -144,7 +161,9 @@ class TestWarehouses:
     def test_headers_in_chinese_and_gb18030_are_read(self, database: str, sheet: Path) -> None:
         sheet.write_bytes(
             "仓库编码,仓库名称,所在地区,详细地址,发件人,推送地址,默认快递,备注\r\n"
-            "WH-E,华东仓,浙江省杭州市余杭区,仓前街道1号,杭州仓,https://wms.example.com/in,圆通速递,x\r\n".encode("gb18030")
+            "WH-E,华东仓,浙江省杭州市余杭区,仓前街道1号,杭州仓,https://wms.example.com/in,圆通速递,x\r\n".encode(
+                "gb18030"
+            )
         )
 
         done = import_warehouses(sheet)
@@ -222,9 +241,7 @@ class TestFiles:
             (b'code\n"a\n', "unexpected end of data"),
         ],
     )
-    def test_a_file_that_is_no_csv_is_refused(
-        self, database: str, sheet: Path, content: bytes, obstacle: str
-    ) -> None:
+    def test_a_file_that_is_no_csv_is_refused(self, database: str, sheet: Path, content: bytes, obstacle: str) -> None:
         sheet.write_bytes(content)
 
         with pytest.raises(SetupError, match=obstacle):
@@ -253,7 +270,8 @@ class TestFiles:
             import_skus(sheet)
 
         lines = str(refused.value).splitlines()
-        assert (len(lines), lines[0][-50:], lines[-1]) == (22, " 25 rows cannot be used; nothing was written"[-50:], "  and 5 more")
+        assert lines[0] == f"{sheet}: 25 of 25 rows cannot be used; nothing was written"
+        assert (len(lines), lines[-1]) == (22, "  and 5 more")
 
     def test_lines_are_counted_as_an_editor_does(self, database: str, sheet: Path) -> None:
         sheet.write_bytes(b'\xef\xbb\xbfcode;name\r\nA;"two\r\nlines"\r\n\r\nB;Tea;x\r\n')
@@ -308,9 +326,15 @@ class TestAreas:
 
         assert import_areas(sheet).added == 34
 
+    def test_a_province_that_is_named_keeps_its_own_priority(self, catalog: str, sheet: Path) -> None:
+        sheet.write_text("warehouse,division,priority\nWH-E,全国,9\nWH-E,浙江省,1\n")
+
+        assert import_areas(sheet).added == 34
+        assert rows(catalog, "select priority from service_area where division_code = '330000'") == [(1,)]
+
     def test_an_area_given_twice_or_to_nobody_is_refused(self, catalog: str, sheet: Path) -> None:
         sheet.write_text("warehouse,division\nWH-E,浙江省\nWH-E,330000\n")
-        with pytest.raises(SetupError, match="line 3, division '330000': line 2 gives WH-E this area already"):
+        with pytest.raises(SetupError, match="line 3, division '330000': line 2 says the same warehouse and division"):
             import_areas(sheet)
 
         sheet.write_text("warehouse,division\nWH-X,浙江省\n")
@@ -361,14 +385,13 @@ class TestStock:
             sheet.write_text(f"warehouse,sku,on_hand\nWH-E,TEA,{tea}\nWH-W,CUP,{tea}\n")
             import_stock(sheet)
 
-        assert rows(
-            counted,
-            """select 1 from stock s where on_hand <> opening + (select coalesce(sum(quantity), 0) from stock_movement m
-               where (m.warehouse_id, m.sku_id) = (s.warehouse_id, s.sku_id))""",
-        ) == []
-        assert rows(
-            counted, "select 1 from sku_pool p where on_hand <> (select sum(on_hand) from stock s where s.sku_id = p.sku_id)"
-        ) == []
+        unexplained = """select 1 from stock s where on_hand <> opening + (
+            select coalesce(sum(quantity), 0) from stock_movement m
+            where (m.warehouse_id, m.sku_id) = (s.warehouse_id, s.sku_id))"""
+        apart = """select 1 from sku_pool p
+            where on_hand <> (select sum(on_hand) from stock s where s.sku_id = p.sku_id)"""
+        assert rows(counted, unexplained) == []
+        assert rows(counted, apart) == []
 
     def test_a_count_below_what_a_warehouse_locked_is_refused(self, counted: str, sheet: Path) -> None:
         with psycopg.connect(counted) as conn:
@@ -389,6 +412,21 @@ class TestStock:
         with pytest.raises(SetupError, match="TEA: all warehouses would have 11, but 12 are locked for orders"):
             import_stock(sheet)
 
+    def test_two_counts_at_once_follow_each_other(self, catalog: str, tmp_path: Path) -> None:
+        skus = tmp_path / "skus.csv"
+        skus.write_text("code\n" + "".join(f"S{i:03}\n" for i in range(200)))
+        import_skus(skus)
+        files = [tmp_path / "up.csv", tmp_path / "down.csv"]
+        for file, order in zip(files, (1, -1), strict=True):
+            lines = [f"{w},S{i:03},{i}\n" for i in range(200) for w in ("WH-E", "WH-W")]
+            file.write_text("warehouse,sku,on_hand\n" + "".join(lines[::order]))
+
+        with ThreadPoolExecutor(2) as pool:
+            opened = sorted(done.opened for done in pool.map(import_stock, files))
+
+        assert opened == [0, 400]
+        assert rows(catalog, "select sum(on_hand) from sku_pool") == [(2 * sum(range(200)),)]
+
     def test_unknown_names_and_bad_numbers_are_listed_together(self, counted: str, sheet: Path) -> None:
         sheet.write_text("warehouse,sku,on_hand\nWH-X,TEA,1\nWH-E,MUG,1\nWH-E,TEA,-1\nWH-E,CUP,many\nWH-E,CUP,2\n")
 
@@ -401,6 +439,18 @@ class TestStock:
         assert "line 4, on_hand '-1': is not a whole number from 0" in said
         assert "line 5, on_hand 'many': is not a number" in said
         assert "line 6, sku 'CUP': line 5 says the same warehouse and sku already" in said
+
+
+def test_the_examples_of_the_guide_can_be_imported(database: str, sheet: Path) -> None:
+    guide = (CHECKOUT / "docs" / "first-shop.md").read_text("utf-8")
+    examples = re.findall(r"```csv\n(.*?)```", guide, re.DOTALL)
+    done = []
+    for example, read in zip(examples, (import_warehouses, import_skus, import_areas, import_stock), strict=True):
+        sheet.write_text(example)
+        done.append(read(sheet))
+
+    assert [one.ignored for one in done] == [()] * 4
+    assert rows(database, "select sum(on_hand) from sku_pool") == [(1900,)]
 
 
 def test_secrets_of_others_stay_when_one_is_kept(database: str) -> None:

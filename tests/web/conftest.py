@@ -13,12 +13,12 @@ import psycopg
 import pytest
 import uvicorn
 
-from models.database import engine_for, one, transaction
+from models.database import transaction
 from models.sealing import seal, unseal
-from models.settings import clock, settings
+from models.settings import clock
 from tasks.credentials import Owner, keep_secrets
 from tasks.setup import add_shop, import_skus, import_warehouses
-from tests.conftest import TEMPLATE
+from tests.shared_pool import emptied, shared_pool
 from web.app import create_app
 
 WAREHOUSE_SECRET = "whsec_" + "QUJD" * 8
@@ -69,27 +69,19 @@ def web() -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def web_database(postgres: str) -> Iterator[str]:
-    """One pool for all tests of the web, because making one takes longer than such a test."""
-    server = postgres.replace("/postgres?", "/web?").removesuffix("/postgres")
-    url = server if "/web?" in server else f"{server}/web"
-    with psycopg.connect(postgres, autocommit=True) as conn:
-        conn.execute(f"create database web template {TEMPLATE}")
-    yield url
-    engine_for(url).dispose()
-    with psycopg.connect(postgres, autocommit=True) as conn:
-        conn.execute("drop database web with (force)")
+    with shared_pool(postgres, "web") as url:
+        yield url
 
 
 @pytest.fixture
-def pool(web_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
+def pool(web_database: str, tmp_path: Path) -> Iterator[Pool]:
     """Shop WOO, warehouses WH-E and WH-W, and one document of WH-E with one order and one parcel."""
-    monkeypatch.setenv("ORDERPOOL_DATABASE_URL", web_database)
-    settings.cache_clear()
-    with psycopg.connect(web_database) as conn:
-        tables = (
-            "select string_agg(tablename, ',') from pg_tables where schemaname = 'public' and tablename !~ 'alembic'"
-        )
-        conn.execute(f"truncate {one(conn.execute(tables).fetchone())} restart identity cascade".encode())
+    with emptied(web_database):
+        _fill(tmp_path)
+        yield Pool(web_database)
+
+
+def _fill(tmp_path: Path) -> None:
     add_shop("WOO", "woocommerce", credentials={
         "endpoint": "http://127.0.0.1:9", "consumer_key": "ck_1", "consumer_secret": "cs_1",
         "webhook_secret": WEBHOOK_SECRET,
@@ -105,9 +97,6 @@ def pool(web_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     skus.write_text("code,name\nTEA,Green tea\n")
     import_skus(skus)
     _add_document()
-    yield Pool(web_database)
-    monkeypatch.undo()
-    settings.cache_clear()
 
 
 def _add_document() -> None:
@@ -116,9 +105,10 @@ def _add_document() -> None:
         keep_secrets(conn, Owner.CARRIER, "kuaidi100", {"key": "k", "customer": "c"})
         conn.execute(
             """insert into orders (id, shop_id, external_id, order_no, kind, pay_state, platform_status, buyer_key,
-                 created_at, modified_at, goods_fen, discount_fen, freight_fen, total_fen, refunded_fen, stored_at)
-               select 1, id, '17', '17', 'goods', 'ready', 'processing', '', %(now)s, %(now)s, 9900, 0, 0, 9900, 0,
-                 %(now)s from shop""",
+                 created_at, modified_at, stored_at,
+                 goods_fen, discount_fen, freight_fen, total_fen, paid_fen, refunded_fen)
+               select 1, id, '17', '17', 'goods', 'ready', 'processing', '', %(now)s, %(now)s, %(now)s,
+                 9900, 0, 0, 9900, 9900, 0 from shop""",
             {"now": now},
         )
         conn.execute(

@@ -383,6 +383,7 @@ def upgrade() -> None:
         sa.Column("discount_fen", sa.BigInteger(), nullable=False),
         sa.Column("freight_fen", sa.BigInteger(), nullable=False),
         sa.Column("total_fen", sa.BigInteger(), nullable=False),
+        sa.Column("paid_fen", sa.BigInteger(), nullable=False),
         sa.Column("refunded_fen", sa.BigInteger(), nullable=False),
         sa.Column("stored_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("kind in ('goods', 'header')", name="kind_known"),

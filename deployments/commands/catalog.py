@@ -1,0 +1,114 @@
+"""`orderpool warehouse|sku|area|stock import` and `orderpool carrier add`: what a seller brings in files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deployments.commands import app
+from deployments.commands.shop import Given, GivenFile, ask_for, read_credentials
+from models.errors import SetupError
+
+if TYPE_CHECKING:
+    from tasks.setup import Imported
+
+PANEL = "Setting up"
+
+warehouse = typer.Typer(help="Warehouses, from a CSV file.", no_args_is_help=True)
+sku = typer.Typer(help="SKUs, from a CSV file.", no_args_is_help=True)
+area = typer.Typer(help="Which warehouse serves which divisions, from a CSV file.", no_args_is_help=True)
+stock = typer.Typer(help="Physical counts of stock, from a CSV file.", no_args_is_help=True)
+carrier = typer.Typer(help="The service that tracks parcels.", no_args_is_help=True)
+app.add_typer(warehouse, name="warehouse", rich_help_panel=PANEL)
+app.add_typer(sku, name="sku", rich_help_panel=PANEL)
+app.add_typer(area, name="area", rich_help_panel=PANEL)
+app.add_typer(stock, name="stock", rich_help_panel=PANEL)
+app.add_typer(carrier, name="carrier", rich_help_panel=PANEL)
+
+File = Annotated[Path, typer.Argument(help="CSV, UTF-8 or GB18030; docs/first-shop.md names the columns.")]
+
+
+@warehouse.command("import")
+def import_warehouses(file: File) -> None:
+    """Add or change the warehouses of a file; others stay."""
+    from tasks import setup
+
+    _ensure_database()
+    done = setup.import_warehouses(file)
+    _tell("warehouses", done)
+    for code, made in done.secrets.items():
+        typer.echo(f"{code}: give these to its WMS; they are shown only now")
+        typer.echo(f"  {'reports to':<15} {_hook_address(code)}")
+        for what, value in made.items():
+            typer.echo(f"  {what:<15} {value}")
+
+
+@sku.command("import")
+def import_skus(file: File) -> None:
+    """Add or change the SKUs of a file; others stay."""
+    from tasks import setup
+
+    _ensure_database()
+    _tell("SKUs", setup.import_skus(file))
+
+
+@area.command("import")
+def import_areas(file: File) -> None:
+    """Make the file's areas the whole areas of the warehouses it names."""
+    from tasks import setup
+
+    _ensure_database()
+    _tell("areas", setup.import_areas(file))
+
+
+@stock.command("import")
+def import_stock(file: File) -> None:
+    """Take over a physical count; what differs becomes a movement."""
+    from tasks import setup
+
+    _ensure_database()
+    done = setup.import_stock(file)
+    typer.echo(f"stock: {done.opened} opened, {done.moved} corrected, {done.same} agreed")
+    _tell_ignored(done.ignored)
+
+
+@carrier.command("add")
+def add_carrier(
+    name: Annotated[str, typer.Argument(help="kuaidi100")],
+    credential: Given = None,
+    credentials_file: GivenFile = None,
+) -> None:
+    """Store the credentials of the tracking service."""
+    from tasks import setup
+
+    _ensure_database()
+    given = read_credentials(credential, credentials_file)
+    given |= ask_for(setup.missing_carrier_credentials(name, given), f"carrier {name}")
+    setup.add_carrier(name, given)
+    typer.echo(f"carrier {name}: stored")
+
+
+def _ensure_database() -> None:
+    from deployments.databases import ensure_database
+
+    ensure_database()
+
+
+def _tell(what: str, done: "Imported") -> None:
+    removed = f", {done.removed} removed" if done.removed else ""
+    typer.echo(f"{what}: {done.added} added, {done.changed} changed{removed}, {done.same} as they were")
+    _tell_ignored(done.ignored)
+
+
+def _tell_ignored(columns: tuple[str, ...]) -> None:
+    if columns:
+        typer.echo(f"columns that mean nothing here: {', '.join(columns)}")
+
+
+def _hook_address(code: str) -> str:
+    from models.settings import settings
+
+    try:
+        return f"{settings().callback_base()}/hooks/wms/{code}"
+    except SetupError:
+        return f"<your public address>/hooks/wms/{code}"

@@ -1,0 +1,204 @@
+"""Real baskets for the demo: the invoices of December 2010, dealt out to four shops and moved to the present day."""
+
+import csv
+import gzip
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from deployments.demo_receivers import receiver_for
+
+RETAIL = Path(__file__).parent / "data" / "online_retail_2010-12.csv.gz"
+
+LINES_PER_ORDER = 25
+"""An invoice with more lines comes as several orders: wholesale baskets of hundreds are not what marketplaces see."""
+
+SPAN = timedelta(hours=20)
+"""How long before the present the first order was placed; within what a new shop's first window looks back."""
+
+NEWEST_AGE = timedelta(minutes=30)
+
+FILE_SHOP = "file-1"
+SHOP_SHARES = (("tmall-1", 36), ("taobao-1", 26), ("woo-1", 18), (FILE_SHOP, 20))
+"""Percent of the buyers who buy in each shop."""
+
+_NUMBER_STARTS = {"tmall-1": "3100", "taobao-1": "3200", "woo-1": "33"}
+_EMPTY_CODE_OF = 150
+_ZERO_PAYMENT_OF = 180
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of an invoice."""
+
+    code: str
+    title: str
+    quantity: int
+    price_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """An invoice, or with a number that starts with C the cancellation of earlier purchases.
+
+    `rows` are the literal rows, `placed_at` is already moved to the present day.
+    """
+
+    no: str
+    customer: str
+    placed_at: datetime
+    lines: tuple[Line, ...]
+    rows: tuple[Mapping[str, str], ...]
+
+    @property
+    def is_cancellation(self) -> bool:
+        """Whether it takes something back."""
+        return self.no.startswith("C")
+
+    @property
+    def shop(self) -> str:
+        """The shop it happened in: a buyer stays with one, a purchase without a buyer goes anywhere."""
+        return _share_of(self.customer or self.no, SHOP_SHARES)
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    """An invoice, or a part of a long one, as an order of an API shop. `zero_payment` is a voucher for all of it."""
+
+    no: str
+    invoice_no: str
+    customer: str
+    placed_at: datetime
+    lines: tuple[Line, ...]
+    zero_payment: bool = False
+
+    def as_order(self) -> dict[str, Any]:
+        """The order as the simulated shops take it."""
+        gross = sum(line.quantity * line.price_fen for line in self.lines)
+        to = receiver_for(self.invoice_no)
+        return {
+            "no": self.no,
+            "created_at": self.placed_at.isoformat(),
+            "paid_at": (self.placed_at + timedelta(seconds=30 + _draw("paid", self.no) % 600)).isoformat(),
+            "buyer": f"c{self.customer}" if self.customer else "",
+            "status": "paid",
+            "receiver": {
+                "name": to.name,
+                "phone": to.phone,
+                "province": to.province,
+                "city": to.city,
+                "district": to.district,
+                "address": to.address,
+            },
+            "lines": [
+                {
+                    "line_no": self.line_no(position),
+                    "sku": line.code,
+                    "title": line.title,
+                    "quantity": line.quantity,
+                    "price_fen": line.price_fen,
+                }
+                for position, line in enumerate(self.lines)
+            ],
+            "discount_fen": gross if self.zero_payment else 0,
+        }
+
+    def line_no(self, position: int) -> str:
+        """The platform's number of a line, by its position from 0."""
+        return f"{self.no}{position + 1:02d}"
+
+
+def read_invoices(now: datetime, path: Path = RETAIL) -> list[Invoice]:
+    """Every invoice, in the order of the file, its time moved so that they spread over SPAN up to now."""
+    grouped: dict[str, list[dict[str, str]]] = {}
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            grouped.setdefault(row["InvoiceNo"], []).append(row)
+    dates = {no: datetime.fromisoformat(rows[0]["InvoiceDate"]).replace(tzinfo=UTC) for no, rows in grouped.items()}
+    first, last = min(dates.values()), max(dates.values())
+    shrink = (SPAN - NEWEST_AGE) / (last - first)
+    return [
+        Invoice(
+            no,
+            rows[0]["CustomerID"],
+            (now - SPAN + (dates[no] - first) * shrink).replace(microsecond=0),
+            tuple(_line(row) for row in rows),
+            tuple(rows),
+        )
+        for no, rows in grouped.items()
+    ]
+
+
+def _line(row: Mapping[str, str]) -> Line:
+    price_fen = int(Decimal(row["UnitPrice"]) * 100)
+    return Line(row["StockCode"], row["Description"] or row["StockCode"], int(row["Quantity"]), price_fen)
+
+
+def baskets_of(invoices: Sequence[Invoice], shop: str) -> list[Basket]:
+    """The orders of an API shop: positive lines only, long invoices in parts, a little of the dirt that APIs allow."""
+    return [
+        basket
+        for invoice in invoices
+        if invoice.shop == shop and not invoice.is_cancellation
+        for basket in _parts(invoice, _NUMBER_STARTS[shop])
+    ]
+
+
+def _parts(invoice: Invoice, number_start: str) -> Iterator[Basket]:
+    lines = [line for line in invoice.lines if line.quantity > 0]
+    for part, start in enumerate(range(0, len(lines), LINES_PER_ORDER)):
+        no = f"{number_start}{invoice.no}{part + 1:02d}"
+        basket = Basket(no, invoice.no, invoice.customer, invoice.placed_at, tuple(lines[start:][:LINES_PER_ORDER]))
+        yield _dirtied(basket)
+
+
+def _dirtied(basket: Basket) -> Basket:
+    if _draw("empty code", basket.no) % _EMPTY_CODE_OF == 0:
+        first, *others = basket.lines
+        return replace(basket, lines=(replace(first, code=""), *others))
+    return replace(basket, zero_payment=_draw("zero payment", basket.no) % _ZERO_PAYMENT_OF == 0)
+
+
+def file_rows(invoices: Sequence[Invoice]) -> list[dict[str, str]]:
+    """The file shop's export: every row of its invoices as it is, with receiver, times of today, sums of line and order.
+
+    Cancellations, negative quantities and zero prices are in it as they are in the data.
+    """
+    return [row for invoice in invoices if invoice.shop == FILE_SHOP for row in _export(invoice)]
+
+
+def _export(invoice: Invoice) -> Iterator[dict[str, str]]:
+    to = receiver_for(invoice.no)
+    sums = [Decimal(row["UnitPrice"]) * int(row["Quantity"]) for row in invoice.rows]
+    china = invoice.placed_at + timedelta(hours=8)
+    for row, amount in zip(invoice.rows, sums, strict=True):
+        yield {
+            **row,
+            "小计": str(amount),
+            "订单总额": str(sum(sums)),
+            "下单时间": f"{china:%Y-%m-%d %H:%M:%S}",
+            "付款时间": f"{china + timedelta(minutes=1):%Y-%m-%d %H:%M:%S}",
+            "收货人": to.name,
+            "手机": to.phone,
+            "省": to.province,
+            "市": to.city,
+            "区": to.district,
+            "详细地址": to.address,
+        }
+
+
+def _share_of(key: str, shares: Sequence[tuple[str, int]]) -> str:
+    drawn = _draw("share", key) % sum(share for _, share in shares)
+    for name, share in shares:
+        drawn -= share
+        if drawn < 0:
+            return name
+    raise AssertionError("the shares cover every draw")
+
+
+def _draw(purpose: str, key: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{purpose} {key}".encode()).digest()[:6], "big")

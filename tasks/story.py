@@ -1,0 +1,123 @@
+"""An order's whole story, read from the pool; personal data stays masked."""
+
+from typing import Any
+
+from models.database import Connection, transaction
+from models.errors import SetupError
+from models.masking import mask_name, mask_phone
+from models.sealing import unseal
+from models.settings import SHANGHAI
+from tasks.render import china_time, yuan
+
+
+def find_stories(order_no: str) -> list[dict[str, Any]]:
+    """Every order with this number, oldest first, with lines, holds, documents, parcels and events.
+
+    Raises SetupError when there is none, neither in the pool nor in quarantine.
+    """
+    with transaction() as conn:
+        rows = conn.execute(
+            """select o.id, o.order_no, p.code, p.channel, o.platform_status, o.pay_state, o.total_fen, o.refunded_fen,
+                      o.created_at, o.paid_at, s.stage, s.batch_id, r.name_enc, r.phone_enc,
+                      r.province || r.city || r.district
+               from orders o join shop p on p.id = o.shop_id
+               left join order_state s on s.order_id = o.id left join receiver r on r.order_id = o.id
+               where o.order_no = %s or o.external_id = %s order by o.id""",
+            (order_no, order_no),
+        ).fetchall()
+        if not rows:
+            raise SetupError(f"order {order_no}: {_quarantine(conn, order_no)}")
+        return [_story(conn, row) for row in rows]
+
+
+def _quarantine(conn: Connection, order_no: str) -> str:
+    row = conn.execute(
+        """select p.code, q.problem from quarantined_order q join shop p on p.id = q.shop_id
+           where q.external_id = %s and q.released_at is null""",
+        (order_no,),
+    ).fetchone()
+    return f"is in quarantine for {row[0]}: {row[1]}" if row else "is not in the pool"
+
+
+def _story(conn: Connection, row: tuple[Any, ...]) -> dict[str, Any]:
+    order_id = row[0]
+    return {
+        "order_no": row[1],
+        "shop": row[2],
+        "channel": row[3],
+        "platform_status": row[4],
+        "pay_state": row[5],
+        "total": yuan(row[6]),
+        "refunded": yuan(row[7]),
+        "created_at": china_time(row[8]),
+        "paid_at": china_time(row[9]),
+        "stage": row[10],
+        "batch": row[11],
+        "receiver": {
+            "name": mask_name(unseal(row[12])) if row[12] else "",
+            "phone": mask_phone(unseal(row[13])) if row[13] else "",
+            "region": row[14],
+        },
+        "lines": _named(
+            conn, "line sku title quantity state warehouse why shipped",
+            """select l.line_no, l.sku_code, l.title, l.quantity, l.state, w.code, a.reason, a.shipped
+               from order_line l left join allocation a on a.order_id = l.order_id and a.line_no = l.line_no
+               left join warehouse w on w.id = a.warehouse_id where l.order_id = %s order by 1""", order_id),
+        "holds": _named(
+            conn, "code why since until by",
+            """select code, sentence, placed_at, released_at, released_by from hold
+               where order_id = %s order by id""", order_id),
+        "documents": _named(
+            conn, "no warehouse state created_at shipped_at",
+            """select distinct d.no, w.code, d.state, d.created_at, d.shipped_at from allocation a
+               join outbound_document d on d.id = a.document_id join warehouse w on w.id = d.warehouse_id
+               where a.order_id = %s order by 1""", order_id),
+        "parcels": _named(
+            conn, "carrier waybill stage since",
+            """select distinct p.carrier, p.waybill, p.stage, p.stage_at from parcel_line l
+               join parcel p on p.id = l.parcel_id where l.order_id = %s order by 2""", order_id),
+        "events": _named(
+            conn, "at what by run rule detail",
+            """select at, what, actor, flow_run_id, rule_version, detail from event
+               where order_id = %s order by id""", order_id),
+    }  # fmt: skip
+
+
+def _named(conn: Connection, names: str, query: str, order_id: int) -> list[dict[str, Any]]:
+    return [dict(zip(names.split(), row, strict=True)) for row in conn.execute(query.encode(), (order_id,))]
+
+
+def as_text(story: dict[str, Any], ui_url: str) -> str:
+    """The story as a person reads it in a terminal, in China's time, runs as links where Prefect's address is known."""
+    to = story["receiver"]
+    out = [
+        f"order {story['order_no']} · {story['shop']} ({story['channel']}) · stage {story['stage']} · "
+        f"{story['total']} yuan, refunded {story['refunded']} · {story['pay_state']} ({story['platform_status']})",
+        f"  to {to['name']} {to['phone']} {to['region']}",
+        f"  created {story['created_at']}, paid {story['paid_at'] or '-'}",
+    ]
+    for line in story["lines"]:
+        where = f" from {line['warehouse']} ({line['why']}), {line['shipped']} shipped" if line["warehouse"] else ""
+        out.append(f"  line {line['line']}: {line['quantity']} x {line['sku'] or '(no code)'} {line['state']}{where}")
+    for hold in story["holds"]:
+        end = f"until {_minute(hold['until'])} by {hold['by']}" if hold["until"] else "OPEN"
+        out.append(f"  hold {hold['code']} since {_minute(hold['since'])}, {end}: {hold['why']}")
+    for document in story["documents"]:
+        out.append(f"  document {document['no']} in {document['warehouse']}: {document['state']}")
+    for parcel in story["parcels"]:
+        out.append(
+            f"  parcel {parcel['carrier']} {parcel['waybill']}: {parcel['stage']} since {_minute(parcel['since'])}"
+        )
+    out += [_event(event, ui_url) for event in story["events"]]
+    return "\n".join(out)
+
+
+def _event(event: dict[str, Any], ui_url: str) -> str:
+    run = event["run"] or ""
+    link = f" {ui_url}/runs/flow-run/{run}" if ui_url and run and ":" not in run else f" run {run}" if run else ""
+    detail = ", ".join(f"{key} {value}" for key, value in (event["detail"] or {}).items())
+    return f"  {_minute(event['at'])} {event['what']} by {event['by']}{link}" + (f" · {detail}" if detail else "")
+
+
+def _minute(at: Any) -> str:
+    return f"{at.astimezone(SHANGHAI):%m-%d %H:%M:%S}"
