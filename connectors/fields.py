@@ -32,7 +32,6 @@ class Kind:
     default: Converter
     named: dict[str, Converter]
     amount: Converter  # how amounts in conditions are read
-    blank: Any = None  # what `default: ""` means
     values: dict[str, Any] | None = None  # of an enum: its words
 
 
@@ -112,8 +111,6 @@ class _Parser:
         written = node.text()
         if self.kind.values is not None:
             return self.kind.values[node.one_of(self.kind.values)]
-        if written == "":
-            return self.kind.blank
         try:
             return self.kind.default(written)
         except BadValue as error:

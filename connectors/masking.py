@@ -5,7 +5,7 @@ from typing import Final
 
 _EXTENSION: Final = r"(?:(?P<link>[-转,#])\d{3,4}(?!\d))?"
 _MOBILE = re.compile(r"(?<!\d)(?P<head>1[3-9]\d)(?:[ -]?\d{4})[ -]?(?P<tail>\d{4})(?!\d)" + _EXTENSION)
-_LANDLINE = re.compile(r"(?<!\d)(?P<area>0\d{2,3})-?\d{3,4}(?P<tail>\d{4})(?!\d)")
+_LANDLINE = re.compile(r"(?<!\d)(?P<area>0(?:10|2\d|[3-9]\d\d))-?\d{3,4}(?P<tail>\d{4})(?!\d)")
 _PICKUP_CODE = re.compile(
     r"((?:取件码|提货码|取货码|验证码)(?:为|是)?[^0-9A-Za-z\u4e00-\u9fff]{0,3})(?=[A-Za-z-]*\d)[0-9A-Za-z-]{2,20}"
 )

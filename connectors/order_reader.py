@@ -209,8 +209,8 @@ def _kinds(root: Node, keys: dict[str, Node]) -> dict[str, Kind]:
     amount = AMOUNTS[keys["money"].one_of(AMOUNTS)] if "money" in keys else yuan_to_fen
     time = times[keys["times"].one_of(times) if "times" in keys else "local_time"]
     return {
-        "id": Kind(identifier, {"text": identifier}, amount, blank=""),
-        "text": Kind(text, {"text": text}, amount, blank=""),
+        "id": Kind(identifier, {"text": identifier}, amount),
+        "text": Kind(text, {"text": text}, amount),
         "time": Kind(time, times, amount),
         "amount": Kind(amount, AMOUNTS, amount),
         "quantity": Kind(quantity, {"quantity": quantity}, amount),

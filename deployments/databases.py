@@ -5,7 +5,6 @@ import os
 import psycopg
 
 from deployments import addresses, embedded_postgres
-from models.database import upgrade
 from models.settings import settings
 
 POOL = "orderpool"
@@ -19,13 +18,13 @@ def ensure_database() -> None:
     Starts nothing when ORDERPOOL_DATABASE_URL points elsewhere.
     """
     start_databases([] if settings().database_url else [POOL])
-    upgrade()
+    _migrate()
 
 
 def ensure_databases() -> None:
     """Like `ensure_database`, for the order pool and Prefect's own database."""
     start_databases(embedded_names())
-    upgrade()
+    _migrate()
 
 
 def embedded_names() -> list[str]:
@@ -49,3 +48,10 @@ def start_databases(names: list[str]) -> None:
         addresses.record(database_url=settings().database_url)
     if os.environ.get(PREFECT_URL_VARIABLE):
         addresses.record(prefect_database_url=os.environ[PREFECT_URL_VARIABLE])
+
+
+def _migrate() -> None:
+    # `orderpool status` and the supervisor have no need of SQLAlchemy, which takes a second to import.
+    from models.database import upgrade
+
+    upgrade()

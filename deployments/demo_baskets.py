@@ -164,7 +164,7 @@ def _dirtied(basket: Basket) -> Basket:
 
 
 def file_rows(invoices: Sequence[Invoice]) -> list[dict[str, str]]:
-    """The file shop's export: every row of its invoices as it is, with receiver, times of today, sums of line and order.
+    """The file shop's export: every row of its invoices as it is, with receiver, times of today, line and order sums.
 
     Cancellations, negative quantities and zero prices are in it as they are in the data.
     """

@@ -1,5 +1,6 @@
 """The demo's outside world: the sandbox as a process of its own, and what the demo lets happen in it."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -79,12 +80,12 @@ class Outside:
 
 @contextmanager
 def sandbox_process() -> Iterator[Outside]:
-    """Run the sandbox in a process of its own for as long as the block lasts; one that an earlier demo left is ended."""
+    """Run the sandbox in a process of its own for as long as the block lasts; one that is left over is ended."""
     record = settings().run_dir / "sandbox.json"
     stop_sandbox(record)
     port = ports.kept_free("sandbox")
     # with the mark, `orderpool down` ends it too when a demo was killed
-    env = supervisor.child_environment()
+    env = {**os.environ, processes.MARK: supervisor.mark()}
     log = settings().log_dir / "sandbox.log"
     child = processes.launch([sys.executable, "-m", "sandbox", "--port", str(port)], env, log, CHECKOUT)
     processes.remember(record, child.pid)

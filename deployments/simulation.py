@@ -35,22 +35,25 @@ AREAS: Mapping[str, Sequence[str]] = {
 """The provinces each of them serves; the rest of the country goes by distance."""
 
 
-def connect_shops(world: Mapping[str, Any]) -> list[str]:
-    """Add every shop and the carrier of a sandbox's world; returns the shops' codes."""
+def connect_shops(world: Mapping[str, Any], settings: Mapping[str, Any] | None = None) -> list[str]:
+    """Add every shop (with these settings) and the carrier of a sandbox's world; returns the shops' codes."""
     for shop in world["shops"]:
         platform = shop["platform"]
         wanted = ("consumer_key", "consumer_secret", "webhook_secret")
         if platform in ("taobao", "tmall"):
             wanted = ("app_key", "app_secret", "session")
         given = {key: shop[key] for key in ("endpoint", *wanted) if shop.get(key)}
-        add_shop(shop["code"], platform, shop.get("seller_nick", ""), given)
+        add_shop(shop["code"], platform, shop.get("seller_nick", ""), given, settings=settings)
     carrier = world["carriers"][0]
     add_carrier(carrier["code"], {key: carrier[key] for key in ("endpoint", "key", "customer", "secret")})
     return [shop["code"] for shop in world["shops"]]
 
 
-def connect_warehouses(world: Mapping[str, Any], folder: Path) -> None:
-    """Import the three warehouses, reached through the sandbox's WMS, and their service areas."""
+def connect_warehouses(world: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """Import the three warehouses, reached through the sandbox's WMS, and their service areas.
+
+    Returns the token with which each may fetch documents, where it was made now.
+    """
     systems = {warehouse["code"]: warehouse for warehouse in world["warehouses"]}
     rows = [
         {
@@ -64,9 +67,10 @@ def connect_warehouses(world: Mapping[str, Any], folder: Path) -> None:
         }
         for code, site in SITES.items()
     ]
-    import_warehouses(write_csv(folder / "warehouses.csv", rows))
+    made = import_warehouses(write_csv(folder / "warehouses.csv", rows)).secrets
     areas = [{"warehouse": code, "division": place} for code, places in AREAS.items() for place in places]
     import_areas(write_csv(folder / "areas.csv", areas))
+    return {code: secrets["pull_token"] for code, secrets in made.items() if "pull_token" in secrets}
 
 
 def fill_stock(folder: Path, skus: Mapping[str, str], units: Mapping[tuple[str, str], int]) -> None:

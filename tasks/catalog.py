@@ -225,7 +225,8 @@ def import_skus(path: Path) -> Imported:
 def import_areas(path: Path) -> Imported:
     """Make the file's areas the whole areas of the warehouses it names; other warehouses stay as they are.
 
-    `全国` stands for every province that the file does not name for that warehouse. Raises SetupError listing the bad rows.
+    `全国` stands for every province that the file does not name for that warehouse. Raises SetupError listing the
+    bad rows.
     """
     sheet = read_sheet(path, AREAS)
     with transaction() as conn:

@@ -3,9 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from models.rules.address_text import Line, bare_zone_follows, is_part_of_a_word, is_start_of_a_city
+from models.rules.address_text import (
+    Line,
+    bare_zone_follows,
+    is_part_of_a_word,
+    is_start_of_a_city,
+    is_start_of_a_prefecture,
+)
 from models.rules.divisions import OVERSEAS
 from models.rules.gazetteer import (
+    CITY,
     COUNTY,
     PROVINCE,
     Form,
@@ -17,8 +24,9 @@ from models.rules.gazetteer import (
 
 _FULL_WEIGHT = 10.0
 _WRONG_ENDING_WEIGHT = 7.0
-_SHORT_WEIGHT = 6.0
-_SHORT_COUNTY_WEIGHT = 4.0
+# 城区, 东区: inside a sentence they are mostly the end of a longer word.
+_TWO_CHARACTERS_WEIGHT = 6.0
+_SHORT_WEIGHTS = {PROVINCE: 6.0, CITY: 6.0, COUNTY: 4.0}
 # Nothing below these is in the table, so one short name has to hold against the districts that are not theirs.
 _OVERSEAS_WEIGHT = 12.0
 _REPEATED_WEIGHT = 0.5
@@ -37,7 +45,7 @@ _COUNTY_ENDINGS = frozenset("市县区旗")
 _NOT_AFTER_ENDING = frozenset("场政委中南北")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Mention:
     """A written form at a place of the text. `full`: it can be no common word; `end` is after a wrong ending."""
 
@@ -49,7 +57,7 @@ class Mention:
     weight: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Chain:
     """Mentions that follow each other and agree; `nodes` are what the deepest of them may mean.
 
@@ -87,14 +95,20 @@ def chains(line: Line) -> list[Chain]:
     """Return every chain of the line, the strongest first; equal ones in reading order."""
     ending_at: dict[int, list[Chain]] = {}
     found: list[Chain] = []
-    for mention in _mentions(line):
-        before = ending_at.get(mention.start, [])
+    for start, form in gazetteer().mentions(line.text):
+        before = ending_at.get(start, [])
+        mention = _mention(line, start, form, before)
+        if mention is None:
+            continue
         grown = [longer for chain in before if (longer := _join(line, chain, mention)) is not None]
         alone = _alone(line, mention)
-        refuting = [chain for chain in before if _refutes(line, chain, mention)] if before and not grown else []
-        for chain in refuting:
-            found[found.index(chain)] = replace(chain, refuted=mention)
-            alone = replace(alone, refuted=chain.mentions[-1])
+        if before and not grown:
+            for chain in [chain for chain in before if _is_no_county(chain, mention)]:
+                before.remove(chain)
+                found.remove(chain)
+            for chain in [chain for chain in before if _refutes(line, chain, mention)]:
+                found[found.index(chain)] = replace(chain, refuted=mention)
+                alone = replace(alone, refuted=chain.mentions[-1])
         grown.append(alone)
         ending_at.setdefault(mention.end, []).extend(grown)
         found.extend(grown)
@@ -116,37 +130,37 @@ def agreeing(nodes: Iterable[Node], others: tuple[Node, ...]) -> tuple[Node, ...
     return tuple(dict.fromkeys(deeper or same))
 
 
-def _mentions(line: Line) -> Iterable[Mention]:
-    for start, form in gazetteer().mentions(line.text):
-        end = start + len(form.text)
-        if line.breaks and line.broken(start, end) and not (form.full and len(form.text) > 2):
-            continue
-        if not form.full:
-            mention = _short_mention(line, start, end, form)
-            if mention is not None:
-                yield mention
-        elif not line.text.startswith(_NOT_AFTER.get(form.text[-1], "\n"), end):
-            weight = _FULL_WEIGHT if len(form.text) > 2 or line.starts_at(start) else _SHORT_WEIGHT
-            yield Mention(start, end, form, form.nodes, True, weight)
+def _mention(line: Line, start: int, form: Form, before: list[Chain]) -> Mention | None:
+    """Return the mention of a form behind these chains, None when the form is only part of other words."""
+    end = start + len(form.text)
+    if line.breaks and line.broken(start, end) and not (form.full and len(form.text) > 2):
+        return None
+    if not form.full:
+        in_its_place = any(node.under(above) for chain in before for above in chain.nodes for node in form.nodes)
+        return _short_mention(line, start, form, in_its_place=in_its_place)
+    if line.text.startswith(_NOT_AFTER.get(form.text[-1], "\n"), end):
+        return None
+    weight = _FULL_WEIGHT if len(form.text) > 2 or line.starts_at(start) else _TWO_CHARACTERS_WEIGHT
+    return Mention(start, end, form, form.nodes, True, weight)
 
 
-def _short_mention(line: Line, start: int, end: int, form: Form) -> Mention | None:
-    """Return the mention of a short name, None when it is only part of another word."""
-    if end not in line.breaks and not bare_zone_follows(line.text, end):
-        if is_part_of_a_word(line.text, end):
-            if not _continued(line.text, end, form):
+def _short_mention(line: Line, start: int, form: Form, *, in_its_place: bool) -> Mention | None:
+    text, end = line.text, start + len(form.text)
+    if end not in line.breaks and not bare_zone_follows(text, end):
+        if is_part_of_a_word(text, end, in_its_place=in_its_place):
+            if not _continued(text, end, form):
                 return None
-        elif line.text[end : end + 1] in _COUNTY_ENDINGS and line.text[end + 1 : end + 2] not in _NOT_AFTER_ENDING:
+        elif text[end : end + 1] in _COUNTY_ENDINGS and text[end + 1 : end + 2] not in _NOT_AFTER_ENDING:
             counties = tuple(node for node in form.nodes if node.level == COUNTY)
             if counties:
                 return Mention(start, end + 1, form, counties, False, _WRONG_ENDING_WEIGHT)
-    if form.nodes[0].own in OVERSEAS:
-        return Mention(start, end, form, form.nodes, False, _OVERSEAS_WEIGHT)
-    if any(node.level < COUNTY for node in form.nodes):
-        return Mention(start, end, form, form.nodes, False, _SHORT_WEIGHT)
-    if is_start_of_a_city(line.text, end):
+    highest = min(node.level for node in form.nodes)
+    if (highest > PROVINCE and is_start_of_a_prefecture(text, end)) or (
+        highest == COUNTY and is_start_of_a_city(text, end)
+    ):
         return None
-    return Mention(start, end, form, form.nodes, False, _SHORT_COUNTY_WEIGHT)
+    weight = _OVERSEAS_WEIGHT if form.nodes[0].own in OVERSEAS else _SHORT_WEIGHTS[highest]
+    return Mention(start, end, form, form.nodes, False, weight)
 
 
 def _continued(text: str, end: int, form: Form) -> bool:
@@ -154,7 +168,7 @@ def _continued(text: str, end: int, form: Form) -> bool:
     following = gazetteer().longest_at(text, end)
     if following is None:
         return False
-    if not following.full and is_part_of_a_word(text, end + len(following.text)):
+    if not following.full and is_part_of_a_word(text, end + len(following.text), in_its_place=True):
         return False
     return any(below.under(node) for node in form.nodes for below in following.nodes)
 
@@ -201,6 +215,15 @@ def _grown(chain: Chain, mention: Mention, nodes: tuple[Node, ...], named_by: Fo
     )
 
 
+def _is_no_county(chain: Chain, mention: Mention) -> bool:
+    """Tell whether what reads as a county with a wrong ending is a misspelt city: 阳城|市|闻喜县."""
+    return (
+        chain.mentions[-1].weight == _WRONG_ENDING_WEIGHT
+        and mention.full
+        and all(node.level == COUNTY for node in mention.nodes)
+    )
+
+
 def _refutes(line: Line, chain: Chain, mention: Mention) -> bool:
     """Tell whether a full name right behind a wider place lies elsewhere: 浙江省|南京市, 杭州市|鼓楼区."""
     if not mention.full or mention.form.zone or mention.form.text in DESCRIPTIVE:
@@ -210,6 +233,9 @@ def _refutes(line: Line, chain: Chain, mention: Mention) -> bool:
     if not (chain.mentions[-1].full or line.starts_at(chain.start)):
         return False
     below = {node.level for node in mention.nodes}
+    if chain.level == COUNTY:
+        has_city = any(node.level == CITY for step in chain.mentions for node in step.nodes)
+        return below == {COUNTY} and chain.mentions[-1].form.text[-1] == "市" and not has_city
     return all(
         (has_cities(node) and PROVINCE not in below) or (has_counties(node) and below == {COUNTY})
         for node in chain.nodes

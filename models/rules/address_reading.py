@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from models.rules.address_chains import DESCRIPTIVE, Chain, agreeing, chains
-from models.rules.address_text import Line, town_follows, zone_follows
+from models.rules.address_text import Line, business_follows, town_follows, zone_follows
 from models.rules.divisions import OVERSEAS, lineage
 from models.rules.gazetteer import CITY, COUNTY, Form, Node, gazetteer, has_cities, has_counties
 
@@ -131,7 +131,7 @@ def _stands_alone(line: Line, chain: Chain, node: Node) -> bool:
         return True
     if not line.starts_at(chain.start) or name in _SHARED_SHORT_NAMES or node.last_year:
         return False
-    if _may_be_a_person(line, chain, node):
+    if _may_be_a_person(line, chain, node) or (not chain.full_steps and business_follows(line.text, chain.end)):
         return False
     if chain.full_steps or name not in _ORDINARY_WORDS:
         return True

@@ -33,7 +33,7 @@ _TRADITIONAL = str.maketrans(
     }
 )
 
-_DIRECTION = "(?:[东南西北中][东南西北中环]?|[上下前后新老大小内外])?"
+_DIRECTION = "(?:[东南西北中]{1,2}|[上下前后新老大小内外])?"
 _NUMBER = "(?:[一二三四五六七八九十0-9]{1,3})?"
 _STREET = (
     f"{_DIRECTION}{_NUMBER}(?:路|街|大街|大道|道(?![里外])|巷|弄|胡同|里弄|高架|环线|支路|横路|马路|公路|高速|国道)"
@@ -47,11 +47,18 @@ _BUILDING = (
     "|出版|日报|起义|纪念)(?![前后东南西北中]?[一二三]?(?:路|街|巷|道))"
 )
 _LOWER = "(?:街道|镇(?![江海])|乡|村|社区|居委会|办事处|苏木|农场|林场)"
-_TRAP = re.compile(f"{_STREET}|{_KIND}{_BUILDING}|{_LOWER}|大?桥|城(?![东南西北中关区镇乡厢郊])")
-_REST_OF_A_CITY = re.compile(
-    f"[^城超都夜菜早闹门集街区县市0-9A-Za-z]市(?![场政区])|[{_HAN}]{{1,4}}族[{_HAN}]{{0,8}}自治州"
+# Right behind the place it lies in, a name is a division unless a road or a town goes on with it.
+_ROAD_OR_TOWN = re.compile(
+    f"(?:[东南西北中]{{1,2}}|[上下前后])?{_NUMBER}(?:路|大道|公路|高速)|(?:街|大街|巷|弄|胡同)|{_LOWER}"
 )
-_TOWN = re.compile("[\u4e00-\u9fff]{2,3}(?:镇|街道)")
+_TRAP = re.compile(f"{_STREET}|{_KIND}{_BUILDING}|{_LOWER}|大?桥|城(?![东南西北中关区镇乡厢郊])")
+_REST_OF_A_CITY = re.compile("[^城超都夜菜早闹门集街区县市0-9A-Za-z]市(?![场政区])")
+_REST_OF_A_PREFECTURE = re.compile(f"[{_HAN}]{{1,4}}族[{_HAN}]{{0,8}}自治州")
+_BUSINESS = re.compile(
+    f"(?:(?:(?![镇街路村区乡县市])[{_HAN}]){{2,6}}(?:店|馆|厂|大厦|花园|公园|门市)"
+    f"|[{_HAN}]{{0,6}}(?:酒家|饭庄|狗不理|(?:商品|皮革|皮具|啤酒|建材|家具|服装)城))(?=[^{_HAN}]|$)"
+)
+_TOWN = re.compile(f"[{_HAN}]{{2,3}}(?:镇|街道)")
 
 _ZONE_KIND = (
     "(?:高新技术产业开发区|高新技术产业园区|高新技术开发区|高新技术区|高新产业开发区|高新开发区|高新区|高新园区"
@@ -59,7 +66,7 @@ _ZONE_KIND = (
     "|自由贸易试验区|保税区|保税港区|综合保税区|综保区|示范区|度假区|旅游区|旅游度假区|管理区|实验区|试验区|合作区|港区"
     "|空港区|航空港区|新城区|大学城|科学城|高新)"
 )
-_ZONE = re.compile(f"(?:(?![区县市旗路街号])[\u4e00-\u9fff]){{0,6}}?{_ZONE_KIND}")
+_ZONE = re.compile(f"(?:(?![区县市旗路街号])[{_HAN}]){{0,6}}?{_ZONE_KIND}")
 _BARE_ZONE = re.compile(f"(?:国家级?)?{_ZONE_KIND}")
 
 
@@ -103,14 +110,27 @@ def read_line(text: str) -> Line:
     return Line("".join(parts)[:LONGEST], tuple(breaks[:-1]))
 
 
-def is_part_of_a_word(text: str, end: int) -> bool:
-    """Tell whether the short name that ends here only names a road, a building, a town or a firm: 北京|东路."""
-    return _TRAP.match(text, end) is not None
+def is_part_of_a_word(text: str, end: int, *, in_its_place: bool) -> bool:
+    """Tell whether the short name that ends here only names a road, a building, a town or a firm: 北京|东路.
+
+    `in_its_place`: the name stands right behind the place it lies in, so it is hardly a firm: 厦门|海沧|第一中学.
+    """
+    return (_ROAD_OR_TOWN if in_its_place else _TRAP).match(text, end) is not None
 
 
 def is_start_of_a_city(text: str, end: int) -> bool:
     """Tell whether a longer, unknown name of a city goes on here, perhaps a misspelt one: 防城|岗市."""
     return _REST_OF_A_CITY.match(text, end) is not None
+
+
+def is_start_of_a_prefecture(text: str, end: int) -> bool:
+    """Tell whether an unknown autonomous prefecture goes on here, perhaps a misspelt one: 黔南|西布依族苗族自治州."""
+    return _REST_OF_A_PREFECTURE.match(text, end) is not None
+
+
+def business_follows(text: str, end: int) -> bool:
+    """Tell whether the words up to the next number or separator end as the name of a shop does: 云南|白药厂."""
+    return _BUSINESS.match(text, end) is not None
 
 
 def town_follows(text: str, end: int) -> bool:

@@ -79,6 +79,12 @@ class TestRecordedPayloads:
     def test_what_a_taobao_status_means(self, changes: dict[str, str], state: PayState) -> None:
         assert TAOBAO.read({**recorded("taobao")[1], **changes}).pay_state == state
 
+    def test_a_deposit_is_what_an_unfinished_presale_has_paid(self) -> None:
+        deposit = {"step_trade_status": "FRONT_PAID_FINAL_NOPAID", "step_paid_fee": "50.00"}
+
+        assert TAOBAO.read({**recorded("taobao")[1], **deposit}).paid_fen == 5000
+        assert TAOBAO.read(recorded("taobao")[0]).paid_fen == 27800
+
     def test_unpaid_trades_have_no_pay_time(self) -> None:
         for empty in ("", None):
             trade = {**recorded("taobao")[0], "status": "WAIT_BUYER_PAY", "pay_time": empty}
@@ -190,10 +196,9 @@ class TestFaults:
     def test_any_payload_is_read_or_refused(self, payload: Any) -> None:
         for mapping in (SHOP, WOO, TAOBAO):
             mixed = {**ORDER, **payload} if isinstance(payload, dict) else payload
-            try:
-                mapping.read(mixed)
-            except MappingError as error:
-                assert error.faults
+            read, refused = mapping.read_all([mixed])
+            assert len(read) + len(refused) == 1
+            assert all(error.faults for _, error in refused)
 
 
 class TestPersonal:
@@ -262,6 +267,11 @@ class TestSetup:
                 "total_fen: total",
                 "total_fen: {const: 1.005}",
                 "order.total_fen.const: '1.005' has more than 2 decimals",
+            ),
+            (
+                "total_fen: total",
+                'total_fen: {from: total, default: ""}',
+                "order.total_fen.default: '' is not a number",
             ),
             ("total_fen: total", "total_fen: a..b", "path 'a..b' has an empty step"),
             ("total_fen: total", "total_fen: {}", "order.total_fen: needs one of"),

@@ -130,11 +130,3 @@ def test_down_stops_all_but_a_stranger_with_a_recorded_pid(installation: Install
         stranger.kill()
     assert installation.processes() == []
     assert installation.run("status").returncode == 1
-
-
-def test_up_again_after_down_uses_the_same_addresses(installation: Installation) -> None:
-    ports = json.loads((installation.var / "run" / "ports.json").read_text())
-
-    installation.run("up", "--only", "postgres,web")
-
-    assert installation.status()["web"]["address"] == f"http://127.0.0.1:{ports['web']}"

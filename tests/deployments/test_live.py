@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from deployments.live import Live, run_work, waiting_work
-from models.errors import StepFailed
+from models.errors import PipelineError, StepFailed
 from models.sealing import seal
 from models.settings import CHECKOUT, clock, settings
 from tasks.setup import add_shop
@@ -178,3 +178,8 @@ def test_reports_are_applied_by_a_run_of_the_deployment(prefect_server: str, dat
         (newest, *_) = prefect.read_flow_runs(limit=1)
     assert newest.deployment_id is not None
     assert newest.state_name == "Completed"
+
+
+def test_a_failed_run_of_a_shop_is_told_in_its_own_words(prefect_server: str, database: str) -> None:
+    with pytest.raises(PipelineError, match="process_orders Failed: "):
+        run_work("shop:S9")

@@ -82,7 +82,7 @@ class PrefectApi:
         """The artifacts of a flow run by key, the newest of each."""
         body = {"flow_runs": {"id": {"any_": [run_id]}}, "sort": "CREATED_DESC", "limit": 200}
         found = self.call("POST", "artifacts/filter", body)
-        return {artifact["key"]: artifact for artifact in reversed(found)}
+        return {artifact["key"]: artifact for artifact in reversed(found) if artifact["key"]}
 
 
 def stage_of(task_run: dict[str, Any]) -> str:

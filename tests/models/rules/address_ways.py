@@ -113,6 +113,17 @@ WAYS: dict[str, tuple[str, tuple[str, ...]]] = {
             "{p}{mark}{c}{mark}{d}{mark}{street}",
         ),
     ),
+    "landmarks": (
+        "shortened",
+        (
+            "{p}{c}{d}第一中学",
+            "{p}{c}{d}人民医院对面",
+            "{p}{c}{d} 火车站旁",
+            "{c}{d}某某小区2-3-401",
+            "{p}{c}{d}南环路{number}号",
+            "{city}{d}山水文园",
+        ),
+    ),
     "separators": (
         "in_prefecture",
         ("{province}{mark}{city}{mark}{district}{mark}{detail}",),

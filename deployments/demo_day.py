@@ -1,0 +1,173 @@
+"""The demo's day, compressed: orders in, a warehouse away, a retry, two truckloads out, parcels delivered, refunds."""
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+
+from connectors.registry import CHANNELS
+from deployments.demo_baskets import FILE_SHOP, Basket, Invoice, baskets_of, file_rows
+from deployments.demo_refunds import refunds_of
+from deployments.demo_runs import Runs
+from deployments.demo_sandbox import Outside
+from deployments.demo_screen import Screen
+from deployments.demo_stock import stock_up
+from deployments.simulation import SITES, fill_stock, write_csv
+from models.database import one, transaction
+from models.errors import PipelineError
+from tasks.import_file import import_file
+
+ORDERS = "process_orders/orders"
+BROKEN = "WH-S"
+DELIVERED_OF_TEN = 9
+SETTLED_WITHIN_S = 300.0
+DUPLICATES = 40
+OUT_OF_ORDER = 20
+
+
+@dataclass(slots=True)
+class Day:
+    """One demo. `baskets` are the API shops' orders, `file_orders` the numbers in the file shop's export."""
+
+    outside: Outside
+    runs: Runs
+    screen: Screen
+    invoices: Sequence[Invoice]
+    folder: Path
+    api_shops: Sequence[str]
+    baskets: dict[str, list[Basket]] = field(default_factory=dict)
+    file_orders: list[str] = field(default_factory=list)
+    refunded_at: datetime | None = None
+
+    def fill(self) -> None:
+        """Put stock into the warehouses and orders into the shops."""
+        goods = stock_up(self.invoices, list(SITES))
+        fill_stock(self.folder, goods.skus, goods.units)
+        self.screen.note(
+            f"{len(goods.skus):,} SKUs in {len(SITES)} warehouses; {len(goods.scarce)} of them scarce, "
+            f"{len(goods.unknown)} sold ones missing from the list"
+        )
+        for shop in self.api_shops:
+            self.baskets[shop] = baskets_of(self.invoices, shop)
+            self.outside.load_orders(shop, [basket.as_order() for basket in self.baskets[shop]])
+            self.screen.note(f"{shop}: {len(self.baskets[shop]):,} orders wait behind its API")
+
+    def import_export(self) -> None:
+        """Import the file shop's export, as `orderpool import` does."""
+        rows = file_rows(self.invoices)
+        self.file_orders = list(dict.fromkeys(row["InvoiceNo"] for row in rows))
+        path = write_csv(self.folder / "file-1.csv", rows)
+        count = import_file(FILE_SHOP, path, None, "person:demo", self.folder / "file-1.rejected.csv")
+        self.screen.note(f"{FILE_SHOP}: {count.stored:,} orders from {len(rows):,} rows of {path.name}")
+
+    def take_orders(self) -> list[UUID]:
+        """Run process_orders for every shop while one warehouse's system is away; returns the runs that failed."""
+        self.outside.break_warehouse(BROKEN)
+        self.screen.note(f"{BROKEN}'s WMS answers 503 from now on")
+        ended = self.runs.wait([self.runs.start(ORDERS, {"shop": shop}) for shop in (*self.api_shops, FILE_SHOP)])
+        for run in ended:
+            self.screen.note(f"{run.name}: {run.state_name}: {run.state.message if run.state else ''}")
+        return [run.id for run in ended if run.state is not None and run.state.is_failed()]
+
+    def go_on_call(self, failed: Sequence[UUID]) -> None:
+        """Mend the warehouse and press Retry on every failed run."""
+        self.outside.mend_warehouse(BROKEN)
+        self.screen.note(f"{BROKEN}'s WMS answers again; {len(failed)} runs are retried")
+        self._retry(failed)
+
+    def ship(self) -> None:
+        """Two truckloads leave; the reports come in, some of them twice or late, and shops and carrier are told."""
+        self.outside.garble("wms:WH-E", "duplicate", DUPLICATES)
+        self.outside.garble("wms:WH-N", "out_of_order", OUT_OF_ORDER)
+        for load in ("first", "second"):
+            left = {
+                code: self.outside.ship(code, self.outside.waiting_in(code) // 2 if load == "first" else None)
+                for code in SITES
+            }
+            self.screen.note(f"{load} load: " + ", ".join(f"{number} from {code}" for code, number in left.items()))
+        self.settle()
+
+    def refund(self) -> None:
+        """Let the data's cancellations happen as refunds and closes of orders."""
+        events = 0
+        for shop in self.api_shops:
+            cancelled = [invoice for invoice in self.invoices if invoice.is_cancellation and invoice.shop == shop]
+            refunds = refunds_of(cancelled, self.baskets[shop])
+            for refund in refunds:
+                for event in refund.events:
+                    self.outside.do("POST", f"shops/{shop}/orders/{refund.order_no}", event)
+                    events += 1
+            self.screen.note(f"{shop}: {len(refunds)} orders refunded or closed by their buyers")
+        self.refunded_at = datetime.now(UTC)
+
+    def deliver(self) -> None:
+        """Carriers take everything along and deliver most of it."""
+        self.outside.garble("carrier:kuaidi100", "duplicate", DUPLICATES)
+        moving = self.outside.advance_parcels("in_transit")
+        there = self.outside.advance_parcels("delivered", moving * DELIVERED_OF_TEN // 10)
+        self.screen.note(f"{moving:,} parcels on the road, {there:,} delivered")
+        self.settle()
+
+    def read_again(self) -> None:
+        """Read the API shops once more, when the platforms show what changed, and ship what became free by it."""
+        lag = max((CHANNELS[name].capabilities.lag for name in CHANNELS), default=timedelta())
+        shown_at = (self.refunded_at or datetime.now(UTC)) + lag + timedelta(seconds=2)
+        time.sleep(max((shown_at - datetime.now(UTC)).total_seconds(), 0))
+        ended = self.runs.wait([self.runs.start(ORDERS, {"shop": shop}) for shop in self.api_shops])
+        for run in ended:
+            self.screen.note(f"{run.name}: {run.state_name}: {run.state.message if run.state else ''}")
+        self._retry([run.id for run in ended if run.state is not None and run.state.is_failed()])
+        late = {code: number for code in SITES if (number := self.outside.ship(code))}
+        if late:
+            self.screen.note("late: " + ", ".join(f"{number} from {code}" for code, number in late.items()))
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until every report is applied and every message delivered; a run that fails meanwhile is retried.
+
+        Raises PipelineError when that takes long or a counterpart refuses a message for good.
+        """
+        deadline = time.monotonic() + SETTLED_WITHIN_S
+        while True:
+            under_way, failed = self.runs.under_way(), self.runs.failed()
+            waiting, pending, refused = _unfinished()
+            if refused:
+                raise PipelineError(f"demo: {refused} messages were refused for good; `orderpool psql` shows outbox")
+            if not (under_way or failed or waiting or pending):
+                return
+            if time.monotonic() > deadline:
+                raise PipelineError(
+                    f"demo: after {SETTLED_WITHIN_S:.0f} s {waiting} reports wait, {pending} messages are not "
+                    f"delivered and {under_way} runs are under way"
+                )
+            if failed and not under_way:
+                self._retry(failed)
+            time.sleep(1)
+
+    def _retry(self, failed: Sequence[UUID]) -> None:
+        for run_id in failed:
+            self.runs.retry(run_id)
+        again = [run for run in self.runs.wait(failed) if run.state is None or not run.state.is_completed()]
+        if again:
+            state = again[0].state
+            raise PipelineError(f"demo: {again[0].name} fails after Retry too: {state.message if state else ''}")
+
+
+def reset_faults(outside: Outside) -> None:
+    """Leave a well-behaved outside to whoever looks around."""
+    with suppress(httpx.HTTPError):
+        outside.do("DELETE", "faults")
+
+
+def _unfinished() -> tuple[int, int, int]:
+    """Reports not applied, messages not delivered, messages refused for good."""
+    with transaction() as conn:
+        waiting = one(conn.execute("select count(*) from inbox where state = 'new'").fetchone())
+        pending = one(conn.execute("select count(*) from outbox where state = 'pending'").fetchone())
+        refused = one(conn.execute("select count(*) from outbox where state = 'refused'").fetchone())
+    return waiting, pending, refused

@@ -1,0 +1,145 @@
+"""`orderpool demo`: a whole installation, a month of real baskets, one outage, and figures that are checked."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from deployments import addresses, demo_pool, installation, supervisor
+from deployments.databases import ensure_database
+from deployments.demo_baskets import read_invoices
+from deployments.demo_sandbox import Outside, sandbox_process
+from deployments.demo_screen import Screen
+from models.database import transaction
+from models.errors import PipelineError
+from models.settings import settings
+
+if TYPE_CHECKING:
+    from deployments.demo_day import Day
+    from deployments.demo_runs import Runs
+
+
+def run_demo() -> None:
+    """Run the demo in this installation; raises PipelineError when a fact that it should show does not hold.
+
+    The pool has to be empty or an earlier demo's, which is then emptied. Attended, everything stays up until
+    Ctrl-C; otherwise everything is stopped at the end.
+    """
+    screen, began = Screen(), time.monotonic()
+    with screen.phase("make room"):
+        _make_room(screen)
+    try:
+        with screen.phase("start OrderPool"):
+            # the demo decides itself when a flow runs: on two cores the minute's process starts would be in its way
+            installation.bring_up(schedules=False, tell=screen.note)
+        with sandbox_process() as outside:
+            wrong = _play(screen, outside, began)
+            if screen.is_attended:
+                _stay(screen)
+        if wrong:
+            raise PipelineError("demo: " + "; ".join(wrong))
+    finally:
+        with screen.phase("stop everything"):
+            installation.take_down(tell=lambda _: None)
+
+
+def _make_room(screen: Screen) -> None:
+    ensure_database()
+    demo_pool.require_ours()
+    if any(part.state == "running" and part.part != "postgres" for part in installation.status()):
+        screen.note("OrderPool runs already; it is stopped to begin anew")
+        installation.take_down(tell=lambda _: None)
+        ensure_database()
+    demo_pool.empty_pool()
+
+
+def _play(screen: Screen, outside: Outside, began: float) -> list[str]:
+    # Prefect reads its settings when it is imported, and these are there once it was brought up.
+    from deployments import prefect_setup
+    from deployments.demo_day import Day, reset_faults
+    from deployments.demo_runs import Runs
+
+    now = datetime.now(UTC)
+    with prefect_setup.client() as prefect:
+        runs = Runs(prefect, now)
+        runs.cancel_leftovers()
+        folder = settings().var / "demo"
+        day = Day(
+            outside, runs, screen, read_invoices(now), folder, [shop["code"] for shop in outside.world()["shops"]]
+        )
+        with screen.phase("set up shops, warehouses, stock and orders"):
+            demo_pool.connect(outside, folder)
+            day.fill()
+        with screen.phase("import the file shop's orders"):
+            day.import_export()
+        with screen.phase("process the orders of four shops, one warehouse away"):
+            failed = day.take_orders()
+        with screen.phase("mend the warehouse and retry"):
+            day.go_on_call(failed)
+        with screen.phase("ship two loads and tell the shops"):
+            day.ship()
+        with screen.phase("refund and close orders"):
+            day.refund()
+        with screen.phase("deliver most parcels"):
+            day.deliver()
+        with screen.phase("read what changed in the shops"):
+            day.read_again()
+        reset_faults(outside)
+        return _report(screen, day, runs, began)
+
+
+def _report(screen: Screen, day: "Day", runs: "Runs", began: float) -> list[str]:
+    from deployments import demo_report, demo_summary
+
+    stories = runs.stories()
+    books = demo_summary.read_books(day.outside.books(), day.file_orders)
+    with transaction() as conn:
+        orders = demo_summary.read_orders(conn)
+        quarantine = demo_summary.read_quarantine(conn)
+        shops = demo_summary.tally_shops(orders, quarantine, books, stories)
+        total = demo_summary.total_of(shops, stories, time.monotonic() - began)
+        screen.console.print()
+        demo_report.print_shops(screen.console, shops, total)
+        demo_report.print_warehouses(screen.console, conn)
+    failures = [(story, runs.first_failure(story.id)) for story in stories if story.failed_first]
+    demo_report.print_failures(screen.console, failures, _ui_url())
+    wrong = demo_summary.what_is_wrong(total, shops, orders, books)
+    path = settings().var / "demo" / "summary.json"
+    demo_report.write_summary(path, total, shops, stories, screen.phases, wrong)
+    screen.console.print(f"\n{_verdict(wrong)} {total.seconds:.0f} s; figures in {path}", highlight=False)
+    _say_where_to_look(screen, orders[0].order_no if orders else "")
+    return wrong
+
+
+def _verdict(wrong: Sequence[str]) -> str:
+    return "Not as it should be: " + "; ".join(wrong) + "." if wrong else "Everything adds up."
+
+
+def _say_where_to_look(screen: Screen, order_no: str) -> None:
+    known = addresses.read()
+    if screen.is_attended:
+        screen.note(f"Prefect: {known.get('prefect_ui_url', '')}")
+        screen.note(f"OrderPool: {known.get('web_url', '')}")
+    else:
+        screen.note("`orderpool up` starts everything again, for the links; the schedules stay off")
+    screen.note(f"`orderpool order show {order_no}` tells the story of one order")
+    screen.note("`orderpool reconcile` recomputes every fact of the pool and prints those that differ")
+    screen.note("`orderpool psql` opens the pool")
+
+
+def _stay(screen: Screen) -> None:
+    from deployments import prefect_setup
+    from deployments.prefect_setup import client
+
+    with client() as prefect:
+        prefect_setup.pause_schedules(prefect, paused=False)
+    screen.note("the schedules are on now; Ctrl-C stops everything")
+    try:
+        while supervisor.wanted():
+            time.sleep(1)
+    except KeyboardInterrupt:
+        screen.console.print()
+
+
+def _ui_url() -> str:
+    return addresses.read().get("prefect_ui_url", "")
