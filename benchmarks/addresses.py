@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from models.rules.address import parse_file, resolve_text
+from models.rules.address import resolve_text
+from tasks.address_file import parse_file
 from tests.models.rules.address_cases import address_cases
 
 _ROWS = 40_000

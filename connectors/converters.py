@@ -78,10 +78,10 @@ def whole(value: Any) -> int:
 
 
 def quantity(value: Any) -> int:
-    """Pieces: a whole number from 1 to a million."""
+    """Pieces: a whole number from 1 to a million; negative as exports show a return, which is held for review."""
     pieces = whole(value)
-    if not 0 < pieces <= MAX_QUANTITY:
-        raise BadValue(f"is not a quantity between 1 and {MAX_QUANTITY}")
+    if not 0 < abs(pieces) <= MAX_QUANTITY:
+        raise BadValue(f"is not a quantity between 1 and {MAX_QUANTITY}, or the same below zero")
     return pieces
 
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 import httpx
 import orjson
 
-from connectors.masking import brief
 from models.errors import ChannelRejected, ChannelUnavailable, OutcomeUnknown
+from models.masking import brief
 
 NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 MAX_WAIT_S: Final = 6 * 3600.0

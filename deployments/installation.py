@@ -13,6 +13,7 @@ from deployments.parts import NAMES, PARTS, POSTGRES
 from deployments.prefect_settings import environment
 from models.errors import SetupError
 from models.settings import settings
+from tasks.setup import FILE, list_shops
 
 GRACE_S = 10.0
 
@@ -127,6 +128,9 @@ def _set_up_prefect(schedules: bool | None, tell: Tell) -> SetupError | None:
         prefect_setup.set_up_zombie_watch(prefect)
         try:
             changed = prefect_setup.apply_deployments(prefect)
+            for shop in list_shops():
+                if shop.active and shop.channel != FILE:
+                    prefect_setup.add_shop_schedule(shop.code, shop.poll_minutes)
         except SetupError as error:
             return error
         finally:

@@ -202,7 +202,7 @@ def add_shop_schedule(shop_code: str, minutes: int = 15) -> None:
     """Have a shop's orders fetched every so many minutes; changes the interval of a shop that is already there."""
     with client() as prefect:
         deployment = _orders_deployment(prefect)
-        schedule = IntervalSchedule(interval=timedelta(minutes=minutes), timezone=SHANGHAI.key)
+        schedule = _every(minutes)
         known = _shop_schedule(deployment, shop_code)
         if known is not None:
             prefect.update_deployment_schedule(deployment.id, known.id, schedule=schedule)
@@ -211,6 +211,13 @@ def add_shop_schedule(shop_code: str, minutes: int = 15) -> None:
             schedule=schedule, active=True, parameters={"shop": shop_code}, slug=_shop_slug(shop_code)
         )
         prefect.create_deployment_schedules(deployment.id, [wanted])
+
+
+def _every(minutes: int) -> CronSchedule | IntervalSchedule:
+    # cron keeps to the quarters of the hour; it cannot say "every 25 minutes"
+    if 60 % minutes == 0:
+        return CronSchedule(cron=f"*/{minutes} * * * *" if minutes < 60 else "0 * * * *", timezone=SHANGHAI.key)
+    return IntervalSchedule(interval=timedelta(minutes=minutes), timezone=SHANGHAI.key)
 
 
 def remove_shop_schedule(shop_code: str) -> None:

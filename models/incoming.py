@@ -28,7 +28,7 @@ class PayState(StrEnum):
 
 
 class LineState(StrEnum):
-    """OPEN is to be shipped; REFUNDING has a refund under way; CLOSED is refunded or cancelled."""
+    """OPEN is to be shipped; REFUNDING has a refund under way; CLOSED is refunded, cancelled or shipped already."""
 
     OPEN = "open"
     REFUNDING = "refunding"

@@ -1,9 +1,14 @@
 """How personal data is shown: enough to recognise, not enough to use."""
 
 import re
+from typing import Final
 
-_MOBILE = re.compile(r"(?<!\d)(1[3-9]\d)\d{4}(\d{4})(?!\d)")
-_LANDLINE = re.compile(r"(?<!\d)(0\d{2,3}-?)\d{3,4}(\d{4})(?!\d)")
+_EXTENSION: Final = r"(?:(?P<link>[-转,#])\d{3,4}(?!\d))?"
+_MOBILE = re.compile(r"(?<!\d)(?P<head>1[3-9]\d)(?:[ -]?\d{4})[ -]?(?P<tail>\d{4})(?!\d)" + _EXTENSION)
+_LANDLINE = re.compile(r"(?<!\d)(?P<area>0(?:10|2\d|[3-9]\d\d))-?\d{3,4}(?P<tail>\d{4})(?!\d)")
+_PICKUP_CODE = re.compile(
+    r"((?:取件码|提货码|取货码|验证码)(?:为|是)?[^0-9A-Za-z\u4e00-\u9fff]{0,3})(?=[A-Za-z-]*\d)[0-9A-Za-z-]{2,20}"
+)
 
 
 def mask_name(name: str) -> str:
@@ -19,13 +24,28 @@ def mask_phone(phone: str) -> str:
     """138****1234; a virtual number's extension is hidden; what is masked already stays."""
     if not phone or "*" in phone:
         return phone
-    number, _, extension = phone.partition("-") if phone.startswith("1") else (phone, "", "")
-    masked = mask_text(number)
-    if masked == number:
-        masked = number[:2] + "****" + number[-2:] if len(number) > 4 else "****"
-    return f"{masked}-****" if extension else masked
+    masked = mask_contacts(phone)
+    if masked != phone:
+        return masked
+    return phone[:2] + "****" + phone[-2:] if len(phone) > 4 else "****"
 
 
-def mask_text(text: str) -> str:
-    """The text with every phone number in it masked."""
-    return _LANDLINE.sub(r"\1****\2", _MOBILE.sub(r"\1****\2", text))
+def mask_contacts(written: str) -> str:
+    """The text with mobile and landline numbers and pickup codes hidden.
+
+    A mobile keeps its first 3 and last 4 digits, a virtual number hides its extension, a landline keeps
+    area code and last 4.
+    """
+    masked = _MOBILE.sub(_mask_mobile, written)
+    masked = _LANDLINE.sub(lambda found: f"{found['area']}-****{found['tail']}", masked)
+    return _PICKUP_CODE.sub(lambda found: found[1] + "****", masked)
+
+
+def _mask_mobile(found: re.Match[str]) -> str:
+    extension = f"{found['link']}****" if found["link"] else ""
+    return f"{found['head']}****{found['tail']}{extension}"
+
+
+def brief(written: str, limit: int = 200) -> str:
+    """An answer's text fit for an error: one line, masked, at most `limit` characters."""
+    return mask_contacts(" ".join(written.split()))[:limit]

@@ -28,6 +28,7 @@ class SystemClock:
     """The machine's clock."""
 
     def now(self) -> datetime:
+        """The present, aware, in UTC."""
         return datetime.now(UTC)
 
 
@@ -54,10 +55,12 @@ class Settings(BaseSettings):
 
     @property
     def run_dir(self) -> Path:
+        """Pids and addresses of what runs."""
         return self.var / "run"
 
     @property
     def log_dir(self) -> Path:
+        """One log per part."""
         return self.var / "log"
 
     @property

@@ -63,6 +63,7 @@ class OutboundDocument(SQLModel, table=True):
             "deadline_at",
             postgresql_where=text("state not in ('shipped', 'short', 'rejected', 'cancelled')"),
         ),
+        Index("ix_outbound_document_receiver_token", "receiver_token", unique=True),
     )
 
     id: int = Field(primary_key=True, sa_type=BigInteger)

@@ -12,7 +12,7 @@ from models.order import Cause, Stage, advance
 from models.settings import SHANGHAI, settings
 from tasks.batches import orders_in, take_batch, title
 from tasks.outbox import Effect, deliver_batches, post, say_undelivered, undelivered
-from tasks.runs import cause, leave_table, step_failed
+from tasks.runs import cause, leave_table, stage_of, step_failed
 from tasks.send import send
 
 _KINDS = (OutboxKind.OUTBOUND_CREATED,)
@@ -93,9 +93,10 @@ def due_at(paid_at: datetime | None, now: datetime) -> datetime:
 @task(persist_result=True, task_run_name=title("dispatch"), tags=["stage:dispatch"])
 def dispatch(batch_id: int) -> DispatchCount:
     """The dispatch stage of a run: it is done when no document of the batch is undelivered, whoever delivered it."""
-    with transaction() as conn:
-        count = dispatch_batch(conn, batch_id, cause("dispatch"))
-    deliver_batches([batch_id], _KINDS, send)
+    with stage_of("dispatch", batch_id):
+        with transaction() as conn:
+            count = dispatch_batch(conn, batch_id, cause("dispatch"))
+        deliver_batches([batch_id], _KINDS, send)
     with transaction() as conn:
         missing = undelivered(conn, [batch_id], _KINDS)
         total = one(conn.execute("select count(*) from outbound_document where batch_id = %s", (batch_id,)).fetchone())

@@ -16,7 +16,7 @@ from models.order import Cause
 from models.settings import settings
 from tasks.batches import close_batch, open_batch
 from tasks.counterparts import mapping_version_id, open_channel, shop_mapping
-from tasks.inbox import finish_notices, take_notices
+from tasks.inbox import finish_notices
 from tasks.runs import cause, failed_for_now, leave_table, step_failed
 from tasks.store import (
     Arrival,
@@ -58,7 +58,6 @@ def ingest_shop(shop_code: str, since: datetime | None, until: datetime | None, 
         channel = open_channel(conn, shop_code)
         mapping = shop_mapping(conn, shop_code)
         version = mapping_version_id(conn, mapping)
-        notices = take_notices(conn, shop_code)
     window = claim_window(shop, channel.capabilities, str(why.flow_run_id), since, until)
     if window is None:
         return IngestCount(())
@@ -68,7 +67,7 @@ def ingest_shop(shop_code: str, since: datetime | None, until: datetime | None, 
             reader.take(page)
         reader.finish()
     with transaction() as conn:
-        finish_notices(conn, notices, why.at)
+        finish_notices(conn, shop_code, window.until, why.at)
         batches = _batches_of(conn, window.id)
     label = f"{window.since:%m-%d %H:%M}-{window.until:%H:%M} UTC"
     count = reader.count

@@ -10,7 +10,7 @@ from models.database import Connection, copy_rows, transaction
 from models.order import GIVES_UP_STOCK, Cause, Finding, HoldCode, Stage, advance, place_holds, release_holds
 from models.rules.stock import Demand, Shortage, share_out
 from tasks.batches import orders_in, take_batch, title
-from tasks.runs import cause, held_rows, leave_table
+from tasks.runs import cause, held_rows, leave_table, stage_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ def sku_codes(conn: Connection, sku_ids: set[int]) -> dict[int, str]:
 @task(persist_result=True, task_run_name=title("lock_stock"), tags=["stage:lock_stock"])
 def lock_stock(batch_id: int) -> LockCount:
     """The lock_stock stage of a run."""
-    with transaction() as conn:
+    with stage_of("lock_stock", batch_id), transaction() as conn:
         count = lock_batch(conn, batch_id, cause("lock_stock"))
     leave_table(
         "lock_stock",

@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.base import ShipBack, Subscription
 from models.database import Connection
-from models.masking import mask_name, mask_phone, mask_text
+from models.masking import mask_contacts, mask_name, mask_phone
 from models.sealing import unseal
 from models.settings import SHANGHAI, settings
 from tasks.outbox import Pending
@@ -67,8 +67,8 @@ def _outbound(row: Sequence[Any], lines: list[dict[str, Any]]) -> dict[str, Any]
             "currency": "CNY",
             "cod_amount": "0.00",
         },
-        "buyer_note": mask_text(notes.get("buyer", "")),
-        "seller_note": mask_text(notes.get("seller", "")),
+        "buyer_note": mask_contacts(notes.get("buyer", "")),
+        "seller_note": mask_contacts(notes.get("seller", "")),
     }
 
 

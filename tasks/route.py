@@ -11,7 +11,7 @@ from models.rules.divisions import division, lineage
 from models.rules.routing import Choice, NoChoice, Site, choose_warehouse
 from tasks.batches import orders_in, take_batch, title
 from tasks.lock_stock import short_finding, sku_codes
-from tasks.runs import cause, held_rows, leave_table
+from tasks.runs import cause, held_rows, leave_table, stage_of
 
 COUNTRY = ""
 """The division code of a service area that is the whole country."""
@@ -172,7 +172,7 @@ def _fullest(choice: NoChoice) -> str:
 @task(persist_result=True, task_run_name=title("route"), tags=["stage:route"])
 def route(batch_id: int) -> RouteCount:
     """The route stage of a run."""
-    with transaction() as conn:
+    with stage_of("route", batch_id), transaction() as conn:
         count = route_batch(conn, batch_id, cause("route"))
     leave_table(
         "route",

@@ -1,6 +1,7 @@
 """What a stage's `@task` needs of Prefect: who is running, when a repeat can help, and a table of what happened."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -14,7 +15,7 @@ from models.database import transaction
 from models.errors import ChannelUnavailable, RateLimited, StepFailed
 from models.order import Cause
 from models.settings import clock
-from tasks.batches import RULE_VERSION
+from tasks.batches import RULE_VERSION, batch_size
 
 TABLE_ROWS = 200
 
@@ -36,6 +37,31 @@ def step_failed(sentence: str) -> StepFailed:
     """Log one plain line and make the error of a stage; the sentence begins with the step and the count."""
     get_run_logger().error(sentence)
     return StepFailed(sentence)
+
+
+@contextmanager
+def stage_of(stage: str, batch_id: int) -> Iterator[None]:
+    """Whatever stops a stage leaves it with the step and the count in front, and with a table that says why."""
+    try:
+        yield
+    except StepFailed:
+        raise
+    except Exception as error:
+        sentence = f"{stage}: {_orders_of(batch_id)} orders stopped: {in_one_line(error)}"
+        leave_table(stage, batch_id, [{"batch": batch_id, "why": sentence}], "Why the stage stopped")
+        raise step_failed(sentence) from error
+
+
+def in_one_line(error: Exception) -> str:
+    """An error in one line; a database's further lines hold values of rows."""
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
+
+
+def _orders_of(batch_id: int) -> str:
+    try:
+        return f"{batch_size(batch_id):,}"
+    except psycopg.Error:
+        return "?"
 
 
 def leave_table(stage: str, of: str | int, rows: Sequence[dict[str, Any]], description: str) -> None:

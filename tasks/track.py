@@ -14,7 +14,7 @@ from tasks.batches import close_batch, take_batch, title
 from tasks.confirm import apply_confirmations
 from tasks.counterparts import open_carrier
 from tasks.outbox import deliver_batches, say_undelivered, undelivered
-from tasks.runs import cause, leave_table, step_failed
+from tasks.runs import cause, leave_table, stage_of, step_failed
 from tasks.send import send
 from tasks.trace import Push, apply_pushes
 
@@ -113,7 +113,7 @@ EFFECTS = (OutboxKind.SHIP_BACK, OutboxKind.SUBSCRIBE)
 @task(persist_result=True, task_run_name=title("track"), tags=["stage:track"])
 def track(batch_id: int) -> BatchTrack:
     """The track stage of a run; with it the batch is through."""
-    with transaction() as conn:
+    with stage_of("track", batch_id), transaction() as conn:
         count = track_batch(conn, batch_id, cause("track"))
     leave_table(
         "track",

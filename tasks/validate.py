@@ -18,12 +18,13 @@ from models.rules.review import (
     payment_finding,
     refund_finding,
     sku_finding,
+    unplaced_refund_finding,
 )
 from models.sealing import unseal
 from models.settings import settings
 from tasks.batches import BatchRow, orders_in, take_batch, title
 from tasks.quality import Unmet, unmet_expectations
-from tasks.runs import cause, held_rows, leave_table, step_failed
+from tasks.runs import cause, held_rows, leave_table, stage_of, step_failed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,6 +57,7 @@ class _Order:
     platform_status: str
     total_fen: int
     freight_fen: int
+    refunded_fen: int
     created_age_s: float
     paid_lag_s: float
     region: tuple[str, str, str, str]
@@ -113,7 +115,8 @@ def _load(conn: Connection, order_ids: Sequence[int], why: Cause) -> list[_Order
         lines.setdefault(row[0], []).append(_Line(row[1], row[2], row[3], row[4], row[5], LineState(row[6])))
     rows = conn.execute(
         """select o.id, o.order_no, o.pay_state, o.platform_status, o.total_fen, o.freight_fen, o.created_at, o.paid_at,
-                  r.province, r.city, r.district, r.town, r.address_enc, r.phone_enc is not null, r.masked
+                  r.province, r.city, r.district, r.town, r.address_enc, r.phone_enc is not null, r.masked,
+                  o.refunded_fen
            from orders o join receiver r on r.order_id = o.id
            where o.id = any(%s) and o.kind = 'goods' order by o.id""",
         (list(order_ids),),
@@ -130,6 +133,7 @@ def _load(conn: Connection, order_ids: Sequence[int], why: Cause) -> list[_Order
                 platform_status=row[3],
                 total_fen=row[4],
                 freight_fen=row[5],
+                refunded_fen=row[15],
                 created_age_s=(why.at - row[6]).total_seconds(),
                 paid_lag_s=(row[7] - row[6]).total_seconds() if row[7] else 0.0,
                 region=(row[8], row[9], row[10], row[11]),
@@ -206,10 +210,15 @@ def _review(conn: Connection, batch: BatchRow, orders: Sequence[_Order]) -> list
     earlier = _earlier_of_same_no(conn, batch, [order.id for order in orders])
     found: list[tuple[int, Finding | None]] = []
     for order in orders:
+        states = [(line.number, line.state) for line in order.lines]
         open_lines = [line for line in order.lines if line.state is not LineState.CLOSED]
         found += [
             (order.id, payment_finding(order.pay_state, order.platform_status)),
             (order.id, refund_finding([(line.number, line.state) for line in open_lines])),
+            (
+                order.id,
+                unplaced_refund_finding(order.refunded_fen, [(line.number, line.state) for line in order.lines]),
+            ),
             (order.id, sku_finding([(line.number, line.sku_code, line.sku_id) for line in open_lines])),
             (order.id, address_finding(order.division_code, *order.region[:3])),
             (order.id, duplicate_finding(order.order_no, earlier.get(order.id, []))),
@@ -231,15 +240,16 @@ def _earlier_of_same_no(conn: Connection, batch: BatchRow, order_ids: Sequence[i
 @task(persist_result=True, task_run_name=title("validate"), tags=["stage:validate"])
 def validate(batch_id: int) -> ValidateCount:
     """The validate stage of a run."""
-    try:
-        with transaction() as conn:
-            count = validate_batch(conn, batch_id, cause("validate"))
-    except FeedError as error:
-        record_feed_finding(batch_id, error)
-        leave_table("validate", batch_id, [{"batch": batch_id, "why": str(error)}], "Why the batch stays put")
-        raise step_failed(
-            f"validate: {error} - mend the feed and retry, or orderpool accept-batch {batch_id}"
-        ) from error
+    with stage_of("validate", batch_id):
+        try:
+            with transaction() as conn:
+                count = validate_batch(conn, batch_id, cause("validate"))
+        except FeedError as error:
+            record_feed_finding(batch_id, error)
+            leave_table("validate", batch_id, [{"batch": batch_id, "why": str(error)}], "Why the batch stays put")
+            raise step_failed(
+                f"validate: {error} - mend the feed and retry, or orderpool accept-batch {batch_id}"
+            ) from error
     leave_table(
         "validate",
         batch_id,

@@ -15,7 +15,6 @@ import orjson
 from connectors.base import Credentials, Now, RepeatClass, Subscription, Trace
 from connectors.carriers.codes import needs_phone
 from connectors.carriers.kuaidi100_trace import trace_of_push, trace_of_query
-from connectors.masking import brief
 from connectors.transport import build, call, json_of, retry_after_s
 from models.errors import (
     ChannelDenied,
@@ -26,6 +25,7 @@ from models.errors import (
     RateLimited,
     SetupError,
 )
+from models.masking import brief
 
 TIMEOUT_S: Final = 15.0
 LOCK_WAIT_S: Final = 1800.0  # asked again sooner, the vendor locks the number

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from connectors.base import Scan, Trace
 from connectors.converters import TIMES, BadValue
-from connectors.masking import mask_contacts
+from models.masking import mask_contacts
 
 _CODES: Final[dict[str, str]] = {
     "label_created": "101 102",

@@ -13,7 +13,6 @@ from typing import Any, Final
 import httpx
 
 from connectors.converters import CHINA
-from connectors.masking import brief
 from connectors.transport import retry_after_s
 from models.errors import (
     ChannelDenied,
@@ -23,6 +22,7 @@ from models.errors import (
     OutcomeUnknown,
     RateLimited,
 )
+from models.masking import brief
 
 NO_SUCH_TRADE: Final = "isv.trade-not-exist"
 SHIP_REFUSED: Final = "isv.logistics-offline-service-error"

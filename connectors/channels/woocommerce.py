@@ -20,7 +20,6 @@ import orjson
 from connectors import mapping as mappings
 from connectors.base import Capabilities, Credentials, Health, Now, RepeatClass, ShipBack
 from connectors.carriers.codes import carrier_name
-from connectors.masking import brief
 from connectors.transport import build, call, json_of, retry_after_s
 from models.errors import (
     ChannelDenied,
@@ -31,6 +30,7 @@ from models.errors import (
     RateLimited,
     SetupError,
 )
+from models.masking import brief
 
 API: Final = "/wp-json/wc/v3"
 TIMEOUT_S: Final = 20.0

@@ -18,9 +18,9 @@ import orjson
 from standardwebhooks import Webhook
 
 from connectors.base import Credentials, Message, Now, RepeatClass
-from connectors.masking import brief
 from connectors.transport import build, call, retry_after_s
 from models.errors import ChannelDenied, ChannelRejected, ChannelUnavailable, RateLimited, SetupError
+from models.masking import brief
 
 TIMEOUT_S: Final = 15.0
 MAX_BODY_BYTES: Final = 20_000

@@ -27,7 +27,7 @@ def parse_addresses(
     target: Annotated[Path, typer.Argument(metavar="OUT.csv", help="Gets id, province, city, district and code.")],
 ) -> None:
     """Resolve free-text addresses to divisions; what the text does not decide stays empty."""
-    from models.rules.address import parse_file
+    from tasks.address_file import parse_file
 
     count = parse_file(source, target)
-    typer.echo(f"{count.resolved} of {count.rows} addresses resolved, {count.rows - count.resolved} refused")
+    typer.echo(f"{count.resolved} of {count.rows} addresses resolved, {count.refused} refused")

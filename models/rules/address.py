@@ -1,13 +1,12 @@
 """Where an address lies: from the fields of a platform, or from text as a buyer typed it.
 
 An address that does not decide is refused, never guessed: 西湖区 alone may be Hangzhou or Nanchang, 浙江省南京市
-contradicts itself. A province or city that is certain is given even when nothing below it is.
+contradicts itself, and 江苏鼓楼区 leaves the city open between Nanjing and Xuzhou. A city that is certain is given even
+when no district is, a province alone only when the text names nothing below it.
 """
 
 from functools import cache
-from pathlib import Path
 
-from models.rules.address_file import ParseCount, resolve_file
 from models.rules.address_mending import read_forgivingly
 from models.rules.address_reading import same_or_under
 from models.rules.address_text import read_line
@@ -16,11 +15,9 @@ from models.rules.gazetteer import COUNTY, Node
 
 __all__ = [
     "Division",
-    "ParseCount",
     "Place",
     "division",
     "lineage",
-    "parse_file",
     "resolve_fields",
     "resolve_text",
 ]
@@ -50,15 +47,6 @@ def resolve_fields(province: str, city: str, district: str, town: str = "", addr
     if own.node is None or (whole.node is not None and same_or_under(whole.node, own.node)):
         return _place_of(whole.node)
     return _place_of(own.node)
-
-
-def parse_file(src: Path, dst: Path) -> ParseCount:
-    """Resolve a CSV file with columns `id` and `text`; write `dst` with id, province, city, district and code.
-
-    Reads UTF-8 (with or without a byte order mark) or GB 18030, row by row; refused rows get empty columns. `dst`
-    appears only when all rows are written. Raises FeedError naming the file and the column or line at fault.
-    """
-    return resolve_file(src, dst, resolve_text)
 
 
 @cache

@@ -28,6 +28,17 @@ def refund_finding(lines: Sequence[tuple[int, LineState]]) -> Finding | None:
     return Finding(HoldCode.REFUNDING, f"a refund is asked for line {refunding[0]}", {"lines": refunding})
 
 
+def unplaced_refund_finding(refunded_fen: int, lines: Sequence[tuple[int, LineState]]) -> Finding | None:
+    """Hold an order part of whose money went back while no line says which goods are meant."""
+    if refunded_fen <= 0 or any(state is not LineState.OPEN for _, state in lines):
+        return None
+    return Finding(
+        HoldCode.REFUNDING,
+        f"{refunded_fen / 100:.2f} yuan were refunded, and no line says for which goods",
+        {"refunded_fen": refunded_fen},
+    )
+
+
 def sku_finding(lines: Sequence[tuple[int, str, int | None]]) -> Finding | None:
     """Hold an order with a line (number, code, our SKU id) whose code is empty or not ours."""
     unknown = {number: code for number, code, sku_id in lines if sku_id is None}

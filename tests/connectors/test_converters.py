@@ -110,10 +110,14 @@ def test_a_promise_in_words(sentence: str, moment: datetime | None) -> None:
     assert TIMES["china_promise"](sentence) == moment
 
 
-@pytest.mark.parametrize("value", [0, -1, 1.5, "2.5", 10**7, "many"])
+@pytest.mark.parametrize("value", [0, 1.5, "2.5", 10**7, -(10**7), "many"])
 def test_what_is_no_quantity_is_refused(value: Any) -> None:
     with pytest.raises(BadValue):
         quantity(value)
+
+
+def test_a_return_in_an_export_has_a_negative_quantity() -> None:
+    assert quantity("-6") == -6
 
 
 def test_long_numbers_keep_every_digit() -> None:

@@ -129,6 +129,14 @@ def test_a_missing_web_shop_order_is_none() -> None:
     assert woo(httpx.Response(200, json={"id": 7, "status": "trash"})).order("7") is None
 
 
+def test_over_https_the_keys_go_as_basic_and_not_in_the_address() -> None:
+    answer = httpx.Response(200, json={"id": 7, "status": "processing"})
+    woo(answer).order("7")
+
+    assert httpx.BasicAuth("ck_1", "cs_1")._auth_header == answer.request.headers["authorization"]
+    assert str(answer.request.url) == "https://shop.example/wp-json/wc/v3/orders/7"
+
+
 def test_drafts_and_trash_never_leave_the_connector() -> None:
     rows = [{**recorded("woocommerce")[0], "status": status} for status in ("checkout-draft", "auto-draft", "trash")]
     shop = woo(httpx.Response(200, json=rows, headers={"x-wp-total": "3"}))

@@ -234,7 +234,7 @@ class TestPersonal:
             ),
         )
     )
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=150, deadline=None)
     def test_cut_and_join_are_inverse(self, payload: dict[str, Any]) -> None:
         personal = PersonalPaths(["a.b", "a", "b[].a", "b[].x[]", "c\\.d", "e\\\\.a", "x"])
 

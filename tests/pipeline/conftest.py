@@ -65,7 +65,9 @@ class World:
 
 
 @contextmanager
-def connected_world(folder: Path, hooks_url: str, units: int = 1000, more_shops: tuple[str, ...] = ()) -> Iterator[World]:
+def connected_world(
+    folder: Path, hooks_url: str, units: int = 1000, more_shops: tuple[str, ...] = ()
+) -> Iterator[World]:
     """A fresh sandbox connected to the pool that the settings lead to, with `units` of each SKU in each warehouse."""
     with running() as sandbox:
         for code in more_shops:

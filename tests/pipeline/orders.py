@@ -20,7 +20,13 @@ def order(number: int, at: datetime, **changes: Any) -> dict[str, Any]:
     province, city, district = PLACES[number % len(PLACES)]
     lines = [
         {"line_no": f"91{number:06d}1", "sku": f"SKU-{number % 7}", "title": "杯子", "quantity": 2, "price_fen": 1500},
-        {"line_no": f"91{number:06d}2", "sku": f"SKU-{number % 5 + 7}", "title": "壶", "quantity": 1, "price_fen": 4900},
+        {
+            "line_no": f"91{number:06d}2",
+            "sku": f"SKU-{number % 5 + 7}",
+            "title": "壶",
+            "quantity": 1,
+            "price_fen": 4900,
+        },
     ]
     return {
         "no": f"90{number:08d}",

@@ -11,7 +11,7 @@ QUERIES = {
                  join batch b on b.id = s.batch_id""",
     "lines": """select o.order_no, l.line_no, l.platform_line, k.code, l.quantity, l.paid_fen, l.state
                 from order_line l join orders o on o.id = l.order_id left join sku k on k.id = l.sku_id""",
-    "payloads": """select o.order_no, w.revision, w.body from raw_order w join orders o on o.id = w.order_id""",
+    "payloads": "select o.order_no, w.revision from raw_order w join orders o on o.id = w.order_id",
     "holds": """select o.order_no, h.code, h.sentence, h.released_at is null
                 from hold h join orders o on o.id = h.order_id""",
     "locks": """select o.order_no, k.line_no, c.code, w.code, k.quantity, k.state

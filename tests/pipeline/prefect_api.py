@@ -55,10 +55,10 @@ class PrefectApi:
             time.sleep(0.3)
         return state
 
-    def retry(self, run_id: str) -> None:
-        """Press Retry on the page of a flow run."""
+    def retry(self, run_id: str, *, force: bool = False) -> None:
+        """Press Retry on the page of a flow run; `force` as the CLI does it, for a run of no deployment."""
         state = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": "Retry from the UI"}
-        answer = self.call("POST", f"flow_runs/{run_id}/set_state", {"state": state, "force": False})
+        answer = self.call("POST", f"flow_runs/{run_id}/set_state", {"state": state, "force": force})
         assert answer["status"] == "ACCEPT", answer
 
     def crash(self, run_id: str) -> None:

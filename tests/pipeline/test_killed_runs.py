@@ -1,5 +1,6 @@
 """kill -9 of a run at a known point of each stage, then Retry: the pool and the outside are as if nothing had been."""
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -76,9 +77,72 @@ def test_a_run_killed_in_a_stage_ends_as_an_undisturbed_one(
         kill(process)
     prefect_api.crash(run)
 
-    prefect_api.retry(run)
+    prefect_api.retry(run, force=True)
     run_to_its_end("process_orders", run)
 
     assert prefect_api.state(run)["type"] == "COMPLETED", prefect_api.state(run)
     go_on_to_the_buyer(world, prefect_api)
     assert outcome(world) == undisturbed
+
+
+def test_a_run_killed_while_a_warehouse_does_not_answer_sends_nothing_twice(
+    prefect_api: PrefectApi, world: World, undisturbed: dict[str, Any]
+) -> None:
+    fill(world)
+    world.fault("timeout_after", "wms:WH-S", seconds=30)
+    run = prefect_api.open_run("process_orders", {"shop": "woo-1"})
+    with flow_process("process_orders", run) as process:
+        await_books(world, lambda books: books["warehouses"]["WH-S"]["documents"])
+        kill(process)
+    world.no_faults()
+    prefect_api.crash(run)
+
+    prefect_api.retry(run, force=True)
+    run_to_its_end("process_orders", run)
+
+    assert prefect_api.state(run)["type"] == "COMPLETED", prefect_api.state(run)
+    rows = [row for book in world.books()["warehouses"].values() for row in book["documents"]]
+    assert max(row["received"] for row in rows) == 2
+    go_on_to_the_buyer(world, prefect_api)
+    assert outcome(world) == undisturbed
+
+
+def track_killed_at(world: World, api: PrefectApi, stop: Callable[[], AbstractContextManager[Gate]]) -> None:
+    """Orders to the warehouse, its reports stored; then a track run is killed, retried, and the parcels travel on."""
+    fill(world)
+    run_to_its_end("process_orders", api.open_run("process_orders", {"shop": "woo-1"}))
+    world.ship()
+    run = api.open_run("track_parcels", {})
+    with stop() as gate, flow_process("track_parcels", run) as process:
+        gate.wait_for_somebody()
+        kill(process)
+    api.crash(run)
+    api.retry(run, force=True)
+    run_to_its_end("track_parcels", run)
+    assert api.state(run)["type"] == "COMPLETED", api.state(run)
+    world.travel("delivered")
+    run_to_its_end("track_parcels", api.open_run("track_parcels", {}))
+
+
+def test_a_track_run_killed_as_it_books_parcels_out_ends_as_an_undisturbed_one(
+    prefect_api: PrefectApi, world: World, database: str, undisturbed: dict[str, Any]
+) -> None:
+    track_killed_at(world, prefect_api, lambda: closed_at(database, "shipped"))
+
+    assert outcome(world) == undisturbed
+
+
+def test_a_track_run_killed_before_it_tells_the_shop_ends_as_an_undisturbed_one(
+    prefect_api: PrefectApi, world: World, database: str, undisturbed: dict[str, Any]
+) -> None:
+    track_killed_at(world, prefect_api, lambda: sender_taken(database, "shop:woo-1"))
+
+    assert outcome(world) == undisturbed
+
+
+def await_books(world: World, seen: Callable[[dict[str, Any]], object], patience_s: float = 60) -> None:
+    """Return once the outside has received what `seen` looks for."""
+    until = time.monotonic() + patience_s
+    while not seen(world.books()):
+        assert time.monotonic() < until, "the outside received nothing"
+        time.sleep(0.05)

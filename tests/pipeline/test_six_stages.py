@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
+from models.database import transaction
 from models.messages import OutboxKind
 from models.order import Cause
-from models.database import transaction
 from tasks.dispatch import dispatch_batch
 from tasks.ingest import ingest_shop
 from tasks.lock_stock import lock_batch

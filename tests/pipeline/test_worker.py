@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -169,7 +168,9 @@ def test_no_warehouse_got_an_instruction_under_two_keys(story: Story) -> None:
 
 def test_the_outbox_holds_each_effect_once_and_delivered(story: Story) -> None:
     total = 2 * ORDERS + 40
-    rows = story.world.rows("select kind, state, count(*), count(distinct subject_id) from outbox group by 1, 2 order by 1")
+    rows = story.world.rows(
+        "select kind, state, count(*), count(distinct subject_id) from outbox group by 1, 2 order by 1"
+    )
 
     assert rows == [(kind, "delivered", total, total) for kind in ("outbound.created", "ship_back", "subscribe")]
 

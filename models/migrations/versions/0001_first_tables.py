@@ -431,6 +431,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("no"),
     )
     op.create_index("ix_outbound_document_batch_id", "outbound_document", ["batch_id"], unique=False)
+    op.create_index("ix_outbound_document_receiver_token", "outbound_document", ["receiver_token"], unique=True)
     op.create_index(
         "ix_outbound_document_deadline",
         "outbound_document",
@@ -576,6 +577,7 @@ def downgrade() -> None:
         postgresql_where=sa.text("state not in ('shipped', 'short', 'rejected', 'cancelled')"),
     )
     op.drop_index("ix_outbound_document_batch_id", table_name="outbound_document")
+    op.drop_index("ix_outbound_document_receiver_token", table_name="outbound_document")
     op.drop_table("outbound_document")
     op.drop_index("ix_orders_order_no", table_name="orders")
     op.drop_index("ix_orders_created_at", table_name="orders", postgresql_using="brin")

@@ -282,7 +282,11 @@ def _typo_random(w: Writer) -> Case:
         at = w.random.randrange(len(spot.district) - 1)
         wrong = spot.district[:at] + w.pick("的我他有这来个国到说们为子") + spot.district[at + 1 :]
         beside = w.children[spot.code[:4] + "00"]
-        if len(wrong) > 2 and wrong not in w.names and [name for name in beside if _one_off(name, wrong)] == [spot.district]:
+        if (
+            len(wrong) > 2
+            and wrong not in w.names
+            and [name for name in beside if _one_off(name, wrong)] == [spot.district]
+        ):
             return w.case("typo_random", "{province}{city}" + wrong + "{street}", spot)
 
 

@@ -2,15 +2,13 @@
 
 import csv
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from models.errors import FeedError
-from models.rules.divisions import Place
-
-_NOWHERE = Place("", "", "", "")
+from models.rules.address import resolve_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +24,10 @@ class ParseCount:
         return self.rows - self.resolved
 
 
-def resolve_file(src: Path, dst: Path, resolve: Callable[[str], Place | None]) -> ParseCount:
+def parse_file(src: Path, dst: Path) -> ParseCount:
     """Resolve the column `text` of a CSV file with columns `id` and `text`; write id, province, city, district, code.
+
+    Refused rows get empty columns.
 
     Reads UTF-8 (with or without a byte order mark) or GB 18030, row by row. `dst` appears only when all rows are
     written. Raises FeedError naming the file and the column or line at fault.
@@ -39,7 +39,7 @@ def resolve_file(src: Path, dst: Path, resolve: Callable[[str], Place | None]) -
             out = csv.writer(target, lineterminator="\n")
             out.writerow(("id", "province", "city", "district", "code"))
             for row_id, text in _rows(src, source):
-                found = resolve(text)
+                found = resolve_text(text)
                 rows += 1
                 resolved += found is not None
                 out.writerow(

@@ -1,6 +1,6 @@
 import pytest
 
-from connectors.masking import brief, mask_contacts
+from models.masking import brief, mask_contacts
 
 
 @pytest.mark.parametrize(
