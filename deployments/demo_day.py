@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-import httpx
+from prefect.client.schemas.objects import FlowRun
 
 from connectors.registry import CHANNELS
 from deployments.demo_baskets import FILE_SHOP, Basket, Invoice, baskets_of, file_rows
@@ -24,7 +23,7 @@ from tasks.import_file import import_file
 
 ORDERS = "process_orders/orders"
 BROKEN = "WH-S"
-DELIVERED_OF_TEN = 9
+STILL_ON_THE_ROAD_OF = 10
 SETTLED_WITHIN_S = 300.0
 DUPLICATES = 40
 OUT_OF_ORDER = 20
@@ -72,7 +71,7 @@ class Day:
         ended = self.runs.wait([self.runs.start(ORDERS, {"shop": shop}) for shop in (*self.api_shops, FILE_SHOP)])
         for run in ended:
             self.screen.note(f"{run.name}: {run.state_name}: {run.state.message if run.state else ''}")
-        return [run.id for run in ended if run.state is not None and run.state.is_failed()]
+        return _not_completed(ended)
 
     def go_on_call(self, failed: Sequence[UUID]) -> None:
         """Mend the warehouse and press Retry on every failed run."""
@@ -108,8 +107,10 @@ class Day:
     def deliver(self) -> None:
         """Carriers take everything along and deliver most of it."""
         self.outside.garble("carrier:kuaidi100", "duplicate", DUPLICATES)
-        moving = self.outside.advance_parcels("in_transit")
-        there = self.outside.advance_parcels("delivered", moving * DELIVERED_OF_TEN // 10)
+        waybills = _waybills()
+        moving = self.outside.advance_parcels("in_transit", waybills)
+        arriving = [waybill for place, waybill in enumerate(waybills) if place % STILL_ON_THE_ROAD_OF]
+        there = self.outside.advance_parcels("delivered", arriving)
         self.screen.note(f"{moving:,} parcels on the road, {there:,} delivered")
         self.settle()
 
@@ -121,7 +122,7 @@ class Day:
         ended = self.runs.wait([self.runs.start(ORDERS, {"shop": shop}) for shop in self.api_shops])
         for run in ended:
             self.screen.note(f"{run.name}: {run.state_name}: {run.state.message if run.state else ''}")
-        self._retry([run.id for run in ended if run.state is not None and run.state.is_failed()])
+        self._retry(_not_completed(ended))
         late = {code: number for code in SITES if (number := self.outside.ship(code))}
         if late:
             self.screen.note("late: " + ", ".join(f"{number} from {code}" for code, number in late.items()))
@@ -152,16 +153,19 @@ class Day:
     def _retry(self, failed: Sequence[UUID]) -> None:
         for run_id in failed:
             self.runs.retry(run_id)
-        again = [run for run in self.runs.wait(failed) if run.state is None or not run.state.is_completed()]
-        if again:
-            state = again[0].state
-            raise PipelineError(f"demo: {again[0].name} fails after Retry too: {state.message if state else ''}")
+        ended = self.runs.wait(failed)
+        if _not_completed(ended):
+            words = "; ".join(f"{run.name}: {run.state.message if run.state else ''}" for run in ended)
+            raise PipelineError(f"demo: not every run completes after Retry: {words}")
 
 
-def reset_faults(outside: Outside) -> None:
-    """Leave a well-behaved outside to whoever looks around."""
-    with suppress(httpx.HTTPError):
-        outside.do("DELETE", "faults")
+def _not_completed(ended: Sequence[FlowRun]) -> list[UUID]:
+    return [run.id for run in ended if run.state is None or not run.state.is_completed()]
+
+
+def _waybills() -> list[str]:
+    with transaction() as conn:
+        return [row[0] for row in conn.execute("select waybill from parcel order by id").fetchall()]
 
 
 def _unfinished() -> tuple[int, int, int]:

@@ -1,8 +1,10 @@
 """`orderpool demo`: a whole installation, a month of real baskets, one outage, and figures that are checked."""
 
+import signal
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployments import addresses, demo_pool, installation, supervisor
@@ -10,6 +12,7 @@ from deployments.databases import ensure_database
 from deployments.demo_baskets import read_invoices
 from deployments.demo_sandbox import Outside, sandbox_process
 from deployments.demo_screen import Screen
+from deployments.parts import POSTGRES
 from models.database import transaction
 from models.errors import PipelineError
 from models.settings import settings
@@ -25,6 +28,9 @@ def run_demo() -> None:
     The pool has to be empty or an earlier demo's, which is then emptied. Attended, everything stays up until
     Ctrl-C; otherwise everything is stopped at the end.
     """
+    # told to end, by whatever means, it still stops what it started
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     screen, began = Screen(), time.monotonic()
     with screen.phase("make room"):
         _make_room(screen)
@@ -35,7 +41,7 @@ def run_demo() -> None:
         with sandbox_process() as outside:
             wrong = _play(screen, outside, began)
             if screen.is_attended:
-                _stay(screen)
+                _stay(screen, [shop["code"] for shop in outside.world()["shops"]])
         if wrong:
             raise PipelineError("demo: " + "; ".join(wrong))
     finally:
@@ -46,17 +52,18 @@ def run_demo() -> None:
 def _make_room(screen: Screen) -> None:
     ensure_database()
     demo_pool.require_ours()
-    if any(part.state == "running" and part.part != "postgres" for part in installation.status()):
+    if any(part.state not in {"stopped", "elsewhere"} for part in installation.status() if part.part != POSTGRES):
         screen.note("OrderPool runs already; it is stopped to begin anew")
         installation.take_down(tell=lambda _: None)
         ensure_database()
     demo_pool.empty_pool()
+    _summary_file().unlink(missing_ok=True)
 
 
 def _play(screen: Screen, outside: Outside, began: float) -> list[str]:
     # Prefect reads its settings when it is imported, and these are there once it was brought up.
     from deployments import prefect_setup
-    from deployments.demo_day import Day, reset_faults
+    from deployments.demo_day import Day
     from deployments.demo_runs import Runs
 
     now = datetime.now(UTC)
@@ -84,7 +91,7 @@ def _play(screen: Screen, outside: Outside, began: float) -> list[str]:
             day.deliver()
         with screen.phase("read what changed in the shops"):
             day.read_again()
-        reset_faults(outside)
+        outside.behave()
         return _report(screen, day, runs, began)
 
 
@@ -104,10 +111,9 @@ def _report(screen: Screen, day: "Day", runs: "Runs", began: float) -> list[str]
     failures = [(story, runs.first_failure(story.id)) for story in stories if story.failed_first]
     demo_report.print_failures(screen.console, failures, _ui_url())
     wrong = demo_summary.what_is_wrong(total, shops, orders, books)
-    path = settings().var / "demo" / "summary.json"
-    demo_report.write_summary(path, total, shops, stories, screen.phases, wrong)
-    screen.console.print(f"\n{_verdict(wrong)} {total.seconds:.0f} s; figures in {path}", highlight=False)
-    _say_where_to_look(screen, orders[0].order_no if orders else "")
+    demo_report.write_summary(_summary_file(), total, shops, stories, screen.phases, wrong)
+    screen.console.print(f"\n{_verdict(wrong)} {total.seconds:.0f} s; figures in {_summary_file()}", highlight=False)
+    _say_where_to_look(screen, next((order.order_no for order in orders if order.delivered), ""))
     return wrong
 
 
@@ -127,18 +133,26 @@ def _say_where_to_look(screen: Screen, order_no: str) -> None:
     screen.note("`orderpool psql` opens the pool")
 
 
-def _stay(screen: Screen) -> None:
+def _stay(screen: Screen, shops: Sequence[str]) -> None:
     from deployments import prefect_setup
-    from deployments.prefect_setup import client
 
-    with client() as prefect:
+    for code in shops:
+        prefect_setup.add_shop_schedule(code)
+    with prefect_setup.client() as prefect:
         prefect_setup.pause_schedules(prefect, paused=False)
-    screen.note("the schedules are on now; Ctrl-C stops everything")
-    try:
-        while supervisor.wanted():
-            time.sleep(1)
-    except KeyboardInterrupt:
-        screen.console.print()
+        screen.note("the schedules are on now; Ctrl-C stops everything")
+        try:
+            while supervisor.wanted():
+                time.sleep(1)
+        except KeyboardInterrupt:
+            screen.console.print()
+        if supervisor.wanted():
+            # without the sandbox every scheduled run would only fail
+            prefect_setup.pause_schedules(prefect, paused=True)
+
+
+def _summary_file() -> Path:
+    return settings().var / "demo" / "summary.json"
 
 
 def _ui_url() -> str:

@@ -57,8 +57,9 @@ class Runs:
 
     def cancel_leftovers(self) -> None:
         """End runs of an earlier demo that was interrupted; the pool they knew is gone."""
-        for run in self._prefect.read_flow_runs(flow_run_filter=_in_states(UNDER_WAY), limit=PAGE):
-            self._prefect.set_flow_run_state(run.id, Cancelled(message="a new demo begins"), force=True)
+        while left := self._prefect.read_flow_runs(flow_run_filter=_in_states(UNDER_WAY), limit=PAGE):
+            for run in left:
+                self._prefect.set_flow_run_state(run.id, Cancelled(message="a new demo begins"), force=True)
 
     def start(self, deployment: str, parameters: dict[str, Any]) -> UUID:
         """Schedule a run of a deployment (`flow/name`) for now; a worker takes it."""
@@ -86,8 +87,8 @@ class Runs:
         return len(self._read(_in_states(UNDER_WAY)))
 
     def failed(self) -> list[UUID]:
-        """The runs that stand as Failed now."""
-        return [run.id for run in self._read(_in_states([StateType.FAILED]))]
+        """The runs that stand as Failed or Crashed now."""
+        return [run.id for run in self._read(_in_states([StateType.FAILED, StateType.CRASHED]))]
 
     def stories(self) -> list[RunStory]:
         """What became of every run, oldest first."""

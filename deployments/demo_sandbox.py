@@ -73,9 +73,13 @@ class Outside:
         """Let a warehouse ship what waits there, at most `limit` documents; returns how many reports it made."""
         return int(self.do("POST", f"warehouses/{code}/ship", {"limit": limit})["sent"])
 
-    def advance_parcels(self, to: str, limit: int | None = None) -> int:
-        """Let followed parcels travel on; returns how many pushes that made."""
-        return int(self.do("POST", "carriers/kuaidi100/advance", {"to": to, "limit": limit})["sent"])
+    def advance_parcels(self, to: str, waybills: Sequence[str]) -> int:
+        """Let these parcels travel on, as far as somebody follows them; returns how many pushes that made."""
+        return int(self.do("POST", "carriers/kuaidi100/advance", {"to": to, "waybills": list(waybills)})["sent"])
+
+    def behave(self) -> None:
+        """Take down every fault, for whoever looks around afterwards."""
+        self.do("DELETE", "faults")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from deployments.demo_baskets import Invoice
 WITHOUT_ENTRY = 4
 """So many codes that are sold now and then are missing from the SKU list."""
 
-SCARCE = 20
+SCARCE = 12
 """So many SKUs have a fifth of what is wanted of them, dealt out over the warehouses."""
 
 ONCE_IN_A_WHILE = range(4, 9)

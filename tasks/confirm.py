@@ -28,6 +28,8 @@ STATES = {
 }
 """Which state of the document each type of report says."""
 
+MAX_WAYBILL = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -64,6 +66,7 @@ class _Document:
     counterpart: str  # where its ship-backs go, "" for shops that take none
     shipped_at: datetime | None
     lines: dict[str, _Line] = field(default_factory=dict)
+    package_nos: set[str] = field(default_factory=set)
 
     @property
     def order_ids(self) -> list[int]:
@@ -124,7 +127,21 @@ def _data(envelope: Mapping[str, Any]) -> Mapping[str, Any]:
 def _packages(envelope: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     packages = _data(envelope).get("packages")
     found = packages if isinstance(packages, list) else []
-    return [package for package in found if isinstance(package, Mapping) and package.get("tracking_no")]
+    boxes: dict[str, Mapping[str, Any]] = {}
+    for package in found:
+        if not isinstance(package, Mapping) or not package.get("tracking_no"):
+            continue
+        # several packages may travel under one waybill: to us they are one parcel
+        waybill = str(package["tracking_no"])
+        earlier = boxes.get(waybill)
+        lines = [*_listed(earlier), *_listed(package)] if earlier else _listed(package)
+        boxes[waybill] = {**package, **(earlier or {}), "lines": lines}
+    return list(boxes.values())
+
+
+def _listed(package: Mapping[str, Any]) -> list[Any]:
+    lines = package.get("lines")
+    return lines if isinstance(lines, list) else []
 
 
 def _load(conn: Connection, reports: Sequence[Report]) -> dict[str, _Document]:
@@ -146,6 +163,10 @@ def _load(conn: Connection, reports: Sequence[Report]) -> dict[str, _Document]:
     ):
         lines = by_id[row[0]].lines
         lines[str(len(lines) + 1)] = _Line(*row[1:])
+    for document_id, package_no in conn.execute(
+        "select document_id, package_no from parcel where document_id = any(%s)", (list(by_id),)
+    ):
+        by_id[document_id].package_nos.add(package_no)
     _lock_stock(conn, by_id.values())
     return documents
 
@@ -188,9 +209,12 @@ def _apply(
         raise _Untrue(f"{warehouse_code} has no outbound document {data.get('outbound_no', '(none)')}")
     to = STATES[kind]
     note = {"document": document.no, "wms_no": str(data.get("wms_no", ""))[:64]}
-    changes.events += [(order_id, f"document_{to.value}", note) for order_id in document.order_ids]
+    events = [(order_id, f"document_{to.value}", note) for order_id in document.order_ids]
     if to is DocumentState.SHIPPED:
-        return Outcome(parcels=_ship(document, owners, changes, envelope, now), batch_id=document.batch_id)
+        parcels = _ship(document, owners, changes, envelope, now)
+        changes.events += events
+        return Outcome(parcels=parcels, batch_id=document.batch_id)
+    changes.events += events
     _move(document, to, changes)
     return Outcome()
 
@@ -221,7 +245,7 @@ def _ship(
         changes.parcels.append(
             _Parcel(
                 document,
-                str(package.get("package_no") or waybill),
+                _package_no(document, package, waybill),
                 str(package.get("carrier_code") or document.carrier),
                 waybill,
                 shipped_at,
@@ -232,12 +256,22 @@ def _ship(
     return len(packages)
 
 
+def _package_no(document: _Document, package: Mapping[str, Any], waybill: str) -> str:
+    """The warehouse's number of the package; the waybill where an earlier one has that number already."""
+    number = str(package.get("package_no") or waybill)
+    number = waybill if number in document.package_nos else number
+    document.package_nos.add(number)
+    return number
+
+
 def _fresh_packages(
     document: _Document, owners: Mapping[str, str], packages: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
     if not packages:
         raise _Untrue(f"document {document.no}: the report holds no package with a tracking_no")
     for package in packages:
+        if len(str(package["tracking_no"])) > MAX_WAYBILL:
+            raise _Untrue(f"document {document.no}: a waybill of {len(str(package['tracking_no']))} characters is none")
         owner = owners.get(str(package["tracking_no"]))
         if owner and owner != document.no:
             raise _Untrue(f"document {document.no}: waybill {package['tracking_no']} belongs to {owner}")
@@ -253,7 +287,9 @@ def _boxes(document: _Document, packages: Sequence[Mapping[str, Any]], whole: bo
     boxes: list[dict[str, int]] = []
     for package in packages:
         box: Counter[str] = Counter()
-        for line in package.get("lines") or ():
+        for line in package["lines"]:
+            if not isinstance(line, Mapping):
+                raise _Untrue(f"document {document.no}: the packages hold something that is no line")
             number, units = str(line.get("line_no")), _units(line.get("qty"))
             if units is None or number not in left:
                 raise _Untrue(f"document {document.no}: line {number} with {line.get('qty')} units is not in it")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from prefect import task
 
 from connectors.mapping import Mapping, MappingError
@@ -17,7 +18,7 @@ from models.settings import settings
 from tasks.batches import close_batch, open_batch
 from tasks.counterparts import mapping_version_id, open_channel, shop_mapping
 from tasks.inbox import finish_notices
-from tasks.runs import cause, failed_for_now, leave_table, step_failed
+from tasks.runs import cause, failed_for_now, in_one_line, leave_table, step_failed
 from tasks.store import (
     Arrival,
     Refusal,
@@ -204,8 +205,11 @@ def ingest(shop: str, since: datetime | None = None, until: datetime | None = No
     """The ingest stage of a run."""
     try:
         count = ingest_shop(shop, since, until, cause("ingest"))
-    except PipelineError as error:
-        raise step_failed(f"ingest: 0 orders of {shop} were read to the end: {error}") from error
+    except (PipelineError, psycopg.Error) as error:
+        obstacle = str(error) if isinstance(error, PipelineError) else in_one_line(error)
+        sentence = f"ingest: 0 orders of {shop} were read to the end: {obstacle}"
+        leave_table("ingest", shop, [{"shop": shop, "why": sentence}], f"Why {shop} was not read")
+        raise step_failed(sentence) from error
     leave_table(
         "ingest",
         shop,

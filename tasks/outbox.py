@@ -127,7 +127,7 @@ def deliver(
             if not pending:
                 break
             tried |= {message.id for message in pending}
-            errors = _send_all(sender(counterpart, pending))
+            errors = _try_all(sender, counterpart, pending)
             _note_outcome(pending, errors)
             outcome.delivered += len(pending) - len(errors)
             if errors:
@@ -174,6 +174,14 @@ def _next_chunk(
             },
         ).fetchall()
     return [Pending(row[0], OutboxKind(row[1]), *row[2:]) for row in rows]
+
+
+def _try_all(sender: Sender, counterpart: str, pending: Sequence[Pending]) -> dict[int, Exception]:
+    try:
+        calls = sender(counterpart, pending)
+    except PipelineError as error:  # a counterpart that is not set up is an obstacle like any other
+        return dict.fromkeys((message.id for message in pending), error)
+    return _send_all(calls)
 
 
 def _send_all(calls: dict[int, Callable[[], None]]) -> dict[int, Exception]:

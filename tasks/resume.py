@@ -52,7 +52,12 @@ def resume_waiting(conn: Connection, why: Cause) -> ResumeCount:
     ]
     taken = [row[0] for row in rows]
     conn.execute("update hold set resume_due = false where order_id = any(%s) and resume_due", (taken,))
-    return ResumeCount(len(taken), tuple(batch_ids))
+    # a run that died after this very step finds its batches again
+    mine = conn.execute(
+        "select id from batch where origin = 'resume' and state = 'open' and flow_run_id = %s and id <> all(%s)",
+        (str(why.flow_run_id), batch_ids),
+    ).fetchall()
+    return ResumeCount(len(taken), tuple(sorted([*batch_ids, *(row[0] for row in mine)])))
 
 
 def _new_batch(conn: Connection, shop_id: int, order_ids: list[int], why: Cause) -> int:

@@ -1,5 +1,6 @@
 """What a stage's `@task` needs of Prefect: who is running, when a repeat can help, and a table of what happened."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -66,7 +67,7 @@ def _orders_of(batch_id: int) -> str:
 
 def leave_table(stage: str, of: str | int, rows: Sequence[dict[str, Any]], description: str) -> None:
     """A table artifact of what a stage did, held or failed, on the run's page."""
-    key = f"{stage}-{of}".lower().replace("_", "-")
+    key = re.sub(r"[^a-z0-9]+", "-", f"{stage}-{of}".lower()).strip("-")
     create_table_artifact(key=key, table=list(rows)[:TABLE_ROWS], description=description)
 
 

@@ -215,10 +215,7 @@ def _review(conn: Connection, batch: BatchRow, orders: Sequence[_Order]) -> list
         found += [
             (order.id, payment_finding(order.pay_state, order.platform_status)),
             (order.id, refund_finding([(line.number, line.state) for line in open_lines])),
-            (
-                order.id,
-                unplaced_refund_finding(order.refunded_fen, [(line.number, line.state) for line in order.lines]),
-            ),
+            (order.id, unplaced_refund_finding(order.refunded_fen, states)),
             (order.id, sku_finding([(line.number, line.sku_code, line.sku_id) for line in open_lines])),
             (order.id, address_finding(order.division_code, *order.region[:3])),
             (order.id, duplicate_finding(order.order_no, earlier.get(order.id, []))),

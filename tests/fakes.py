@@ -7,10 +7,9 @@ from typing import Any
 from connectors.mapping import load_mapping
 from connectors.registry import mapping_for
 from models.batch import BatchOrigin
-from models.database import connect, one, transaction
+from models.database import connect, transaction
 from models.order import Cause
 from models.sealing import unseal
-from tasks.batches import open_batch
 from tasks.counterparts import mapping_version_id, shop_mapping
 from tasks.dispatch import dispatch_batch
 from tasks.ingest import Reader
@@ -170,36 +169,13 @@ class FakePool:
                     stage(conn, batch_id, why())
 
     def batch_of(self, demands: Sequence[Mapping[str, int]], run: str = "by hand") -> int:
-        """A batch of paid orders in stage validated, one per demand (units per SKU); nothing else is known of them."""
-        with transaction() as conn:
-            shop_id = one(conn.execute("select id from shop").fetchone())
-            batch_id = open_batch(conn, shop_id, BatchOrigin.WINDOW, run, NOON)
-            skus = dict(conn.execute("select code, id from sku").fetchall())
-            for demand in demands:
-                order_id = one(conn.execute("select nextval('orders_id_seq')").fetchone())
-                conn.execute(
-                    """insert into orders (id, shop_id, external_id, order_no, kind, pay_state, platform_status,
-                         buyer_key, created_at, paid_at, modified_at, goods_fen, discount_fen, freight_fen, total_fen,
-                         refunded_fen, stored_at)
-                       values (%(id)s, %(shop)s, %(id)s::text, %(id)s::text, 'goods', 'ready', '', '', %(at)s, %(at)s,
-                         %(at)s, 0, 0, 0, 0, 0, %(at)s)""",
-                    {"id": order_id, "shop": shop_id, "at": NOON + timedelta(seconds=order_id)},
-                )
-                conn.cursor().executemany(
-                    """insert into order_line (order_id, line_no, platform_line, sku_code, sku_id, title, quantity,
-                         unit_price_fen, paid_fen, state) values (%s, %s, '', %s, %s, '', %s, 0, 0, 'open')""",
-                    [(order_id, n, sku, skus[sku], units) for n, (sku, units) in enumerate(demand.items(), 1)],
-                )
-                conn.execute(
-                    """insert into receiver (order_id, phone_last4, province, city, district, town, division_code, oaid,
-                         masked) values (%s, '0000', '浙江省', '杭州市', '西湖区', '', '330106', '', false)""",
-                    (order_id,),
-                )
-                conn.execute(
-                    "insert into order_state (order_id, batch_id, stage, rule_version) values (%s, %s, 'validated', 1)",
-                    (order_id, batch_id),
-                )
-        return int(batch_id)
+        """A batch of paid orders that count as validated, one per demand (units per SKU), numbered on from 1."""
+        first = self.rows("select count(*) from orders")[0][0] + 1
+        self.take([payload(first + n, units=demand) for n, demand in enumerate(demands)], run=run)
+        batch_id = int(self.rows("select max(id) from batch")[0][0])
+        self.execute("update receiver set division_code = '330106' where division_code = ''")
+        self.execute("update order_state set stage = 'validated' where batch_id = %s", batch_id)
+        return batch_id
 
     def rows(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
         """The rows of a query on the pool."""
@@ -246,14 +222,19 @@ class FakePool:
     def untrue(self) -> list[tuple[Any, ...]]:
         """Stock rows whose numbers are not what locks and movements add up to."""
         return self.rows(
-            """select 'pool', p.sku_id, p.on_hand, p.locked from sku_pool p
-               where p.locked <> (select coalesce(sum(quantity), 0) from lock k where k.sku_id = p.sku_id and k.state = 'open')
+            """with open_lock as (  -- what a part shipment took out is not locked any more
+                 select k.sku_id, k.warehouse_id, k.quantity - coalesce(a.shipped, 0) as open_units from lock k
+                 left join allocation a on a.order_id = k.order_id and a.line_no = k.line_no
+                   and a.warehouse_id = k.warehouse_id
+                 where k.state = 'open')
+               select 'pool', p.sku_id, p.on_hand, p.locked from sku_pool p
+               where p.locked <> (select coalesce(sum(open_units), 0) from open_lock k where k.sku_id = p.sku_id)
                   or p.on_hand <> (select sum(on_hand) from stock s where s.sku_id = p.sku_id)
                   or p.locked not between 0 and p.on_hand
                union all
                select 'shelf', s.sku_id, s.on_hand, s.locked from stock s
-               where s.locked <> (select coalesce(sum(quantity), 0) from lock k
-                                  where k.sku_id = s.sku_id and k.warehouse_id = s.warehouse_id and k.state = 'open')
+               where s.locked <> (select coalesce(sum(open_units), 0) from open_lock k
+                                  where k.sku_id = s.sku_id and k.warehouse_id = s.warehouse_id)
                   or s.on_hand <> s.opening + (select coalesce(sum(quantity), 0) from stock_movement m
                                                where m.sku_id = s.sku_id and m.warehouse_id = s.warehouse_id)
                   or s.locked not between 0 and s.on_hand"""

@@ -77,3 +77,17 @@ def _held(url: str, classid: int, objid: int) -> Iterator[Gate]:
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute("select pg_advisory_lock(%s, %s)", (classid, objid))
         yield Gate(conn, classid, objid)
+
+
+@contextmanager
+def broken_at(url: str, point: str) -> Iterator[None]:
+    """Make the pool refuse what a stage writes at one of POINTS, for as long as the block lasts."""
+    statement = f"""
+        create or replace function refuse() returns trigger language plpgsql as $$
+        begin raise exception 'the pool refuses %', new.stage; end $$;
+        create trigger refusal before insert or update on order_state for each row
+          when (new.stage = '{point}') execute function refuse();"""
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(statement.encode())
+        yield
+        conn.execute("drop trigger refusal on order_state")

@@ -5,8 +5,8 @@ from typing import Any
 from tests.pipeline.conftest import World
 
 QUERIES = {
-    "orders": """select o.order_no, o.kind, o.pay_state, o.total_fen, o.refunded_fen, s.stage, r.province, r.division_code,
-                   r.phone_last4, r.masked, b.state
+    "orders": """select o.order_no, o.kind, o.pay_state, o.total_fen, o.refunded_fen, s.stage, r.province,
+                   r.division_code, r.phone_last4, r.masked, b.state
                  from orders o join order_state s on s.order_id = o.id join receiver r on r.order_id = o.id
                  join batch b on b.id = s.batch_id""",
     "lines": """select o.order_no, l.line_no, l.platform_line, k.code, l.quantity, l.paid_fen, l.state
@@ -36,7 +36,8 @@ QUERIES = {
     "inbox": "select source, state, note, count(*) from inbox group by 1, 2, 3",
     "events": """select o.order_no, e.what, e.actor, e.detail->>'code', count(*)
                  from event e join orders o on o.id = e.order_id group by 1, 2, 3, 4""",
-    "windows": "select s.code, w.state, w.origin, s.watermark = w.until from ingest_window w join shop s on s.id = w.shop_id",
+    "windows": """select s.code, w.state, w.origin, s.watermark = w.until
+                  from ingest_window w join shop s on s.id = w.shop_id""",
     "quarantine": "select external_id, problem, released_at is null from quarantined_order",
 }
 

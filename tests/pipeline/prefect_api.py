@@ -47,6 +47,11 @@ class PrefectApi:
         state: dict[str, Any] = self.call("GET", f"flow_runs/{run_id}")["state"]
         return state
 
+    def history(self, run_id: str) -> list[tuple[str, str]]:
+        """Name and message of every state a flow run had."""
+        states = self.client.get("flow_run_states/", params={"flow_run_id": run_id}).json()
+        return [(state["name"], str(state["message"])) for state in states]
+
     def wait(self, run_id: str, patience_s: float = 120) -> dict[str, Any]:
         """The state in which a flow run ends."""
         until = time.monotonic() + patience_s

@@ -56,13 +56,15 @@ def test_three_changed_facts_give_these_three_findings(shipped_in_part: World) -
         "update stock set opening = opening + 1 where ctid = (select ctid from stock limit 1)",
         "update sku_pool set locked = locked + 1 where sku_id = (select min(sku_id) from sku_pool)",
         "update sku_pool set on_hand = on_hand + 1 where sku_id = (select min(sku_id) from sku_pool)",
-        "update lock set state = 'released', ended_at = locked_at where id = (select min(id) from lock where state = 'open')",
+        "update lock set state = 'released', ended_at = locked_at"
+        " where id = (select min(id) from lock where state = 'open')",
         "update lock set quantity = quantity + 1 where id = (select min(id) from lock where state = 'moved')",
         "update lock set quantity = quantity + 1 where id = (select min(id) from lock where state = 'consumed')",
         "update lock set state = 'released' where id = (select min(id) from lock where state = 'consumed')",
         "update lock set sku_id = sku_id + 1 where id = (select min(id) from lock where state = 'open')",
         "delete from lock where id = (select min(id) from lock where state = 'open')",
-        "update allocation set shipped = shipped - 1 where ctid = (select ctid from allocation where shipped > 1 limit 1)",
+        "update allocation set shipped = shipped - 1"
+        " where ctid = (select ctid from allocation where shipped > 1 limit 1)",
         "delete from order_state where order_id = (select min(order_id) from order_state)",
         "delete from outbox where id = (select min(id) from outbox where kind = 'ship_back')",
     ],

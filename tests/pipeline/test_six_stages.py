@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from models.database import transaction
 from models.messages import OutboxKind
 from models.order import Cause
@@ -55,3 +57,18 @@ def test_a_woocommerce_order_goes_from_the_shop_to_the_buyer(world: World) -> No
     assert world.rows("select stage, count(*) from parcel group by 1") == [("delivered", 20)]
     assert world.rows("select state, count(*) from outbox group by 1") == [("delivered", 60)]
     assert len(world.books()["shops"]["woo-1"]["ship_backs"]) == 20
+
+
+@pytest.mark.parametrize("shop", ["woo-1", "tmall-1"])
+def test_an_order_that_leaves_in_two_boxes_is_reported_with_nothing_left_to_send(world: World, shop: str) -> None:
+    world.load(shop, [order(n, datetime.now(UTC)) for n in range(5)])
+
+    through_the_stages(shop)
+    world.ship(packages=2)
+    work_off()
+    deliver_due(send, ALL_KINDS)
+
+    assert world.rows("select count(*) from parcel") == [(10,)]
+    assert world.rows("select distinct state, last_error from outbox where state <> 'delivered'") == []
+    told = {row["order_no"] for row in world.books()["shops"][shop]["ship_backs"]}
+    assert len(told) == 5

@@ -2,13 +2,14 @@
 changes, and what the outside has of all this in the end."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psutil
@@ -17,6 +18,7 @@ import pytest
 from models.settings import CHECKOUT, settings
 from tests.pipeline.conftest import World, connected_world
 from tests.pipeline.gates import closed_at
+from tests.pipeline.leaks import leaks_in_database, leaks_in_files, receivers
 from tests.pipeline.orders import order
 from tests.pipeline.prefect_api import PrefectApi
 from tests.shared_pool import emptied
@@ -37,9 +39,11 @@ class Story:
     retried_steps: list[tuple[str, str]] = field(default_factory=list)
     undisturbed: dict[str, Any] = field(default_factory=dict)
     undisturbed_steps: list[tuple[str, str]] = field(default_factory=list)
+    rest: dict[str, Any] = field(default_factory=dict)
     killed: dict[str, Any] = field(default_factory=dict)
     after_kill: dict[str, Any] = field(default_factory=dict)
     after_kill_steps: list[tuple[str, str]] = field(default_factory=list)
+    after_kill_history: list[tuple[str, str]] = field(default_factory=list)
     tracked: dict[str, Any] = field(default_factory=dict)
     delivered: dict[str, Any] = field(default_factory=dict)
     books: dict[str, Any] = field(default_factory=dict)
@@ -79,7 +83,13 @@ def story(
         story.retried_steps = api.steps(first, expected=11)
         story.undisturbed = api.wait(second)
         story.undisturbed_steps = api.steps(second, expected=6)
+        # what changed while it was read has left its window for the next one
+        world.sandbox.do("POST", "shops/tmall-1/churn", {"every_calls": 0})
+        window = {"since": now.isoformat(), "until": (datetime.now(UTC) + timedelta(seconds=1)).isoformat()}
+        third = api.start("process_orders/orders", {"shop": "tmall-1", **window})
         story.after_kill = api.wait(killed)
+        story.rest = api.wait(third)
+        story.after_kill_history = api.history(killed)
         story.after_kill_steps = api.steps(killed, expected=8)
 
         world.ship()
@@ -93,10 +103,9 @@ def story(
 def process_of(flow_run_id: str) -> int:
     """The pid of the process in which the worker runs a flow."""
     for process in psutil.process_iter(["pid", "cmdline"]):
-        cmdline = " ".join(process.info["cmdline"] or ())
-        if "prefect.engine" in cmdline or "flow-run execute" in cmdline:
-            if process.environ().get("PREFECT__FLOW_RUN_ID", "") == flow_run_id:
-                return int(process.pid)
+        runs_a_flow = "prefect.engine" in " ".join(process.info["cmdline"] or ())
+        if runs_a_flow and process.environ().get("PREFECT__FLOW_RUN_ID") == flow_run_id:
+            return int(process.pid)
     raise LookupError(f"no process runs {flow_run_id}")
 
 
@@ -138,9 +147,18 @@ def test_an_undisturbed_run_goes_through_six_stages(story: Story) -> None:
     assert story.undisturbed_steps == [(stage, "Completed") for stage in STAGES]
 
 
+def test_orders_that_change_while_they_are_read_are_in_the_next_window(story: Story) -> None:
+    moved = story.books["shops"]["tmall-1"]["modified_order_nos"]
+
+    assert moved
+    assert story.undisturbed["message"].startswith(f"{ORDERS - len(moved)} new")
+    assert story.rest["type"] == "COMPLETED", story.rest
+    assert story.rest["message"].startswith(f"{len(moved)} new")
+
+
 def test_a_killed_run_is_crashed_and_its_retry_by_the_cli_finishes_it(story: Story) -> None:
     assert story.killed["type"] == "CRASHED", story.killed
-    assert story.after_kill["type"] == "COMPLETED", story.after_kill
+    assert story.after_kill["type"] == "COMPLETED", story.after_kill_history
     again = story.after_kill_steps[-6:]
     assert Counter(state for _, state in again) == {"Cached": 2, "Completed": 4}, story.after_kill_steps
 
@@ -182,3 +200,28 @@ def test_no_order_went_through_a_stage_twice(story: Story) -> None:
     )
 
     assert rows == []
+
+
+def test_no_receiver_is_in_prefects_database(story: Story) -> None:
+    url = settings().address("prefect_database_url").replace("postgresql+asyncpg://", "postgresql://")
+
+    assert leaks_in_database(
+        url, re.compile(f"{story.books['warehouses']['WH-S']['documents'][0]['outbound_no']}|woo-2")
+    )
+    assert leaks_in_database(url, receivers()) == []
+
+
+def test_no_receiver_is_in_clear_in_the_pool(story: Story) -> None:
+    url = settings().address("database_url")
+
+    assert leaks_in_database(url, re.compile("9000000000"))
+    assert leaks_in_database(url, receivers()) == []
+
+
+def test_no_receiver_is_in_logs_or_stored_results(story: Story) -> None:
+    var = settings().var
+
+    assert leaks_in_files(var / "log", re.compile("woo-2"))
+    assert leaks_in_files(var / "prefect", re.compile("IngestCount"))
+    assert leaks_in_files(var / "log", receivers()) == []
+    assert leaks_in_files(var / "prefect", receivers()) == []

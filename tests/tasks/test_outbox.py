@@ -1,0 +1,177 @@
+"""The outbox: every effect leaves once, in order, and again by the retry table when it does not get through."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+import pytest
+
+from models.database import transaction
+from models.errors import ChannelDenied, ChannelRejected, ChannelUnavailable, PipelineError, RateLimited, SetupError
+from models.messages import OutboxKind
+from models.settings import clock, set_clock
+from tasks.outbox import RETRY_AFTER, Effect, Pending, deliver, deliver_due, post, undelivered
+from tests.fakes import NOON, FakePool
+
+KINDS = (OutboxKind.OUTBOUND_CREATED,)
+
+
+class Counterparts:
+    """Warehouses that note what they are sent; `broken` says what stands in the way of whom."""
+
+    def __init__(self) -> None:
+        self.got: list[str] = []
+        self.broken: dict[str, PipelineError] = {}
+        self.not_set_up: set[str] = set()
+        self._noting = threading.Lock()
+
+    def send(self, counterpart: str, pending: Sequence[Pending]) -> dict[int, Callable[[], None]]:
+        if counterpart in self.not_set_up:
+            raise SetupError(f"{counterpart}: lacks the credential secret")
+        return {message.id: lambda key=message.key: self._take(counterpart, key) for message in pending}  # type: ignore[misc]
+
+    def _take(self, counterpart: str, key: str) -> None:
+        if counterpart in self.broken:
+            raise self.broken[counterpart]
+        with self._noting:
+            self.got.append(key)
+
+
+class StoppedClock:
+    """A clock that tests move."""
+
+    def __init__(self) -> None:
+        self.at = NOON
+
+    def now(self) -> datetime:
+        return self.at
+
+
+@pytest.fixture
+def stopped() -> Iterator[StoppedClock]:
+    before, mine = clock(), StoppedClock()
+    set_clock(mine)
+    yield mine
+    set_clock(before)
+
+
+def write(count: int, counterpart: str = "warehouse:WH-A", revision: int = 1, first: int = 1) -> None:
+    with transaction() as conn:
+        post(
+            conn,
+            [
+                Effect(OutboxKind.OUTBOUND_CREATED, counterpart, n, f"{counterpart}-{n}-r{revision}", 1, revision)
+                for n in range(first, first + count)
+            ],
+            NOON,
+        )
+
+
+def test_two_deliverers_at_once_send_each_message_once(pool: FakePool, stopped: StoppedClock) -> None:
+    write(450)
+    outside = Counterparts()
+
+    with ThreadPoolExecutor(3) as threads:
+        delivered = list(threads.map(lambda _: deliver_due(outside.send, KINDS).delivered, range(3)))
+
+    assert sum(delivered) == len(outside.got) == len(set(outside.got)) == 450
+
+
+def test_a_batchs_delivery_and_a_due_one_at_once_send_each_message_once(pool: FakePool, stopped: StoppedClock) -> None:
+    write(300)
+    outside = Counterparts()
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda batches: deliver("warehouse:WH-A", outside.send, KINDS, batches), [[1], None]))
+
+    assert len(outside.got) == len(set(outside.got)) == 300
+
+
+def test_failed_attempts_wait_by_the_retry_table_and_are_given_up_at_its_end(
+    pool: FakePool, stopped: StoppedClock
+) -> None:
+    write(1)
+    outside = Counterparts()
+    outside.broken["warehouse:WH-A"] = ChannelUnavailable("WH-A", "send", "HTTP 503")
+
+    for wait in RETRY_AFTER:
+        deliver_due(outside.send, KINDS)
+        ((state, next_at),) = pool.rows("select state, next_at from outbox")
+        assert state == "pending"
+        assert 0.8 * wait <= next_at - stopped.at <= 1.2 * wait
+        assert deliver_due(outside.send, KINDS).failed == {}
+        stopped.at = next_at
+    deliver_due(outside.send, KINDS)
+
+    assert pool.rows("select state, attempts from outbox") == [("refused", len(RETRY_AFTER) + 1)]
+
+
+def test_a_retry_after_is_waited_for(pool: FakePool, stopped: StoppedClock) -> None:
+    write(1)
+    outside = Counterparts()
+    outside.broken["warehouse:WH-A"] = RateLimited("WH-A", "send", "HTTP 429", retry_after_s=900)
+
+    deliver_due(outside.send, KINDS)
+
+    assert pool.rows("select next_at from outbox") == [(NOON + timedelta(seconds=900),)]
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [(ChannelRejected("WH-A", "send", "no"), "refused"), (ChannelDenied("WH-A", "send", "bad key"), "pending")],
+)
+def test_a_refusal_for_good_is_not_repeated_and_a_lack_of_permission_is(
+    pool: FakePool, stopped: StoppedClock, error: PipelineError, state: str
+) -> None:
+    write(1)
+    outside = Counterparts()
+    outside.broken["warehouse:WH-A"] = error
+
+    deliver_due(outside.send, KINDS)
+
+    assert pool.rows("select state from outbox") == [(state,)]
+
+
+def test_a_counterpart_that_is_down_stops_only_itself(pool: FakePool, stopped: StoppedClock) -> None:
+    write(3, "warehouse:WH-A")
+    write(2, "warehouse:WH-B")
+    outside = Counterparts()
+    outside.broken["warehouse:WH-A"] = ChannelUnavailable("WH-A", "send", "HTTP 503")
+
+    outcome = deliver_due(outside.send, KINDS)
+
+    assert (outcome.delivered, outcome.failed) == (2, {"warehouse:WH-A": 3})
+
+
+def test_a_counterpart_that_is_not_set_up_stops_only_itself_and_is_named(pool: FakePool, stopped: StoppedClock) -> None:
+    write(3, "warehouse:WH-A")
+    write(2, "warehouse:WH-B")
+    outside = Counterparts()
+    outside.not_set_up.add("warehouse:WH-A")
+
+    outcome = deliver_due(outside.send, KINDS)
+
+    assert (outcome.delivered, outcome.failed) == (2, {"warehouse:WH-A": 3})
+    with transaction() as conn:
+        assert undelivered(conn, [1], KINDS) == [("warehouse:WH-A", 3, "warehouse:WH-A: lacks the credential secret")]
+
+
+def test_a_dead_counterpart_costs_one_chunk_of_calls(pool: FakePool, stopped: StoppedClock) -> None:
+    write(450)
+    outside = Counterparts()
+    outside.broken["warehouse:WH-A"] = ChannelUnavailable("WH-A", "send", "HTTP 503")
+
+    outcome = deliver_due(outside.send, KINDS)
+
+    assert outcome.failed == {"warehouse:WH-A": 200}
+
+
+def test_a_later_revision_waits_for_the_earlier_one(pool: FakePool, stopped: StoppedClock) -> None:
+    write(1, revision=2)
+    write(1, revision=1)
+    outside = Counterparts()
+
+    deliver_due(outside.send, KINDS)
+
+    assert outside.got == ["warehouse:WH-A-1-r1", "warehouse:WH-A-1-r2"]
