@@ -113,7 +113,8 @@ def _report(screen: Screen, day: "Day", runs: "Runs", began: float) -> list[str]
     wrong = demo_summary.what_is_wrong(total, shops, orders, books)
     demo_report.write_summary(_summary_file(), total, shops, stories, screen.phases, wrong)
     screen.console.print(f"\n{_verdict(wrong)} {total.seconds:.0f} s; figures in {_summary_file()}", highlight=False)
-    _say_where_to_look(screen, next((order.order_no for order in orders if order.delivered), ""))
+    arrived = (order.order_no for order in orders if order.delivered and order.shop in day.api_shops)
+    _say_where_to_look(screen, next(arrived, ""))
     return wrong
 
 

@@ -148,7 +148,7 @@ class Live:
             job.failures, job.obstacle = 0, ""
         except Exception as error:  # noqa: BLE001  whatever one flow raises, the others go on
             job.failures, job.obstacle = job.failures + 1, _words(error)
-            wait_s = min(self.gap_s * 2**job.failures, LONGEST_WAIT_S)
+            wait_s = min(self.gap_s * 2 ** min(job.failures, 10), LONGEST_WAIT_S)
             _log.error("%s: %s; again in %.0f s", work, job.obstacle, wait_s)
         job.not_before = time.monotonic() + wait_s
 

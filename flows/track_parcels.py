@@ -22,7 +22,7 @@ def track_parcels() -> State[Any]:
     done = f"{count.done} reports applied, {count.ignored} ignored, {count.parcels} parcels left"
     if not count.batch_ids:
         return Completed(message=done)
-    told = tell(count.batch_ids, return_state=True)
+    told = tell(count.batch_ids, count.since, return_state=True)
     return end_of_run([] if told.is_completed() else [reason(told)], done)
 
 

@@ -34,7 +34,12 @@ class IllegalStep(PipelineError):
 
 
 class StepFailed(PipelineError):
-    """A stage did not finish; its text starts with the step and the count."""
+    """A stage did not finish; its text starts with the step and the count.
+
+    `may_work_later`: what stood in the way may pass by itself, so the same stage may be tried again.
+    """
+
+    may_work_later = False
 
 
 class ChannelError(PipelineError):

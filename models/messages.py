@@ -41,11 +41,15 @@ class Inbox(SQLModel, table=True):
 
 
 class OutboxState(StrEnum):
-    """PENDING is due at `next_at`; DELIVERED reached the other side; REFUSED needs a person."""
+    """PENDING is due at `next_at`; DELIVERED reached the other side; REFUSED needs a person.
+
+    WITHDRAWN was taken back before it could reach the other side.
+    """
 
     PENDING = "pending"
     DELIVERED = "delivered"
     REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
 
 
 class OutboxKind(StrEnum):
@@ -60,7 +64,7 @@ class Outbox(SQLModel, table=True):
     """An effect on the outside, written in the transaction that causes it; its body is rendered when sent.
 
     `counterpart` is who gets it (`warehouse:WH-S`, `shop:tmall-1`, `carrier:kuaidi100`), `subject_id` the document
-    or parcel, `key` the idempotency key.
+    or parcel, `key` the idempotency key. `in_doubt`: an attempt left without an answer, so it may have arrived.
     """
 
     __tablename__: ClassVar[str] = "outbox"
@@ -70,7 +74,7 @@ class Outbox(SQLModel, table=True):
         check("attempts >= 0", "attempts_counted"),
         check("revision >= 1", "revision_positive"),
         Index("ix_outbox_due", "counterpart", "next_at", postgresql_where=text("state = 'pending'")),
-        Index("ix_outbox_batch", "batch_id", postgresql_where=text("state <> 'delivered'")),
+        Index("ix_outbox_batch", "batch_id"),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
@@ -82,6 +86,7 @@ class Outbox(SQLModel, table=True):
     batch_id: int | None = Field(default=None, sa_type=BigInteger)
     state: str = Field(sa_type=Text)
     attempts: int = 0
+    in_doubt: bool = False
     next_at: datetime = Field(sa_type=AT)
     last_error: str = Field(default="", sa_type=Text)
     created_at: datetime = Field(sa_type=AT)

@@ -32,9 +32,10 @@ STEPS: dict[Stage, frozenset[Stage]] = {
     Stage.VALIDATED: frozenset({Stage.LOCKED, Stage.CANCELLED}),
     Stage.LOCKED: frozenset({Stage.ROUTED, Stage.CANCELLED}),
     Stage.ROUTED: frozenset({Stage.DISPATCHED, Stage.CANCELLED}),
-    Stage.DISPATCHED: frozenset(),
+    Stage.DISPATCHED: frozenset({Stage.CANCELLED}),  # only while its warehouse has not got the document
     Stage.CANCELLED: frozenset(),
 }
+"""Steps forward. Back to INGESTED leads only `tasks.amend.step_back`, which gives up all that an order holds."""
 
 
 class Order(SQLModel, table=True):
@@ -68,6 +69,10 @@ class Order(SQLModel, table=True):
     paid_fen: int = Field(sa_type=BigInteger)
     refunded_fen: int = Field(sa_type=BigInteger)
     stored_at: datetime = Field(sa_type=AT)
+
+
+LINE_COLUMNS = "order_id line_no platform_line sku_code sku_id title quantity unit_price_fen paid_fen state".split()
+"""The columns of `order_line`, in the order in which rows are written."""
 
 
 class OrderLine(SQLModel, table=True):
@@ -149,6 +154,9 @@ class HoldCode(StrEnum):
     SHORT_STOCK = "SHORT_STOCK"
     SHORT_ROUTE = "SHORT_ROUTE"
     SHIPPED_ELSEWHERE = "SHIPPED_ELSEWHERE"
+    CHANGED_LATE = "CHANGED_LATE"  # the shop changed it after its dispatch
+    WMS_REFUSED = "WMS_REFUSED"
+    SHIPPED_SHORT = "SHIPPED_SHORT"
     SKIPPED = "SKIPPED"
 
 

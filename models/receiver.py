@@ -8,6 +8,12 @@ from sqlmodel import Field, SQLModel
 
 from models.columns import AT, SEALED
 
+RECEIVER_COLUMNS = (
+    "order_id name_enc phone_enc address_enc notes_enc cut_enc phone_hash phone_last4 province city district town "
+    "division_code oaid masked"
+).split()
+"""The columns of `receiver` that an arriving order fills, in the order in which rows are written."""
+
 
 class Receiver(SQLModel, table=True):
     """The receiver of one order. Name, phone, address and notes are sealed; region is plain, routing needs it.

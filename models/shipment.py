@@ -26,6 +26,7 @@ class DocumentState(StrEnum):
 
 
 _ENDS = frozenset({DocumentState.SHIPPED, DocumentState.SHORT})
+_LEFT = _ENDS | {DocumentState.PART_SHIPPED}
 _FORWARD = (
     DocumentState.CREATED,
     DocumentState.ACCEPTED,
@@ -44,10 +45,10 @@ DOCUMENT_STEPS: dict[DocumentState, frozenset[DocumentState]] = {
     DocumentState.PART_SHIPPED: frozenset({DocumentState.PART_SHIPPED}) | _ENDS,
     DocumentState.SHIPPED: frozenset(),
     DocumentState.SHORT: frozenset(),
-    DocumentState.REJECTED: frozenset(),
-    DocumentState.CANCELLED: frozenset(),
+    DocumentState.REJECTED: _LEFT,
+    DocumentState.CANCELLED: _LEFT,
 }
-"""States only move forward; a late lower one is history, not a step back."""
+"""States only move forward; a late lower one is history, not a step back. What left the house left: shipped wins."""
 
 
 class OutboundDocument(SQLModel, table=True):

@@ -11,7 +11,7 @@ from models.database import transaction
 from models.errors import ChannelDenied, ChannelError, RateLimited
 from models.order import Cause
 from tasks.counterparts import open_carrier
-from tasks.runs import cause, step_failed
+from tasks.runs import cause, failed_by
 from tasks.trace import apply_traces, take_parcels
 
 SILENT = timedelta(hours=6)
@@ -68,18 +68,24 @@ def audit_parcels(carrier: Carrier, why: Cause) -> AuditCount:
         if not claimed:
             break
         traces: list[tuple[Silent, Trace]] = []
-        for parcel in claimed:
+        for place, parcel in enumerate(claimed):
             asked += 1
             try:
                 traces.append((parcel, carrier.query(parcel.carrier, parcel.waybill, parcel.phone_last4)))
             except (RateLimited, ChannelDenied):
                 _apply(traces, why)
+                _give_back(claimed[place + 1 :])
                 raise
             except ChannelError:
                 unknown += 1
         moved += _apply(traces, why)
         unknown += sum(1 for _, trace in traces if trace.stage is None)
     return AuditCount(asked, moved, unknown)
+
+
+def _give_back(unasked: Sequence[Silent]) -> None:
+    with transaction() as conn:
+        conn.execute("update parcel set asked_at = null where id = any(%s)", ([parcel.id for parcel in unasked],))
 
 
 def _apply(traces: Sequence[tuple[Silent, Trace]], why: Cause) -> int:
@@ -97,4 +103,4 @@ def audit_silent() -> AuditCount:
     try:
         return audit_parcels(carrier, cause("audit"))
     except ChannelError as error:
-        raise step_failed(f"audit: stopped by the carrier: {error}") from error
+        raise failed_by(error, f"audit: 0 parcels asked about to the end; the carrier stopped it: {error}") from None

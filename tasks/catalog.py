@@ -162,6 +162,9 @@ def import_warehouses(path: Path) -> Imported:
         present = _present(conn, _WAREHOUSES_NOW, sheet)
         added, changed = _split(sheet, present, _WAREHOUSE_FIELDS)
         _save_warehouses(conn, [*added, *changed])
+        # a person has looked at an endpoint that was gone
+        codes = [row["code"] for row in sheet.rows]
+        conn.execute("update warehouse set stopped_at = null where code = any(%s)", (codes,))
         for row in sheet.rows:
             fresh = _keep_credentials(conn, row)
             if fresh:

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from models.database import Connection, copy_rows, take_ids
 from models.messages import OutboxKind
-from models.order import Cause
+from models.order import Cause, Finding, HoldCode, place_holds
 from models.sealing import seal
 from models.shipment import DOCUMENT_STEPS, DocumentState
 from tasks.outbox import Effect, post
@@ -94,6 +94,12 @@ class _Changes:
     freed: Counter[tuple[int, int]] = field(default_factory=Counter)
     movements: Counter[tuple[int, int, str]] = field(default_factory=Counter)
     events: list[tuple[int, str, dict[str, Any]]] = field(default_factory=list)
+    holds: list[tuple[int, Finding]] = field(default_factory=list)
+
+    def hold(self, document: _Document, code: HoldCode, sentence: str) -> None:
+        """Have every order of a document looked at by a person."""
+        evidence = {"document": document.no}
+        self.holds += [(order_id, Finding(code, sentence, evidence)) for order_id in document.order_ids]
 
 
 Report = tuple[int, str, Mapping[str, Any]]
@@ -216,6 +222,9 @@ def _apply(
         return Outcome(parcels=parcels, batch_id=document.batch_id)
     changes.events += events
     _move(document, to, changes)
+    if to in (DocumentState.REJECTED, DocumentState.CANCELLED):
+        reason = str(data.get("reason_code") or "no reason given")[:64]
+        changes.hold(document, HoldCode.WMS_REFUSED, f"{warehouse_code} answers {to.value}: {reason}")
     return Outcome()
 
 
@@ -231,14 +240,18 @@ def _ship(
 ) -> int:
     packages = _fresh_packages(document, owners, _packages(envelope))
     data = _data(envelope)
-    final = bool(data.get("final", True))
-    boxes = _boxes(document, packages, whole=final and len(_packages(envelope)) == 1)
+    said_final = data.get("final")
+    boxes = _boxes(document, packages, whole=said_final is not False and len(_packages(envelope)) == 1)
     shipped = sum((Counter(box) for box in boxes), Counter[str]())
-    short = final and any(line.open > shipped[number] for number, line in document.lines.items())
+    lacking = any(line.open > shipped[number] for number, line in document.lines.items())
+    final = bool(said_final) if said_final is not None else not lacking
+    short = final and lacking
     reached = DocumentState.SHORT if short else DocumentState.SHIPPED if final else DocumentState.PART_SHIPPED
     _move(document, reached, changes)
     shipped_at = _moment(data.get("occurred_at"), now)
     document.shipped_at = shipped_at
+    if short:
+        changes.hold(document, HoldCode.SHIPPED_SHORT, "the warehouse shipped less than was ordered and closed it")
     for package, box in zip(packages, boxes, strict=True):
         waybill = str(package["tracking_no"])
         owners[waybill] = document.no
@@ -340,6 +353,7 @@ def _save(conn: Connection, changes: _Changes, why: Cause) -> None:
     )
     _save_parcels(conn, changes.parcels, why)
     _save_stock(conn, changes, why)
+    place_holds(conn, changes.holds, why)
     copy_rows(
         conn,
         "event",

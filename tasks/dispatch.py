@@ -12,7 +12,8 @@ from models.order import Cause, Stage, advance
 from models.settings import SHANGHAI, settings
 from tasks.batches import orders_in, take_batch, title
 from tasks.outbox import Effect, deliver_batches, post, say_undelivered, undelivered
-from tasks.runs import cause, leave_table, stage_of, step_failed
+from tasks.route import without_holds
+from tasks.runs import cause, is_retry, leave_table, stage_of, step_failed
 from tasks.send import send
 
 _KINDS = (OutboxKind.OUTBOUND_CREATED,)
@@ -32,7 +33,7 @@ def dispatch_batch(conn: Connection, batch_id: int, why: Cause) -> DispatchCount
     Safe to repeat: orders already dispatched are not looked at. One transaction; nothing is sent here.
     """
     batch = take_batch(conn, batch_id)
-    ids = orders_in(conn, batch_id, Stage.ROUTED)
+    ids = without_holds(conn, orders_in(conn, batch_id, Stage.ROUTED))
     rows = conn.execute(
         """select a.order_id, a.warehouse_id, w.code, w.carrier, o.ship_by, o.paid_at
            from allocation a join warehouse w on w.id = a.warehouse_id join orders o on o.id = a.order_id
@@ -44,7 +45,9 @@ def dispatch_batch(conn: Connection, batch_id: int, why: Cause) -> DispatchCount
     copy_rows(
         conn,
         "outbound_document",
-        ("id no warehouse_id shop_id batch_id revision state carrier receiver_token ship_by created_at").split(),
+        (
+            "id no warehouse_id shop_id batch_id revision state carrier receiver_token ship_by deadline_at created_at"
+        ).split(),
         (
             (
                 i,
@@ -56,6 +59,7 @@ def dispatch_batch(conn: Connection, batch_id: int, why: Cause) -> DispatchCount
                 "created",
                 row[3],
                 "rcv_" + secrets.token_urlsafe(16),
+                row[4] or due_at(row[5], why.at),
                 row[4] or due_at(row[5], why.at),
                 why.at,
             )
@@ -96,7 +100,7 @@ def dispatch(batch_id: int) -> DispatchCount:
     with stage_of("dispatch", batch_id):
         with transaction() as conn:
             count = dispatch_batch(conn, batch_id, cause("dispatch"))
-        deliver_batches([batch_id], _KINDS, send)
+        deliver_batches([batch_id], _KINDS, send, cause("dispatch"), forced=is_retry())
     with transaction() as conn:
         missing = undelivered(conn, [batch_id], _KINDS)
         total = one(conn.execute("select count(*) from outbound_document where batch_id = %s", (batch_id,)).fetchone())

@@ -18,7 +18,7 @@ from models.settings import settings
 from tasks.batches import close_batch, open_batch
 from tasks.counterparts import mapping_version_id, open_channel, shop_mapping
 from tasks.inbox import finish_notices
-from tasks.runs import cause, failed_for_now, in_one_line, leave_table, step_failed
+from tasks.runs import cause, failed_by, failed_for_now, in_one_line, leave_table
 from tasks.store import (
     Arrival,
     Refusal,
@@ -133,7 +133,7 @@ class Reader:
     def _store(self, last: bool) -> None:
         arrivals = newest(list(self._arrivals.values()))
         with transaction() as conn:
-            fresh, changed = split_known(conn, self.shop.id, arrivals, by_content=self._origin is BatchOrigin.FILE)
+            fresh, changed = split_known(conn, self.shop.id, arrivals)
             refusals = unknown_refusals(conn, self.shop.id, self._refusals)
             if fresh or changed or refusals:
                 self._store_batch(conn, fresh, changed, refusals)
@@ -165,7 +165,8 @@ class Reader:
 def unknown_refusals(conn: Connection, shop_id: int, refusals: Sequence[Refusal]) -> list[Refusal]:
     """The refusals that are not in quarantine with the same problem already, one per platform id."""
     rows = conn.execute(
-        "select external_id, problem from quarantined_order where shop_id = %s and external_id = any(%s)",
+        """select external_id, problem from quarantined_order
+           where shop_id = %s and external_id = any(%s) and released_at is null""",
         (shop_id, [refusal.external_id for refusal in refusals]),
     ).fetchall()
     known: dict[str, str] = dict(rows)
@@ -209,7 +210,7 @@ def ingest(shop: str, since: datetime | None = None, until: datetime | None = No
         obstacle = str(error) if isinstance(error, PipelineError) else in_one_line(error)
         sentence = f"ingest: 0 orders of {shop} were read to the end: {obstacle}"
         leave_table("ingest", shop, [{"shop": shop, "why": sentence}], f"Why {shop} was not read")
-        raise step_failed(sentence) from error
+        raise failed_by(error, sentence) from None
     leave_table(
         "ingest",
         shop,

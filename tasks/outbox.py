@@ -8,15 +8,20 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import sleep
 
+from psycopg.errors import QueryCanceled
+
 from models.database import Connection, connect, copy_rows, transaction
-from models.errors import ChannelRejected, PipelineError, RateLimited
+from models.errors import ChannelRejected, ChannelUnavailable, OutcomeUnknown, PipelineError, RateLimited
 from models.messages import OutboxKind
+from models.order import Cause, HoldCode, Stage, advance, release_holds
 from models.settings import clock
+from tasks.lock_stock import unlock_stock
 
 RETRY_AFTER = tuple(timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400))
 """Waits after the 1st, 2nd ... failed attempt (the retry table of Standard Webhooks senders)."""
 
-SECOND_ATTEMPT_S = 5.0
+SECOND_ATTEMPT_S = 6.5  # 5 s and the retry table's jitter of 20 %, with a little air
+WAIT_FOR_SENDER_S = 240.0
 SENDERS = 8
 CHUNK = 200
 COUNTERPART_LOCKS = 7_002
@@ -44,6 +49,7 @@ class Pending:
     key: str
     attempts: int
     created_at: datetime
+    in_doubt: bool = False
 
 
 @dataclass(slots=True)
@@ -64,37 +70,62 @@ def post(conn: Connection, effects: Sequence[Effect], at: datetime) -> None:
     copy_rows(
         conn,
         "outbox",
-        "kind counterpart subject_id revision key batch_id state attempts next_at last_error created_at".split(),
         (
-            (e.kind.value, e.counterpart, e.subject_id, e.revision, e.key, e.batch_id, "pending", 0, at, "", at)
+            "kind counterpart subject_id revision key batch_id state attempts in_doubt next_at last_error created_at"
+        ).split(),
+        (
+            (e.kind.value, e.counterpart, e.subject_id, e.revision, e.key, e.batch_id, "pending", 0, False, at, "", at)
             for e in effects
         ),
     )
 
 
-def undelivered(conn: Connection, batch_ids: Sequence[int], kinds: Sequence[OutboxKind]) -> list[tuple[str, int, str]]:
-    """Per counterpart: how many of the batches' messages are not delivered, and the last obstacle."""
+def undelivered(
+    conn: Connection, batch_ids: Sequence[int], kinds: Sequence[OutboxKind], since: datetime | None = None
+) -> list[tuple[str, int, str]]:
+    """Per counterpart: how many of the batches' messages are not delivered, and the obstacle met last.
+
+    With `since` only messages written then or later count.
+    """
     return conn.execute(
-        """select counterpart, count(*), max(last_error) from outbox
-           where batch_id = any(%s) and kind = any(%s) and state <> 'delivered' group by 1 order by 1""",
-        (list(batch_ids), [kind.value for kind in kinds]),
+        """select counterpart, count(*), (array_agg(last_error order by attempts desc, next_at desc, id))[1] from outbox
+           where batch_id = any(%s) and kind = any(%s) and state in ('pending', 'refused')
+             and created_at >= coalesce(%s, created_at) group by 1 order by 1""",
+        (list(batch_ids), [kind.value for kind in kinds], since),
     ).fetchall()
 
 
-def deliver_batches(batch_ids: Sequence[int], kinds: Sequence[OutboxKind], sender: Sender) -> None:
-    """Make the first two attempts at batches' messages, whatever their next-attempt time, as a person's retry does."""
-    for attempt in range(2):
-        with transaction() as conn:
-            waiting = [row[0] for row in undelivered(conn, batch_ids, kinds)]
-        if not waiting:
-            return
-        if attempt:
-            sleep(SECOND_ATTEMPT_S)
-        for counterpart in waiting:
-            deliver(counterpart, sender, kinds, batch_ids)
+def deliver_batches(
+    batch_ids: Sequence[int], kinds: Sequence[OutboxKind], sender: Sender, why: Cause, *, forced: bool = False
+) -> None:
+    """Make the first two attempts at batches' messages.
+
+    `forced` (a person's Retry) ignores next-attempt times and tries refused ones again; the second attempt is
+    made only for what the retry table allows by then, so a named wait is kept.
+    """
+    for counterpart in _waiting(batch_ids, kinds, clock().now(), refused=forced):
+        deliver(counterpart, sender, kinds, why, batch_ids, forced=forced)
+    soon = clock().now() + timedelta(seconds=SECOND_ATTEMPT_S)
+    again = _waiting(batch_ids, kinds, soon, refused=False)
+    if again:
+        sleep(SECOND_ATTEMPT_S)
+    for counterpart in again:
+        deliver(counterpart, sender, kinds, why, batch_ids)
 
 
-def deliver_due(sender: Sender, kinds: Sequence[OutboxKind]) -> Delivery:
+def _waiting(batch_ids: Sequence[int], kinds: Sequence[OutboxKind], by: datetime, *, refused: bool) -> list[str]:
+    with transaction() as conn:
+        rows = conn.execute(
+            """select distinct counterpart from outbox
+               where batch_id = any(%(batches)s) and kind = any(%(kinds)s)
+                 and (state = 'pending' and (next_at <= %(by)s or %(refused)s) or state = 'refused' and %(refused)s)
+               order by 1""",
+            {"batches": list(batch_ids), "kinds": [kind.value for kind in kinds], "by": by, "refused": refused},
+        ).fetchall()
+    return [row[0] for row in rows]
+
+
+def deliver_due(sender: Sender, kinds: Sequence[OutboxKind], why: Cause) -> Delivery:
     """Send every message that is due, one counterpart after the other; a counterpart that is down stops only itself."""
     with transaction() as conn:
         due = conn.execute(
@@ -104,7 +135,10 @@ def deliver_due(sender: Sender, kinds: Sequence[OutboxKind]) -> Delivery:
         ).fetchall()
     total = Delivery()
     for (counterpart,) in due:
-        outcome = deliver(counterpart, sender, kinds)
+        try:
+            outcome = deliver(counterpart, sender, kinds, why)
+        except ChannelUnavailable as error:
+            outcome = Delivery(0, {counterpart: 0}, {counterpart: str(error)})
         total.delivered += outcome.delivered
         total.failed |= outcome.failed
         total.obstacles |= outcome.obstacles
@@ -112,65 +146,118 @@ def deliver_due(sender: Sender, kinds: Sequence[OutboxKind]) -> Delivery:
 
 
 def deliver(
-    counterpart: str, sender: Sender, kinds: Sequence[OutboxKind], batch_ids: Sequence[int] | None = None
+    counterpart: str,
+    sender: Sender,
+    kinds: Sequence[OutboxKind],
+    why: Cause,
+    batch_ids: Sequence[int] | None = None,
+    *,
+    forced: bool = False,
 ) -> Delivery:
-    """Send one counterpart's messages: those of batches, or without any those that are due.
+    """Send one counterpart's messages that are due: of batches, or all; `forced` also those that are not.
 
-    Only one process sends to a counterpart at a time, so a message is never under way twice; the lock
-    ends with the process. Stops at the first chunk of which nothing went through: the other side is down.
+    Only one process sends to a counterpart at a time, so a message is never under way twice; the lock ends with
+    the process. A few messages go first: while none of a round gets through the other side is down, and no more
+    are tried. Instructions whose orders were cancelled meanwhile are withdrawn, not sent.
     """
     outcome = Delivery()
-    with _only_sender_to(counterpart) as alone:
+    with _only_sender_to(counterpart):
+        with transaction() as conn:
+            withdraw_cancelled(conn, counterpart, why)
         tried: set[int] = set()
-        while alone:
-            pending = _next_chunk(counterpart, kinds, batch_ids, tried)
-            if not pending:
-                break
+        size = SENDERS
+        while pending := _next_chunk(counterpart, kinds, batch_ids, tried, forced, size):
             tried |= {message.id for message in pending}
+            _note_start(pending)
             errors = _try_all(sender, counterpart, pending)
-            _note_outcome(pending, errors)
+            _note_outcome(counterpart, pending, errors)
             outcome.delivered += len(pending) - len(errors)
             if errors:
                 outcome.failed[counterpart] = outcome.failed.get(counterpart, 0) + len(errors)
                 outcome.obstacles[counterpart] = str(next(iter(errors.values())))
             if len(errors) == len(pending):
                 break
+            size = CHUNK
     return outcome
 
 
 @contextmanager
-def _only_sender_to(counterpart: str) -> Iterator[bool]:
+def _only_sender_to(counterpart: str) -> Iterator[None]:
     with connect(autocommit=True) as conn:
-        row = conn.execute("select pg_try_advisory_lock(%s, hashtext(%s))", (COUNTERPART_LOCKS, counterpart)).fetchone()
-        if row and row[0]:
-            yield True
-            return
-        # somebody else is sending: wait for them, for their work may be ours
-        conn.execute("select pg_advisory_lock(%s, hashtext(%s))", (COUNTERPART_LOCKS, counterpart))
-        yield True
+        conn.execute("select set_config('statement_timeout', %s, false)", (str(int(WAIT_FOR_SENDER_S * 1000)),))
+        try:
+            # whoever sends now may be sending ours: wait for them
+            conn.execute("select pg_advisory_lock(%s, hashtext(%s))", (COUNTERPART_LOCKS, counterpart))
+        except QueryCanceled as error:
+            name = counterpart.partition(":")[2]
+            still = f"another run is still sending to it after {WAIT_FOR_SENDER_S:.0f} s"
+            raise ChannelUnavailable(name, "send", still) from error
+        yield
+
+
+def withdraw_cancelled(conn: Connection, counterpart: str, why: Cause) -> int:
+    """Take back instructions that never reached the warehouse and all of whose orders the shop has cancelled since.
+
+    Their documents are cancelled, their stock is given back, their orders end as cancelled. The caller is the only
+    sender, so nothing of it is under way. Returns how many documents.
+    """
+    rows = conn.execute(
+        """select x.id, x.subject_id from outbox x
+           where x.counterpart = %s and x.kind = 'outbound.created' and x.state in ('pending', 'refused')
+             and not x.in_doubt and exists (select 1 from allocation a where a.document_id = x.subject_id)
+             and not exists (select 1 from allocation a join orders o on o.id = a.order_id
+                             where a.document_id = x.subject_id and o.pay_state <> 'cancelled')
+           order by x.subject_id""",
+        (counterpart,),
+    ).fetchall()
+    if not rows:
+        return 0
+    documents = [row[1] for row in rows]
+    orders = [
+        row[0]
+        for row in conn.execute(
+            """select s.order_id from order_state s
+               where s.order_id in (select order_id from allocation where document_id = any(%s))
+               order by s.order_id for update""",
+            (documents,),
+        )
+    ]
+    conn.execute("update outbox set state = 'withdrawn' where id = any(%s)", ([row[0] for row in rows],))
+    conn.execute("update outbound_document set state = 'cancelled' where id = any(%s)", (documents,))
+    unlock_stock(conn, orders, why)
+    conn.execute("delete from allocation where order_id = any(%s)", (orders,))
+    release_holds(conn, orders, list(HoldCode), why)
+    advance(conn, orders, Stage.CANCELLED, why)
+    return len(rows)
 
 
 def _next_chunk(
-    counterpart: str, kinds: Sequence[OutboxKind], batch_ids: Sequence[int] | None, tried: set[int]
+    counterpart: str,
+    kinds: Sequence[OutboxKind],
+    batch_ids: Sequence[int] | None,
+    tried: set[int],
+    forced: bool,
+    size: int,
 ) -> list[Pending]:
     with transaction() as conn:
         rows = conn.execute(
-            """select id, kind, subject_id, key, attempts, created_at from outbox o
+            """select id, kind, subject_id, key, attempts, created_at, in_doubt from outbox o
                where counterpart = %(counterpart)s and kind = any(%(kinds)s) and id <> all(%(tried)s)
-                 and (case when %(batches)s::bigint[] is null then state = 'pending' and next_at <= %(now)s
-                      else state <> 'delivered' and batch_id = any(%(batches)s) end)
+                 and (%(batches)s::bigint[] is null or batch_id = any(%(batches)s))
+                 and (state = 'pending' and (next_at <= %(now)s or %(forced)s) or state = 'refused' and %(forced)s)
                  and not exists (
                    select 1 from outbox earlier where earlier.counterpart = o.counterpart
                    and earlier.subject_id = o.subject_id and earlier.kind = o.kind
                    and earlier.revision < o.revision and earlier.state = 'pending')
-               order by id limit %(chunk)s""",
+               order by id limit %(size)s""",
             {
                 "counterpart": counterpart,
                 "kinds": [kind.value for kind in kinds],
                 "tried": list(tried),
                 "batches": None if batch_ids is None else list(batch_ids),
                 "now": clock().now(),
-                "chunk": CHUNK,
+                "forced": forced,
+                "size": size,
             },
         ).fetchall()
     return [Pending(row[0], OutboxKind(row[1]), *row[2:]) for row in rows]
@@ -181,7 +268,12 @@ def _try_all(sender: Sender, counterpart: str, pending: Sequence[Pending]) -> di
         calls = sender(counterpart, pending)
     except PipelineError as error:  # a counterpart that is not set up is an obstacle like any other
         return dict.fromkeys((message.id for message in pending), error)
-    return _send_all(calls)
+    errors = _send_all(calls)
+    name = counterpart.partition(":")[2]
+    for message in pending:
+        if message.id not in calls:
+            errors[message.id] = ChannelRejected(name, f"send {message.kind}", "there is nothing to say about it")
+    return errors
 
 
 def _send_all(calls: dict[int, Callable[[], None]]) -> dict[int, Exception]:
@@ -190,6 +282,8 @@ def _send_all(calls: dict[int, Callable[[], None]]) -> dict[int, Exception]:
             call()
         except PipelineError as error:
             return error
+        except Exception as error:  # noqa: BLE001 - one message that breaks the sender must not stop the others
+            return PipelineError(f"the sender broke with {type(error).__name__}")
         return None
 
     with ThreadPoolExecutor(SENDERS) as pool:
@@ -197,28 +291,42 @@ def _send_all(calls: dict[int, Callable[[], None]]) -> dict[int, Exception]:
     return {message_id: error for message_id, error in results.items() if error}
 
 
-def _note_outcome(pending: Sequence[Pending], errors: dict[int, Exception]) -> None:
+def _note_start(pending: Sequence[Pending]) -> None:
+    # should this process be killed, what it was sending may have arrived
+    with transaction() as conn:
+        conn.execute("update outbox set in_doubt = true where id = any(%s)", ([message.id for message in pending],))
+
+
+def _note_outcome(counterpart: str, pending: Sequence[Pending], errors: dict[int, Exception]) -> None:
     now = clock().now()
     sent = [message.id for message in pending if message.id not in errors]
     with transaction() as conn:
         conn.execute(
-            """update outbox set state = 'delivered', delivered_at = %s, attempts = attempts + 1, last_error = ''
+            """update outbox
+               set state = 'delivered', delivered_at = %s, attempts = attempts + 1, last_error = '', in_doubt = false
                where id = any(%s)""",
             (now, sent),
         )
         conn.cursor().executemany(
-            "update outbox set state = %s, attempts = attempts + 1, next_at = %s, last_error = %s where id = %s",
+            """update outbox set state = %s, attempts = attempts + 1, next_at = %s, last_error = %s,
+               in_doubt = %s where id = %s""",
             [
                 (
                     "refused" if _final(errors[message.id], message.attempts + 1) else "pending",
                     now + _wait(errors[message.id], message.attempts),
                     str(errors[message.id])[:500],
+                    message.in_doubt or isinstance(errors[message.id], OutcomeUnknown),
                     message.id,
                 )
                 for message in pending
                 if message.id in errors
             ],
         )
+        if any(getattr(error, "gone", False) for error in errors.values()):
+            conn.execute(
+                "update warehouse set stopped_at = %s where code = %s and stopped_at is null",
+                (now, counterpart.partition(":")[2]),
+            )
 
 
 def _final(error: Exception, attempts: int) -> bool:

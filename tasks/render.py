@@ -18,17 +18,16 @@ def render_outbound(conn: Connection, document_ids: Sequence[int]) -> dict[int, 
     lines = _lines(conn, document_ids)
     rows = conn.execute(
         """select d.id, d.no, d.revision, d.carrier, d.receiver_token, d.ship_by, w.code, w.settings->>'owner_code',
-                  w.sender_name, w.sender_phone, w.address, s.channel, s.code, s.name,
-                  array_agg(distinct o.order_no), sum(distinct o.total_fen),
-                  min(r.province), min(r.city), min(r.district), min(r.town), min(r.oaid),
-                  (array_agg(r.name_enc))[1], (array_agg(r.phone_enc))[1], (array_agg(r.notes_enc))[1]
+                  w.sender_name, w.sender_phone, w.address, s.channel, s.code, s.name, o.order_nos, o.total_fen,
+                  r.province, r.city, r.district, r.town, r.oaid, r.name_enc, r.phone_enc, r.notes_enc
            from outbound_document d
            join warehouse w on w.id = d.warehouse_id join shop s on s.id = d.shop_id
-           join (select distinct document_id, order_id from allocation where document_id = any(%(ids)s)) a
-             on a.document_id = d.id
-           join orders o on o.id = a.order_id join receiver r on r.order_id = o.id
-           where d.id = any(%(ids)s) group by d.id, w.id, s.id""",
-        {"ids": list(document_ids)},
+           cross join lateral (
+             select array_agg(order_no order by id) as order_nos, sum(total_fen) as total_fen, min(id) as first_id
+             from orders where id in (select order_id from allocation where document_id = d.id)) o
+           join receiver r on r.order_id = o.first_id
+           where d.id = any(%s)""",
+        (list(document_ids),),
     ).fetchall()
     return {row[0]: _outbound(row, lines[row[0]]) for row in rows}
 
@@ -96,8 +95,14 @@ def _lines(conn: Connection, document_ids: Sequence[int]) -> dict[int, list[dict
     return lines
 
 
-def render_ship_backs(conn: Connection, pending: Sequence[Pending]) -> dict[int, list[ShipBack]]:
-    """Per message id, what to tell the shop: a ship-back for each order that has units in the parcel."""
+def render_ship_backs(
+    conn: Connection, pending: Sequence[Pending], *, line_ships_once: bool = False
+) -> dict[int, list[ShipBack]]:
+    """Per message id, what to tell the shop: a ship-back for each order that has units in the parcel.
+
+    `line_ships_once`: the shop takes one number per line, so a line counts in its first parcel only; a parcel
+    that holds nothing else is not told.
+    """
     keys = {message.subject_id: message for message in pending}
     rows = conn.execute(
         """select p.id, o.external_id, o.order_no, p.carrier, p.waybill,
@@ -107,8 +112,12 @@ def render_ship_backs(conn: Connection, pending: Sequence[Pending]) -> dict[int,
            from parcel p join outbound_document d on d.id = p.document_id
            join parcel_line pl on pl.parcel_id = p.id join orders o on o.id = pl.order_id
            join order_line l on l.order_id = pl.order_id and l.line_no = pl.line_no
-           where p.id = any(%s) group by p.id, o.id, d.id order by p.id, o.id""",
-        (list(keys),),
+           where p.id = any(%(parcels)s) and not (%(once)s and exists (
+             select 1 from parcel before join parcel_line has on has.parcel_id = before.id
+             where before.document_id = p.document_id and before.id < p.id
+               and has.order_id = pl.order_id and has.line_no = pl.line_no))
+           group by p.id, o.id, d.id order by p.id, o.id""",
+        {"parcels": list(keys), "once": line_ships_once},
     ).fetchall()
     found: dict[int, list[ShipBack]] = {message.id: [] for message in pending}
     for parcel_id, external_id, order_no, carrier, waybill, line_nos, whole, last in rows:

@@ -1,5 +1,6 @@
 """resume: find orders whose wait has ended and give them a batch of their own."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,9 +10,10 @@ from models.batch import BatchOrigin
 from models.database import Connection, transaction
 from models.errors import SetupError
 from models.order import Cause, HoldCode, release_holds, write_events
+from models.rules.stock import Demand, share_out
 from models.settings import settings
 from tasks.batches import open_batch
-from tasks.runs import cause
+from tasks.runs import cause, in_plain_words
 
 GIVEN_UP_AFTER = timedelta(hours=24)
 """How long a failed run keeps its batch before its orders are taken up by others."""
@@ -28,13 +30,13 @@ class ResumeCount:
 def resume_waiting(conn: Connection, why: Cause) -> ResumeCount:
     """End waits whose reason is gone and move these orders into new batches, one or more per shop.
 
-    Orders of a batch that still belongs to a run are left to it. One transaction; two runs at once follow
-    each other by the rows they lock.
+    Orders of a batch that still belongs to a run are left to it. One transaction; the orders are locked by id before
+    their holds are touched, as every stage does.
     """
     give_up_old_batches(conn, why)
-    end_timed_holds(conn, why)
-    end_unknown_skus(conn, why)
-    due = sorted({*_released(conn), *_stock_came(conn), *_given_up(conn)})
+    close_finished_batches(conn, why)
+    timed, known = _timed(conn, why), _skus_known(conn)
+    due = sorted({*timed, *known, *_released(conn), *_stock_came(conn), *_given_up(conn)})
     rows = conn.execute(
         """select s.order_id, o.shop_id from order_state s
            join orders o on o.id = s.order_id join batch b on b.id = s.batch_id
@@ -42,22 +44,31 @@ def resume_waiting(conn: Connection, why: Cause) -> ResumeCount:
              and b.state <> 'open' order by s.order_id for update of s""",
         (due,),
     ).fetchall()
-    by_shop: dict[int, list[int]] = {}
-    for order_id, shop_id in rows:
-        by_shop.setdefault(shop_id, []).append(order_id)
-    batch_ids = [
-        _new_batch(conn, shop_id, ids[i : i + settings().batch_size], why)
-        for shop_id, ids in by_shop.items()
-        for i in range(0, len(ids), settings().batch_size)
-    ]
-    taken = [row[0] for row in rows]
-    conn.execute("update hold set resume_due = false where order_id = any(%s) and resume_due", (taken,))
+    free = {row[0] for row in rows}
+    _end_timed_holds(conn, sorted(free.intersection(timed)), why)
+    _end_unknown_skus(conn, sorted(free.intersection(known)), why)
+    held = _held(conn, sorted(free))
+    going = [(order_id, shop_id) for order_id, shop_id in rows if order_id not in held]
+    batch_ids = _new_batches(conn, going, why)
+    conn.execute("update hold set resume_due = false where order_id = any(%s) and resume_due", (due,))
     # a run that died after this very step finds its batches again
     mine = conn.execute(
         "select id from batch where origin = 'resume' and state = 'open' and flow_run_id = %s and id <> all(%s)",
         (str(why.flow_run_id), batch_ids),
     ).fetchall()
-    return ResumeCount(len(taken), tuple(sorted([*batch_ids, *(row[0] for row in mine)])))
+    return ResumeCount(len(going), tuple(sorted([*batch_ids, *(row[0] for row in mine)])))
+
+
+def _new_batches(conn: Connection, going: Sequence[tuple[int, int]], why: Cause) -> list[int]:
+    by_shop: dict[int, list[int]] = {}
+    for order_id, shop_id in going:
+        by_shop.setdefault(shop_id, []).append(order_id)
+    size = settings().batch_size
+    return [
+        _new_batch(conn, shop_id, ids[i : i + size], why)
+        for shop_id, ids in by_shop.items()
+        for i in range(0, len(ids), size)
+    ]
 
 
 def _new_batch(conn: Connection, shop_id: int, order_ids: list[int], why: Cause) -> int:
@@ -92,66 +103,113 @@ def abandon_batch(conn: Connection, batch_id: int, why: Cause, reason: str) -> i
 def give_up_old_batches(conn: Connection, why: Cause) -> None:
     """Abandon batches that have been open for longer than a failed run may keep them."""
     rows = conn.execute(
-        "select id from batch where state = 'open' and created_at < %s order by id", (why.at - GIVEN_UP_AFTER,)
+        "select id from batch where state = 'open' and created_at < %s order by id for update skip locked",
+        (why.at - GIVEN_UP_AFTER,),
     ).fetchall()
     for (batch_id,) in rows:
         abandon_batch(conn, batch_id, why, f"not finished for {GIVEN_UP_AFTER.total_seconds() / 3600:.0f} h")
 
 
-def end_timed_holds(conn: Connection, why: Cause) -> None:
-    """Release holds whose time is over."""
+def close_finished_batches(conn: Connection, why: Cause) -> None:
+    """Close open batches that dispatched something, of which nothing can move and nothing is undelivered.
+
+    A run that failed at dispatch leaves such a batch when the outbox delivered the rest and nobody pressed Retry.
+    """
+    conn.execute(
+        """update batch b set state = 'closed', closed_at = %s where b.id in (
+             select id from batch n where n.state = 'open'
+               and exists (select 1 from outbound_document d where d.batch_id = n.id)
+               and not exists (select 1 from outbox x where x.batch_id = n.id and x.kind = 'outbound.created'
+                               and x.state in ('pending', 'refused'))
+               and not exists (select 1 from order_state s where s.batch_id = n.id and (s.stage = 'ingested' or (
+                 s.stage in ('validated', 'locked', 'routed') and not exists (
+                   select 1 from hold h where h.order_id = s.order_id and h.released_at is null))))
+             order by id for update skip locked)""",
+        (why.at,),
+    )
+
+
+def _timed(conn: Connection, why: Cause) -> list[int]:
+    rows = conn.execute("select order_id from hold where released_at is null and release_at <= %s", (why.at,))
+    return [row[0] for row in rows]
+
+
+def _end_timed_holds(conn: Connection, order_ids: Sequence[int], why: Cause) -> None:
     rows = conn.execute(
-        "select order_id, code from hold where released_at is null and release_at <= %s", (why.at,)
+        "select order_id, code from hold where order_id = any(%s) and released_at is null and release_at <= %s",
+        (list(order_ids), why.at),
     ).fetchall()
     for code in sorted({row[1] for row in rows}):
-        ids = [row[0] for row in rows if row[1] == code]
-        release_holds(conn, ids, [HoldCode(code)], why, resume=True)
+        release_holds(conn, [row[0] for row in rows if row[1] == code], [HoldCode(code)], why)
 
 
-def end_unknown_skus(conn: Connection, why: Cause) -> None:
-    """Release orders all of whose codes have become known, and note their SKUs."""
+def _skus_known(conn: Connection) -> list[int]:
     rows = conn.execute(
         """select h.order_id from hold h where h.code = 'UNKNOWN_SKU' and h.released_at is null and not exists (
              select 1 from order_line l left join sku k on k.code = l.sku_code
              where l.order_id = h.order_id and l.state <> 'closed' and k.id is null)"""
-    ).fetchall()
-    ids = [row[0] for row in rows]
+    )
+    return [row[0] for row in rows]
+
+
+def _end_unknown_skus(conn: Connection, order_ids: Sequence[int], why: Cause) -> None:
     conn.execute(
         """update order_line l set sku_id = k.id from sku k
            where l.order_id = any(%s) and l.sku_id is null and k.code = l.sku_code""",
-        (ids,),
+        (list(order_ids),),
     )
-    release_holds(conn, ids, [HoldCode.UNKNOWN_SKU], why, resume=True)
+    release_holds(conn, order_ids, [HoldCode.UNKNOWN_SKU], why)
+
+
+def _held(conn: Connection, order_ids: Sequence[int]) -> set[int]:
+    """Those that another hold still stops; shortages are judged anew by the stages."""
+    rows = conn.execute(
+        """select distinct order_id from hold where order_id = any(%s) and released_at is null
+           and code not in ('SHORT_STOCK', 'SHORT_ROUTE')
+           and exists (select 1 from order_state s join batch b on b.id = s.batch_id
+                       where s.order_id = hold.order_id and b.state <> 'abandoned')""",
+        (list(order_ids),),
+    )
+    return {row[0] for row in rows}
 
 
 def _released(conn: Connection) -> list[int]:
-    rows = conn.execute(
-        """select distinct d.order_id from hold d where d.resume_due and not exists (
-             select 1 from hold h where h.order_id = d.order_id and h.released_at is null)"""
-    ).fetchall()
+    rows = conn.execute("select distinct order_id from hold where resume_due")
     return [row[0] for row in rows]
 
 
 def _stock_came(conn: Connection) -> list[int]:
-    """Short orders for which the missing units are there now, in the pool or whole in one warehouse."""
+    """Short orders that the stock there is now can serve: shared out from the pool, or whole in one warehouse."""
+    return [*_pool_came(conn), *_shelf_came(conn)]
+
+
+def _pool_came(conn: Connection) -> list[int]:
+    demands: dict[int, Demand] = {}
+    for order_id, ship_by, paid_at, sku_id, units in conn.execute(
+        """select o.id, o.ship_by, o.paid_at, l.sku_id, sum(l.quantity)
+           from hold h join orders o on o.id = h.order_id
+           join order_line l on l.order_id = o.id and l.state <> 'closed' and l.sku_id is not null
+           where h.released_at is null and h.code = 'SHORT_STOCK' group by 1, 2, 3, 4"""
+    ):
+        known = demands.get(order_id)
+        demands[order_id] = Demand(order_id, ship_by, paid_at, {**(known.units if known else {}), sku_id: int(units)})
+    wanted = sorted({sku for demand in demands.values() for sku in demand.units})
+    rows = conn.execute("select sku_id, on_hand - locked from sku_pool where sku_id = any(%s)", (wanted,)).fetchall()
+    served, _ = share_out(list(demands.values()), dict(rows))
+    return served
+
+
+def _shelf_came(conn: Connection) -> list[int]:
     rows = conn.execute(
         """with want as (
-             select h.order_id, h.code, l.sku_id, sum(l.quantity) units
+             select h.order_id, l.sku_id, sum(l.quantity) units
              from hold h join order_line l on l.order_id = h.order_id and l.state <> 'closed'
-             where h.released_at is null and h.code in ('SHORT_STOCK', 'SHORT_ROUTE')
-               and not exists (select 1 from hold x where x.order_id = h.order_id and x.released_at is null
-                               and x.code not in ('SHORT_STOCK', 'SHORT_ROUTE'))
-             group by 1, 2, 3)
-           select order_id from want w where code = 'SHORT_STOCK' group by order_id
-           having bool_and(exists (select 1 from sku_pool p
-                                   where p.sku_id = w.sku_id and p.on_hand - p.locked >= w.units))
-           union
-           select order_id from (
+             where h.released_at is null and h.code = 'SHORT_ROUTE' group by 1, 2)
+           select distinct order_id from (
              select w.order_id, h.id from want w cross join warehouse h
              left join stock s on s.warehouse_id = h.id and s.sku_id = w.sku_id
-             where w.code = 'SHORT_ROUTE' and h.active group by 1, 2
-             having bool_and(coalesce(s.on_hand - s.locked, 0) >= w.units)) whole"""
-    ).fetchall()
+             where h.active group by 1, 2 having bool_and(coalesce(s.on_hand - s.locked, 0) >= w.units)) whole"""
+    )
     return [row[0] for row in rows]
 
 
@@ -159,12 +217,12 @@ def _given_up(conn: Connection) -> list[int]:
     rows = conn.execute(
         """select s.order_id from order_state s join batch b on b.id = s.batch_id
            where b.state = 'abandoned' and s.stage in ('ingested', 'validated', 'locked', 'routed')"""
-    ).fetchall()
+    )
     return [row[0] for row in rows]
 
 
 @task(persist_result=True, task_run_name="find orders that go on", tags=["stage:resume"])
 def resume() -> ResumeCount:
     """The first step of a resume run."""
-    with transaction() as conn:
+    with in_plain_words("resume", "orders"), transaction() as conn:
         return resume_waiting(conn, cause("resume"))

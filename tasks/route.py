@@ -35,7 +35,7 @@ def route_batch(conn: Connection, batch_id: int, why: Cause) -> RouteCount:
     """
     take_batch(conn, batch_id)
     ids = orders_in(conn, batch_id, Stage.LOCKED)
-    free_to_go = _without_holds(conn, ids)
+    free_to_go = without_holds(conn, ids)
     baskets = _baskets(conn, free_to_go)
     sites = load_sites(conn)
     free = _lock_stock_rows(conn, {sku for basket in baskets.values() for sku in basket})
@@ -68,7 +68,8 @@ def _point(code: str) -> tuple[float, float]:
     return (place.lat, place.lng) if place else (0.0, 0.0)
 
 
-def _without_holds(conn: Connection, order_ids: Sequence[int]) -> list[int]:
+def without_holds(conn: Connection, order_ids: Sequence[int]) -> list[int]:
+    """Those of the orders that no open hold stops, ascending."""
     # a shortage found by an earlier try is judged anew, it does not stop the try
     rows = conn.execute(
         """select o from unnest(%s::bigint[]) o where not exists (

@@ -29,15 +29,36 @@ def cause(stage: str) -> Cause:
 async def failed_for_now(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:
     """Whether the same call may work in a moment: the other side was away, or the database was."""
     error = await state.aresult(raise_on_failure=False)
-    while isinstance(error, StepFailed) and error.__cause__ is not None:
-        error = error.__cause__
-    return isinstance(error, ChannelUnavailable | RateLimited | psycopg.OperationalError)
+    return isinstance(error, StepFailed) and error.may_work_later
 
 
 def step_failed(sentence: str) -> StepFailed:
     """Log one plain line and make the error of a stage; the sentence begins with the step and the count."""
     get_run_logger().error(sentence)
     return StepFailed(sentence)
+
+
+def is_retry() -> bool:
+    """Whether a person (or the server) runs this flow run again."""
+    return int(flow_run.get_run_count() or 1) > 1
+
+
+@contextmanager
+def in_plain_words(step: str, things: str) -> Iterator[None]:
+    """Whatever stops a step that has no batch leaves it with the step in front, in one line."""
+    try:
+        yield
+    except StepFailed:
+        raise
+    except Exception as error:  # noqa: BLE001 - a stage says in its own words what stopped it
+        raise failed_by(error, f"{step}: 0 {things} finished: {in_one_line(error)}") from None
+
+
+def failed_by(error: Exception, sentence: str) -> StepFailed:
+    """The error of a stage that remembers its cause for retries but not its text, which may hold values of rows."""
+    failed = step_failed(sentence)
+    failed.may_work_later = isinstance(error, ChannelUnavailable | RateLimited | psycopg.OperationalError)
+    return failed
 
 
 @contextmanager
@@ -47,10 +68,10 @@ def stage_of(stage: str, batch_id: int) -> Iterator[None]:
         yield
     except StepFailed:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a stage says in its own words what stopped it
         sentence = f"{stage}: {_orders_of(batch_id)} orders stopped: {in_one_line(error)}"
         leave_table(stage, batch_id, [{"batch": batch_id, "why": sentence}], "Why the stage stopped")
-        raise step_failed(sentence) from error
+        raise failed_by(error, sentence) from None
 
 
 def in_one_line(error: Exception) -> str:

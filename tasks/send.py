@@ -8,6 +8,7 @@ from typing import Any
 from connectors.base import Channel, Message, ShipBack, Wms
 from connectors.wms.webhook import MAX_BODY_BYTES, envelope, thin
 from models.database import transaction
+from models.errors import ChannelDenied
 from models.messages import OutboxKind
 from models.settings import settings
 from tasks.counterparts import open_carrier, open_channel, open_wms
@@ -31,6 +32,10 @@ def send(counterpart: str, pending: Sequence[Pending]) -> dict[int, Callable[[],
 
 def _to_warehouse(code: str, pending: Sequence[Pending]) -> dict[int, Callable[[], None]]:
     with transaction() as conn:
+        stopped = conn.execute("select stopped_at from warehouse where code = %s", (code,)).fetchone()
+        if stopped and stopped[0]:
+            wish = "nothing is sent until its endpoint is imported again"
+            raise ChannelDenied(code, "send", f"it answered 410 (gone) at {stopped[0]:%m-%d %H:%M} UTC; {wish}")
         wms = open_wms(conn, code)
         bodies = render_outbound(conn, [message.subject_id for message in pending])
     return {
@@ -55,7 +60,7 @@ def _hand_over(wms: Wms, message: Message) -> None:
 def _to_shop(code: str, pending: Sequence[Pending]) -> dict[int, Callable[[], None]]:
     with transaction() as conn:
         channel = open_channel(conn, code)
-        parcels = render_ship_backs(conn, pending)
+        parcels = render_ship_backs(conn, pending, line_ships_once=channel.capabilities.lines_per_parcel)
     return {message_id: partial(_report, channel, backs) for message_id, backs in parcels.items()}
 
 

@@ -11,18 +11,14 @@ import orjson
 from connectors.mapping import Mapping, MappingError
 from models.database import Connection, copy_rows, take_ids
 from models.incoming import IncomingOrder
-from models.order import Cause, write_events
+from models.order import LINE_COLUMNS, Cause, write_events
+from models.receiver import RECEIVER_COLUMNS
 from models.sealing import phone_digits, phone_hash, seal
-from tasks.amend import amend_orders
+from tasks.amend import Amendment, amend_orders
 
 ORDER_COLUMNS = (
     "id shop_id external_id order_no kind pay_state platform_status buyer_key created_at paid_at modified_at ship_by "
     "goods_fen discount_fen freight_fen total_fen paid_fen refunded_fen stored_at"
-).split()
-LINE_COLUMNS = "order_id line_no platform_line sku_code sku_id title quantity unit_price_fen paid_fen state".split()
-RECEIVER_COLUMNS = (
-    "order_id name_enc phone_enc address_enc notes_enc cut_enc phone_hash phone_last4 province city district town "
-    "division_code oaid masked"
 ).split()
 
 
@@ -63,11 +59,12 @@ def newest(arrivals: Sequence[Arrival]) -> list[Arrival]:
 
 
 def split_known(
-    conn: Connection, shop_id: int, arrivals: Sequence[Arrival], by_content: bool
+    conn: Connection, shop_id: int, arrivals: Sequence[Arrival]
 ) -> tuple[list[Arrival], list[tuple[int, Arrival]]]:
     """Which arrivals are new, and which are newer versions of orders in the pool (with their ids).
 
-    Files carry no time of change: `by_content` also takes a version of the same time whose money or payment differs.
+    Times of change are whole seconds, and files have none: of the same time, a version whose money or payment
+    differs is newer.
     """
     rows = conn.execute(
         """select external_id, id, modified_at, pay_state, total_fen, paid_fen, refunded_fen from orders
@@ -80,7 +77,7 @@ def split_known(
     for order, arrival in ((arrival.order, arrival) for arrival in arrivals if arrival.order.external_id in known):
         order_id, modified_at, *facts = known[order.external_id]
         differs = facts != [order.pay_state.value, order.total_fen, order.paid_fen, order.refunded_fen]
-        if order.modified_at > modified_at or (by_content and order.modified_at == modified_at and differs):
+        if order.modified_at > modified_at or (order.modified_at == modified_at and differs):
             changed.append((order_id, arrival))
     return fresh, changed
 
@@ -136,7 +133,7 @@ def store_changed(
         conn,
         batch_id,
         [
-            (
+            Amendment(
                 order_id,
                 arrival.order,
                 line_rows(order_id, arrival.order, skus),

@@ -84,10 +84,19 @@ def apply_traces(conn: Connection, traces: Sequence[tuple[int, Parcel, Trace]], 
         now[parcel.id] = moved
         changed[key] = moved != known or parcel.id in fresh
         _correct_carrier(conn, parcel, trace)
+    heard = {parcel.id for _, parcel, trace in traces if trace.scans}
     conn.execute(
-        """update parcel p set stage = n.stage, stage_at = n.at, heard_at = %s
-           from unnest(%s::bigint[], %s::text[], %s::timestamptz[]) n(id, stage, at) where p.id = n.id""",
-        (why.at, list(now), [p.stage.value for p in now.values()], [p.stage_at for p in now.values()]),
+        """update parcel p set stage = n.stage, stage_at = n.at,
+                  heard_at = case when n.heard then %s else p.heard_at end
+           from unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::bool[]) n(id, stage, at, heard)
+           where p.id = n.id""",
+        (
+            why.at,
+            list(now),
+            [p.stage.value for p in now.values()],
+            [p.stage_at for p in now.values()],
+            [p.id in heard for p in now.values()],
+        ),
     )
     before = {parcel.id: parcel.stage for _, parcel, _ in traces}
     _write_stage_events(conn, [p for p in now.values() if p.stage is not before[p.id]], why)

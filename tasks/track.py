@@ -1,20 +1,24 @@
 """track: what warehouses and carriers report moves documents, stock and parcels, each report once."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
+import psycopg
 from prefect import task
+from psycopg.rows import TupleRow
 
 from models.database import Connection, one, transaction
 from models.messages import OutboxKind
 from models.order import Cause
 from models.sealing import unseal
 from tasks.batches import close_batch, take_batch, title
-from tasks.confirm import apply_confirmations
+from tasks.confirm import Outcome, apply_confirmations
 from tasks.counterparts import open_carrier
 from tasks.outbox import deliver_batches, say_undelivered, undelivered
-from tasks.runs import cause, leave_table, stage_of, step_failed
+from tasks.runs import cause, in_one_line, in_plain_words, is_retry, leave_table, stage_of, step_failed
 from tasks.send import send
 from tasks.trace import Push, apply_pushes
 
@@ -23,17 +27,21 @@ CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class TrackCount:
-    """Reports that changed something, reports that changed nothing, parcels that left by them and their batches."""
+    """Reports that changed something, reports that changed nothing, parcels that left by them and their batches.
+
+    `since`: no message about these parcels was written before.
+    """
 
     done: int
     ignored: int
     parcels: int
     batch_ids: tuple[int, ...]
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class BatchTrack:
-    """Of a batch's documents: how many are reported shipped, how many got a deadline to be."""
+    """Of a batch's documents: how many are reported shipped, how many have a deadline to be."""
 
     reported: int
     waiting: int
@@ -53,11 +61,7 @@ def work_off_inbox(conn: Connection, why: Cause) -> TrackCount | None:
     ).fetchall()
     if not rows:
         return None
-    reports = [(row[0], row[1].removeprefix("wms:"), _parsed(row[3])) for row in rows if row[1].startswith("wms:")]
-    pushes = [Push(row[0], row[2].partition(":")[0], _parsed(row[3])) for row in rows if row[1].startswith("carrier:")]
-    outcomes = apply_confirmations(conn, reports, why)
-    if pushes:
-        outcomes |= apply_pushes(conn, pushes, open_carrier(conn), why)
+    outcomes = _outcomes(conn, rows, why)
     conn.cursor().executemany(
         "update inbox set state = %s, note = %s, done_at = %s where id = %s",
         [("ignored" if o.ignored else "done", o.ignored, why.at, i) for i, o in outcomes.items()],
@@ -68,7 +72,30 @@ def work_off_inbox(conn: Connection, why: Cause) -> TrackCount | None:
         ignored,
         sum(outcome.parcels for outcome in outcomes.values()),
         tuple(sorted({outcome.batch_id for outcome in outcomes.values() if outcome.parcels})),
+        why.at,
     )
+
+
+def _outcomes(conn: Connection, rows: Sequence[TupleRow], why: Cause) -> dict[int, Outcome]:
+    """Apply a chunk as a whole; where that breaks, report by report, so that one bad report stops no other."""
+    try:
+        with conn.transaction():
+            return _apply(conn, rows, why)
+    except psycopg.OperationalError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a report that breaks the code must not stop all tracking
+        if len(rows) == 1:
+            return {rows[0][0]: Outcome(f"could not be applied: {in_one_line(error)}")}
+        return {key: outcome for row in rows for key, outcome in _outcomes(conn, [row], why).items()}
+
+
+def _apply(conn: Connection, rows: Sequence[TupleRow], why: Cause) -> dict[int, Outcome]:
+    reports = [(row[0], row[1].removeprefix("wms:"), _parsed(row[3])) for row in rows if row[1].startswith("wms:")]
+    pushes = [Push(row[0], row[2].partition(":")[0], _parsed(row[3])) for row in rows if row[1].startswith("carrier:")]
+    outcomes = apply_confirmations(conn, reports, why)
+    if pushes:
+        outcomes |= apply_pushes(conn, pushes, open_carrier(conn), why)
+    return outcomes
 
 
 def _parsed(body_enc: bytes) -> dict[str, Any]:
@@ -81,14 +108,11 @@ def _parsed(body_enc: bytes) -> dict[str, Any]:
 
 
 def track_batch(conn: Connection, batch_id: int, why: Cause) -> BatchTrack:
-    """Count what the batch's documents already report and write the deadline of the rest.
+    """Count what the batch's documents already report and what has a deadline still to meet, and close the batch.
 
-    Safe to repeat: a deadline once written stays.
+    Safe to repeat. The deadlines themselves were written with the documents.
     """
     take_batch(conn, batch_id)
-    conn.execute(
-        "update outbound_document set deadline_at = ship_by where batch_id = %s and deadline_at is null", (batch_id,)
-    )
     rows = conn.execute(
         "select state in ('shipped', 'short'), count(*) from outbound_document where batch_id = %s group by 1",
         (batch_id,),
@@ -129,44 +153,51 @@ def track(batch_id: int) -> BatchTrack:
 def apply_reports() -> TrackCount:
     """Work off every stored report, a chunk per transaction."""
     why = cause("track")
-    total = TrackCount(0, 0, 0, ())
-    while True:
+    total = TrackCount(0, 0, 0, (), why.at)
+    with in_plain_words("track", "reports"):
+        while True:
+            with transaction() as conn:
+                count = work_off_inbox(conn, why)
+            if count is None:
+                break
+            total = TrackCount(
+                total.done + count.done,
+                total.ignored + count.ignored,
+                total.parcels + count.parcels,
+                tuple(sorted({*total.batch_ids, *count.batch_ids})),
+                why.at,
+            )
         with transaction() as conn:
-            count = work_off_inbox(conn, why)
-        if count is None:
-            break
-        total = TrackCount(
-            total.done + count.done,
-            total.ignored + count.ignored,
-            total.parcels + count.parcels,
-            tuple(sorted({*total.batch_ids, *count.batch_ids})),
-        )
-    with transaction() as conn:
-        return replace(total, batch_ids=tuple(sorted({*total.batch_ids, *untold_batches(conn)})))
+            return with_untold(conn, total)
 
 
-def untold_batches(conn: Connection) -> list[int]:
-    """Batches with parcels that left of which nobody has tried to tell: a killed run leaves them behind."""
+def with_untold(conn: Connection, count: TrackCount) -> TrackCount:
+    """The count with batches of parcels that nobody has tried to tell of: a killed run leaves them behind."""
     rows = conn.execute(
-        """select distinct batch_id from outbox
-           where state <> 'delivered' and attempts = 0 and kind = any(%s) and batch_id is not null""",
+        """select batch_id, min(created_at) from outbox
+           where state = 'pending' and attempts = 0 and kind = any(%s) and batch_id is not null group by 1""",
         ([kind.value for kind in EFFECTS],),
     ).fetchall()
-    return [row[0] for row in rows]
+    return replace(
+        count,
+        batch_ids=tuple(sorted({*count.batch_ids, *(row[0] for row in rows)})),
+        since=min([count.since, *(row[1] for row in rows)]),
+    )
 
 
 @task(persist_result=True, task_run_name="tell shops and carriers", tags=["stage:track"])
-def tell(batch_ids: tuple[int, ...]) -> int:
+def tell(batch_ids: tuple[int, ...], since: datetime) -> int:
     """Report parcels that left to their shops and have them followed; done when none of these is undelivered."""
-    deliver_batches(batch_ids, EFFECTS, send)
-    with transaction() as conn:
-        missing = undelivered(conn, batch_ids, EFFECTS)
-        total = one(
-            conn.execute(
-                "select count(*) from outbox where batch_id = any(%s) and kind = any(%s)",
-                (list(batch_ids), [kind.value for kind in EFFECTS]),
-            ).fetchone()
-        )
+    with in_plain_words("track", "reports to shops and carriers"):
+        deliver_batches(batch_ids, EFFECTS, send, cause("track"), forced=is_retry())
+        with transaction() as conn:
+            missing = undelivered(conn, batch_ids, EFFECTS, since)
+            total = one(
+                conn.execute(
+                    "select count(*) from outbox where batch_id = any(%s) and kind = any(%s) and created_at >= %s",
+                    (list(batch_ids), [kind.value for kind in EFFECTS], since),
+                ).fetchone()
+            )
     if missing:
         leave_table(
             "track",

@@ -24,10 +24,15 @@ from models.sealing import unseal
 from models.settings import settings
 from tasks.batches import BatchRow, orders_in, take_batch, title
 from tasks.quality import Unmet, unmet_expectations
-from tasks.runs import cause, held_rows, leave_table, stage_of, step_failed
+from tasks.replay import replay_batch
+from tasks.runs import cause, held_rows, is_retry, leave_table, stage_of, step_failed
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+PLATFORM_WIDE = {"taobao": ("taobao", "tmall"), "tmall": ("taobao", "tmall")}
+"""Channels whose order numbers never repeat between shops; elsewhere each shop counts for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,9 +232,9 @@ def _earlier_of_same_no(conn: Connection, batch: BatchRow, order_ids: Sequence[i
     rows = conn.execute(
         """select o.id, array_agg(s.code || ' ' || e.external_id order by e.id)
            from orders o join orders e on e.order_no = o.order_no and e.id < o.id
-           join shop s on s.id = e.shop_id and s.channel = %s
-           where o.id = any(%s) group by 1""",
-        (batch.channel, list(order_ids)),
+           join shop s on s.id = e.shop_id
+           where o.id = any(%s) and (e.shop_id = o.shop_id or s.channel = any(%s)) group by 1""",
+        (list(order_ids), list(PLATFORM_WIDE.get(batch.channel, ()))),
     ).fetchall()
     return dict(rows)
 
@@ -239,6 +244,9 @@ def validate(batch_id: int) -> ValidateCount:
     """The validate stage of a run."""
     with stage_of("validate", batch_id):
         try:
+            if is_retry():
+                with transaction() as conn:
+                    replay_batch(conn, batch_id, cause("validate"))
             with transaction() as conn:
                 count = validate_batch(conn, batch_id, cause("validate"))
         except FeedError as error:

@@ -9,7 +9,7 @@ from connectors.base import Capabilities
 from models.batch import WindowOrigin, WindowState
 from models.database import Connection, connect, transaction
 from models.errors import SetupError
-from models.settings import clock
+from models.settings import SHANGHAI, clock
 
 FIRST_LOOK_BACK = timedelta(days=1)
 """How far back the first window of a new shop begins; older orders are asked for with since and until."""
@@ -81,14 +81,29 @@ def claim_window(
         if mine:
             return Window(mine[0], mine[1], mine[2], WindowState(mine[3]))
         now = clock().now()
+        latest = now - capabilities.lag  # nearer to the present the platform may not list all yet
+        end = min(in_china(until), latest) if until else latest
         origin = WindowOrigin.REQUESTED if since else WindowOrigin.WATERMARK
-        start = since or shop.watermark or now - FIRST_LOOK_BACK
-        end = until or now - capabilities.lag
+        start = in_china(since) if since else shop.watermark or _unread_since(conn, shop) or now - FIRST_LOOK_BACK
         if start >= end:
             if since:
                 raise SetupError(f"shop {shop.code}: want a window from {start} to {end}; it ends before it begins")
             return None
         return _claim(conn, shop, origin, start, end, flow_run_id, now)
+
+
+def in_china(at: datetime) -> datetime:
+    """A time that a person gave; without a zone it is meant in China's."""
+    return at if at.tzinfo else at.replace(tzinfo=SHANGHAI)
+
+
+def _unread_since(conn: Connection, shop: ShopRow) -> datetime | None:
+    # a new shop has no watermark until its first window is read, whichever run does it
+    row = conn.execute(
+        "select min(since) from ingest_window where shop_id = %s and origin = 'watermark' and state = 'open'",
+        (shop.id,),
+    ).fetchone()
+    return row[0] if row else None
 
 
 def _claim(
@@ -118,7 +133,7 @@ def finish_window(conn: Connection, shop: ShopRow, window: Window) -> None:
     """Mark the window stored and move the watermark, in the transaction of its last rows."""
     conn.execute("update ingest_window set state = 'stored' where id = %s", (window.id,))
     conn.execute(
-        """update shop set watermark = %s where id = %s
+        """update shop set watermark = greatest(watermark, %s) where id = %s
            and exists (select 1 from ingest_window where id = %s and origin = 'watermark')""",
         (window.until, shop.id, window.id),
     )

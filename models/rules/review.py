@@ -49,11 +49,15 @@ def sku_finding(lines: Sequence[tuple[int, str, int | None]]) -> Finding | None:
 
 
 def address_finding(division_code: str, province: str, city: str, district: str) -> Finding | None:
-    """Hold an order whose region resolves to no division; the region is plain data, the street is not shown."""
+    """Hold an order whose region resolves to no division.
+
+    Only which fields are filled is told: buyers write names and streets into them.
+    """
     if division_code:
         return None
-    region = " ".join(part for part in (province, city, district) if part) or "nothing"
-    return Finding(HoldCode.BAD_ADDRESS, f"the address names no division we know: {region}", {"region": region})
+    given = [name for name, text in (("province", province), ("city", city), ("district", district)) if text]
+    filled = ", ".join(given) or "no field of it"
+    return Finding(HoldCode.BAD_ADDRESS, f"the address names no division we know ({filled} filled)", {"filled": given})
 
 
 def duplicate_finding(order_no: str, earlier: Sequence[str]) -> Finding | None:

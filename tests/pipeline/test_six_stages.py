@@ -29,7 +29,7 @@ def through_the_stages(shop: str, run: str = "run-1") -> tuple[int, ...]:
         for stage in (validate_batch, lock_batch, route_batch, dispatch_batch):
             with transaction() as conn:
                 stage(conn, batch_id, why(run))
-        deliver_batches([batch_id], [OutboxKind.OUTBOUND_CREATED], send)
+        deliver_batches([batch_id], [OutboxKind.OUTBOUND_CREATED], send, why(run))
         with transaction() as conn:
             track_batch(conn, batch_id, why(run))
     return got.batch_ids
@@ -50,7 +50,7 @@ def test_a_woocommerce_order_goes_from_the_shop_to_the_buyer(world: World) -> No
     for code in ("WH-E", "WH-S", "WH-N"):
         world.sandbox.do("POST", f"warehouses/{code}/ship", {})
     work_off()
-    deliver_due(send, ALL_KINDS)
+    deliver_due(send, ALL_KINDS, why())
     world.sandbox.do("POST", "carriers/kuaidi100/advance", {"to": "delivered"})
     work_off()
 
@@ -66,7 +66,7 @@ def test_an_order_that_leaves_in_two_boxes_is_reported_with_nothing_left_to_send
     through_the_stages(shop)
     world.ship(packages=2)
     work_off()
-    deliver_due(send, ALL_KINDS)
+    deliver_due(send, ALL_KINDS, why())
 
     assert world.rows("select count(*) from parcel") == [(10,)]
     assert world.rows("select distinct state, last_error from outbox where state <> 'delivered'") == []

@@ -11,8 +11,8 @@ from models.database import transaction
 from models.errors import ChannelDenied, ChannelRejected, ChannelUnavailable, PipelineError, RateLimited, SetupError
 from models.messages import OutboxKind
 from models.settings import clock, set_clock
-from tasks.outbox import RETRY_AFTER, Effect, Pending, deliver, deliver_due, post, undelivered
-from tests.fakes import NOON, FakePool
+from tasks.outbox import RETRY_AFTER, SENDERS, Effect, Pending, deliver, deliver_due, post, undelivered
+from tests.fakes import NOON, FakePool, payload, why
 
 KINDS = (OutboxKind.OUTBOUND_CREATED,)
 
@@ -73,7 +73,7 @@ def test_two_deliverers_at_once_send_each_message_once(pool: FakePool, stopped: 
     outside = Counterparts()
 
     with ThreadPoolExecutor(3) as threads:
-        delivered = list(threads.map(lambda _: deliver_due(outside.send, KINDS).delivered, range(3)))
+        delivered = list(threads.map(lambda _: deliver_due(outside.send, KINDS, why()).delivered, range(3)))
 
     assert sum(delivered) == len(outside.got) == len(set(outside.got)) == 450
 
@@ -83,7 +83,7 @@ def test_a_batchs_delivery_and_a_due_one_at_once_send_each_message_once(pool: Fa
     outside = Counterparts()
 
     with ThreadPoolExecutor(2) as threads:
-        list(threads.map(lambda batches: deliver("warehouse:WH-A", outside.send, KINDS, batches), [[1], None]))
+        list(threads.map(lambda batches: deliver("warehouse:WH-A", outside.send, KINDS, why(), batches), [[1], None]))
 
     assert len(outside.got) == len(set(outside.got)) == 300
 
@@ -96,13 +96,13 @@ def test_failed_attempts_wait_by_the_retry_table_and_are_given_up_at_its_end(
     outside.broken["warehouse:WH-A"] = ChannelUnavailable("WH-A", "send", "HTTP 503")
 
     for wait in RETRY_AFTER:
-        deliver_due(outside.send, KINDS)
+        deliver_due(outside.send, KINDS, why())
         ((state, next_at),) = pool.rows("select state, next_at from outbox")
         assert state == "pending"
         assert 0.8 * wait <= next_at - stopped.at <= 1.2 * wait
-        assert deliver_due(outside.send, KINDS).failed == {}
+        assert deliver_due(outside.send, KINDS, why()).failed == {}
         stopped.at = next_at
-    deliver_due(outside.send, KINDS)
+    deliver_due(outside.send, KINDS, why())
 
     assert pool.rows("select state, attempts from outbox") == [("refused", len(RETRY_AFTER) + 1)]
 
@@ -112,7 +112,7 @@ def test_a_retry_after_is_waited_for(pool: FakePool, stopped: StoppedClock) -> N
     outside = Counterparts()
     outside.broken["warehouse:WH-A"] = RateLimited("WH-A", "send", "HTTP 429", retry_after_s=900)
 
-    deliver_due(outside.send, KINDS)
+    deliver_due(outside.send, KINDS, why())
 
     assert pool.rows("select next_at from outbox") == [(NOON + timedelta(seconds=900),)]
 
@@ -128,7 +128,7 @@ def test_a_refusal_for_good_is_not_repeated_and_a_lack_of_permission_is(
     outside = Counterparts()
     outside.broken["warehouse:WH-A"] = error
 
-    deliver_due(outside.send, KINDS)
+    deliver_due(outside.send, KINDS, why())
 
     assert pool.rows("select state from outbox") == [(state,)]
 
@@ -139,7 +139,7 @@ def test_a_counterpart_that_is_down_stops_only_itself(pool: FakePool, stopped: S
     outside = Counterparts()
     outside.broken["warehouse:WH-A"] = ChannelUnavailable("WH-A", "send", "HTTP 503")
 
-    outcome = deliver_due(outside.send, KINDS)
+    outcome = deliver_due(outside.send, KINDS, why())
 
     assert (outcome.delivered, outcome.failed) == (2, {"warehouse:WH-A": 3})
 
@@ -150,21 +150,21 @@ def test_a_counterpart_that_is_not_set_up_stops_only_itself_and_is_named(pool: F
     outside = Counterparts()
     outside.not_set_up.add("warehouse:WH-A")
 
-    outcome = deliver_due(outside.send, KINDS)
+    outcome = deliver_due(outside.send, KINDS, why())
 
     assert (outcome.delivered, outcome.failed) == (2, {"warehouse:WH-A": 3})
     with transaction() as conn:
         assert undelivered(conn, [1], KINDS) == [("warehouse:WH-A", 3, "warehouse:WH-A: lacks the credential secret")]
 
 
-def test_a_dead_counterpart_costs_one_chunk_of_calls(pool: FakePool, stopped: StoppedClock) -> None:
+def test_a_dead_counterpart_costs_a_few_calls(pool: FakePool, stopped: StoppedClock) -> None:
     write(450)
     outside = Counterparts()
     outside.broken["warehouse:WH-A"] = ChannelUnavailable("WH-A", "send", "HTTP 503")
 
-    outcome = deliver_due(outside.send, KINDS)
+    outcome = deliver_due(outside.send, KINDS, why())
 
-    assert outcome.failed == {"warehouse:WH-A": 200}
+    assert outcome.failed == {"warehouse:WH-A": SENDERS}
 
 
 def test_a_later_revision_waits_for_the_earlier_one(pool: FakePool, stopped: StoppedClock) -> None:
@@ -172,6 +172,68 @@ def test_a_later_revision_waits_for_the_earlier_one(pool: FakePool, stopped: Sto
     write(1, revision=1)
     outside = Counterparts()
 
-    deliver_due(outside.send, KINDS)
+    deliver_due(outside.send, KINDS, why())
 
     assert outside.got == ["warehouse:WH-A-1-r1", "warehouse:WH-A-1-r2"]
+
+
+class Killed(BaseException):
+    """What becomes of a process: nothing after it is done."""
+
+
+@pytest.fixture
+def handed_over(pool: FakePool) -> FakePool:
+    """One order whose instruction to WH-A waits in the outbox."""
+    pool.stock(TEA=5)
+    pool.take([payload(1)])
+    pool.through_the_stages()
+    return pool
+
+
+def test_an_order_cancelled_before_its_instruction_left_is_withdrawn(
+    handed_over: FakePool, stopped: StoppedClock
+) -> None:
+    handed_over.execute("update orders set pay_state = 'cancelled'")
+    outside = Counterparts()
+
+    deliver_due(outside.send, KINDS, why())
+
+    assert outside.got == []
+    assert handed_over.rows("select state from outbox") == [("withdrawn",)]
+    assert handed_over.stages() == {"1": "cancelled"}
+    assert handed_over.locked() == 0
+    assert handed_over.untrue() == []
+
+
+def test_an_instruction_whose_sender_was_killed_is_never_withdrawn(
+    handed_over: FakePool, stopped: StoppedClock
+) -> None:
+    def die(counterpart: str, pending: Sequence[Pending]) -> dict[int, Callable[[], None]]:
+        raise Killed
+
+    with pytest.raises(Killed):
+        deliver_due(die, KINDS, why())
+    handed_over.execute("update orders set pay_state = 'cancelled'")
+    outside = Counterparts()
+
+    deliver_due(outside.send, KINDS, why())
+
+    assert len(outside.got) == 1
+    assert handed_over.stages() == {"1": "dispatched"}
+    assert handed_over.locked() == 1
+
+
+def test_an_instruction_that_surely_did_not_arrive_can_still_be_withdrawn(
+    handed_over: FakePool, stopped: StoppedClock
+) -> None:
+    outside = Counterparts()
+    outside.broken["warehouse:WH-A"] = ChannelUnavailable("WH-A", "send", "not reached")
+    deliver_due(outside.send, KINDS, why())
+    handed_over.execute("update orders set pay_state = 'cancelled'")
+
+    deliver_due(outside.send, KINDS, why())
+    stopped.at += timedelta(days=1)
+    deliver_due(outside.send, KINDS, why())
+
+    assert handed_over.stages() == {"1": "cancelled"}
+    assert handed_over.locked() == 0

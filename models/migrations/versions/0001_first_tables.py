@@ -69,7 +69,7 @@ def upgrade() -> None:
         sa.Column("released_by", sa.Text(), nullable=True),
         sa.Column("resume_due", sa.Boolean(), nullable=False),
         sa.CheckConstraint(
-            "code in ('UNPAID', 'BLOCKED', 'REFUNDING', 'DUPLICATE', 'BAD_AMOUNT', 'BAD_QUANTITY', 'UNKNOWN_SKU', 'BAD_ADDRESS', 'BAD_FIELD', 'SHORT_STOCK', 'SHORT_ROUTE', 'SHIPPED_ELSEWHERE', 'SKIPPED')",
+            "code in ('UNPAID', 'BLOCKED', 'REFUNDING', 'DUPLICATE', 'BAD_AMOUNT', 'BAD_QUANTITY', 'UNKNOWN_SKU', 'BAD_ADDRESS', 'BAD_FIELD', 'SHORT_STOCK', 'SHORT_ROUTE', 'SHIPPED_ELSEWHERE', 'CHANGED_LATE', 'WMS_REFUSED', 'SHIPPED_SHORT', 'SKIPPED')",
             name="code_known",
         ),
         sa.PrimaryKeyConstraint("id"),
@@ -173,20 +173,19 @@ def upgrade() -> None:
         sa.Column("batch_id", sa.BigInteger(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("in_doubt", sa.Boolean(), nullable=False),
         sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_error", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("kind in ('outbound.created', 'ship_back', 'subscribe')", name="kind_known"),
-        sa.CheckConstraint("state in ('pending', 'delivered', 'refused')", name="state_known"),
+        sa.CheckConstraint("state in ('pending', 'delivered', 'refused', 'withdrawn')", name="state_known"),
         sa.CheckConstraint("attempts >= 0", name="attempts_counted"),
         sa.CheckConstraint("revision >= 1", name="revision_positive"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("key"),
     )
-    op.create_index(
-        "ix_outbox_batch", "outbox", ["batch_id"], unique=False, postgresql_where=sa.text("state <> 'delivered'")
-    )
+    op.create_index("ix_outbox_batch", "outbox", ["batch_id"], unique=False)
     op.create_index(
         "ix_outbox_due",
         "outbox",
@@ -603,7 +602,7 @@ def downgrade() -> None:
     )
     op.drop_table("parcel")
     op.drop_index("ix_outbox_due", table_name="outbox", postgresql_where=sa.text("state = 'pending'"))
-    op.drop_index("ix_outbox_batch", table_name="outbox", postgresql_where=sa.text("state <> 'delivered'"))
+    op.drop_index("ix_outbox_batch", table_name="outbox")
     op.drop_table("outbox")
     op.drop_index("ix_order_state_batch_id", table_name="order_state")
     op.drop_table("order_state")
