@@ -1,12 +1,13 @@
 """The six stages over real HTTP and a real database, called as plain functions."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from models.database import transaction
 from models.messages import OutboxKind
 from models.order import Cause
+from models.settings import clock, set_clock
 from tasks.dispatch import dispatch_batch
 from tasks.ingest import ingest_shop
 from tasks.lock_stock import lock_batch
@@ -72,3 +73,27 @@ def test_an_order_that_leaves_in_two_boxes_is_reported_with_nothing_left_to_send
     assert world.rows("select distinct state, last_error from outbox where state <> 'delivered'") == []
     told = {row["order_no"] for row in world.books()["shops"][shop]["ship_backs"]}
     assert len(told) == 5
+
+
+class Later:
+    """The machine's clock, three minutes ahead."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(minutes=3)
+
+
+def test_orders_that_leave_a_window_while_it_is_read_are_in_the_next_one(world: World) -> None:
+    world.load("tmall-1", [order(n, datetime.now(UTC)) for n in range(200)])
+    world.sandbox.do("POST", "shops/tmall-1/churn", {"every_calls": 2})
+    first = ingest_shop("tmall-1", None, None, why("run-1"))
+    world.sandbox.do("POST", "shops/tmall-1/churn", {"every_calls": 0})
+    left = len(world.books()["shops"]["tmall-1"]["modified_order_nos"])
+
+    before = clock()
+    set_clock(Later())
+    second = ingest_shop("tmall-1", None, None, why("run-2"))
+    set_clock(before)
+
+    assert left
+    assert first.stored + second.stored == 200
+    assert second.stored + second.joined == left
