@@ -1,20 +1,15 @@
 """Warehouses' reports on outbound documents, applied to documents, stock and parcels a chunk at a time."""
 
-import secrets
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from psycopg.types.json import Jsonb
-
-from models.database import Connection, copy_rows, take_ids
-from models.messages import OutboxKind
-from models.order import Cause, Finding, HoldCode, place_holds
-from models.sealing import seal
+from models.database import Connection
+from models.order import Cause, HoldCode
 from models.shipment import DOCUMENT_STEPS, DocumentState
-from tasks.outbox import Effect, post
+from tasks.bookings import Changes, Document, NewParcel, load_documents, save_changes
 
 STATES = {
     "outbound.accepted": DocumentState.ACCEPTED,
@@ -44,64 +39,6 @@ class _Untrue(Exception):
     """A report that cannot be true, in words for its note."""
 
 
-@dataclass(slots=True)
-class _Line:
-    """A line as the document numbers it; `open` is what is still to be shipped."""
-
-    order_id: int
-    line_no: int
-    sku_id: int
-    open: int
-
-
-@dataclass(slots=True)
-class _Document:
-    id: int
-    no: str
-    state: DocumentState
-    carrier: str
-    warehouse_id: int
-    warehouse_code: str
-    batch_id: int
-    counterpart: str  # where its ship-backs go, "" for shops that take none
-    shipped_at: datetime | None
-    lines: dict[str, _Line] = field(default_factory=dict)
-    package_nos: set[str] = field(default_factory=set)
-
-    @property
-    def order_ids(self) -> list[int]:
-        return sorted({line.order_id for line in self.lines.values()})
-
-
-@dataclass(frozen=True, slots=True)
-class _Parcel:
-    document: _Document
-    package_no: str
-    carrier: str
-    waybill: str
-    shipped_at: datetime
-    units: dict[str, int]
-
-
-@dataclass(slots=True)
-class _Changes:
-    """What the reports of a chunk add up to, written set-wise at its end."""
-
-    documents: dict[int, _Document] = field(default_factory=dict)
-    parcels: list[_Parcel] = field(default_factory=list)
-    ended: list[tuple[int, int, int, str]] = field(default_factory=list)
-    out: Counter[tuple[int, int]] = field(default_factory=Counter)
-    freed: Counter[tuple[int, int]] = field(default_factory=Counter)
-    movements: Counter[tuple[int, int, str]] = field(default_factory=Counter)
-    events: list[tuple[int, str, dict[str, Any]]] = field(default_factory=list)
-    holds: list[tuple[int, Finding]] = field(default_factory=list)
-
-    def hold(self, document: _Document, code: HoldCode, sentence: str) -> None:
-        """Have every order of a document looked at by a person."""
-        evidence = {"document": document.no}
-        self.holds += [(order_id, Finding(code, sentence, evidence)) for order_id in document.order_ids]
-
-
 Report = tuple[int, str, Mapping[str, Any]]
 """Inbox id, warehouse code, envelope."""
 
@@ -112,16 +49,17 @@ def apply_confirmations(conn: Connection, reports: Sequence[Report], why: Cause)
     A late lower state is kept as an event and changes nothing else. Rows are locked in key order: documents,
     SKU pools, stock.
     """
-    documents = _load(conn, reports)
+    nos = sorted({str(_data(envelope).get("outbound_no", "")) for _, _, envelope in reports})
+    documents = load_documents(conn, nos)
     owners = _waybill_owners(conn, reports)
-    changes = _Changes()
+    changes = Changes()
     outcomes: dict[int, Outcome] = {}
     for inbox_id, warehouse_code, envelope in reports:
         try:
             outcomes[inbox_id] = _apply(documents, owners, changes, warehouse_code, envelope, why.at)
         except _Untrue as error:
             outcomes[inbox_id] = Outcome(str(error))
-    _save(conn, changes, why)
+    save_changes(conn, changes, why)
     return outcomes
 
 
@@ -150,45 +88,6 @@ def _listed(package: Mapping[str, Any]) -> list[Any]:
     return lines if isinstance(lines, list) else []
 
 
-def _load(conn: Connection, reports: Sequence[Report]) -> dict[str, _Document]:
-    nos = sorted({str(_data(envelope).get("outbound_no", "")) for _, _, envelope in reports})
-    rows = conn.execute(
-        """select d.id, d.no, d.state, d.carrier, d.warehouse_id, w.code, d.batch_id,
-                  case when s.channel = 'file' then '' else 'shop:' || s.code end, d.shipped_at
-           from outbound_document d join warehouse w on w.id = d.warehouse_id join shop s on s.id = d.shop_id
-           where d.no = any(%s) order by d.id for update of d""",
-        (nos,),
-    ).fetchall()
-    documents = {row[1]: _Document(row[0], row[1], DocumentState(row[2]), *row[3:]) for row in rows}
-    by_id = {document.id: document for document in documents.values()}
-    for row in conn.execute(
-        """select a.document_id, a.order_id, a.line_no, l.sku_id, a.quantity - a.shipped
-           from allocation a join order_line l on l.order_id = a.order_id and l.line_no = a.line_no
-           where a.document_id = any(%s) order by a.document_id, a.order_id, a.line_no""",
-        (list(by_id),),
-    ):
-        lines = by_id[row[0]].lines
-        lines[str(len(lines) + 1)] = _Line(*row[1:])
-    for document_id, package_no in conn.execute(
-        "select document_id, package_no from parcel where document_id = any(%s)", (list(by_id),)
-    ):
-        by_id[document_id].package_nos.add(package_no)
-    _lock_stock(conn, by_id.values())
-    return documents
-
-
-def _lock_stock(conn: Connection, documents: Iterable[_Document]) -> None:
-    keys = sorted({(d.warehouse_id, line.sku_id) for d in documents for line in d.lines.values()})
-    conn.execute(
-        "select 1 from sku_pool where sku_id = any(%s) order by sku_id for update", ([sku for _, sku in keys],)
-    )
-    conn.execute(
-        """select 1 from stock where (warehouse_id, sku_id) in (select * from unnest(%s::int[], %s::int[]))
-           order by warehouse_id, sku_id for update""",
-        ([warehouse for warehouse, _ in keys], [sku for _, sku in keys]),
-    )
-
-
 def _waybill_owners(conn: Connection, reports: Sequence[Report]) -> dict[str, str]:
     waybills = [str(package["tracking_no"]) for _, _, envelope in reports for package in _packages(envelope)]
     rows = conn.execute(
@@ -200,9 +99,9 @@ def _waybill_owners(conn: Connection, reports: Sequence[Report]) -> dict[str, st
 
 
 def _apply(
-    documents: Mapping[str, _Document],
+    documents: Mapping[str, Document],
     owners: dict[str, str],
-    changes: _Changes,
+    changes: Changes,
     warehouse_code: str,
     envelope: Mapping[str, Any],
     now: datetime,
@@ -228,7 +127,7 @@ def _apply(
     return Outcome()
 
 
-def _move(document: _Document, to: DocumentState, changes: _Changes) -> None:
+def _move(document: Document, to: DocumentState, changes: Changes) -> None:
     if to not in DOCUMENT_STEPS[document.state]:
         raise _Untrue(f"document {document.no} is {document.state} already")
     document.state = to
@@ -236,7 +135,7 @@ def _move(document: _Document, to: DocumentState, changes: _Changes) -> None:
 
 
 def _ship(
-    document: _Document, owners: dict[str, str], changes: _Changes, envelope: Mapping[str, Any], now: datetime
+    document: Document, owners: dict[str, str], changes: Changes, envelope: Mapping[str, Any], now: datetime
 ) -> int:
     packages = _fresh_packages(document, owners, _packages(envelope))
     data = _data(envelope)
@@ -256,7 +155,7 @@ def _ship(
         waybill = str(package["tracking_no"])
         owners[waybill] = document.no
         changes.parcels.append(
-            _Parcel(
+            NewParcel(
                 document,
                 _package_no(document, package, waybill),
                 str(package.get("carrier_code") or document.carrier),
@@ -269,7 +168,7 @@ def _ship(
     return len(packages)
 
 
-def _package_no(document: _Document, package: Mapping[str, Any], waybill: str) -> str:
+def _package_no(document: Document, package: Mapping[str, Any], waybill: str) -> str:
     """The warehouse's number of the package; the waybill where an earlier one has that number already."""
     number = str(package.get("package_no") or waybill)
     number = waybill if number in document.package_nos else number
@@ -278,7 +177,7 @@ def _package_no(document: _Document, package: Mapping[str, Any], waybill: str) -
 
 
 def _fresh_packages(
-    document: _Document, owners: Mapping[str, str], packages: Sequence[Mapping[str, Any]]
+    document: Document, owners: Mapping[str, str], packages: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
     if not packages:
         raise _Untrue(f"document {document.no}: the report holds no package with a tracking_no")
@@ -294,7 +193,7 @@ def _fresh_packages(
     return fresh
 
 
-def _boxes(document: _Document, packages: Sequence[Mapping[str, Any]], whole: bool) -> list[dict[str, int]]:
+def _boxes(document: Document, packages: Sequence[Mapping[str, Any]], whole: bool) -> list[dict[str, int]]:
     """Units per document line in each package; `whole`: the only package, which without lines holds everything."""
     left = {number: line.open for number, line in document.lines.items()}
     boxes: list[dict[str, int]] = []
@@ -326,7 +225,7 @@ def _units(value: object) -> int | None:
     return units if units >= 0 else None
 
 
-def _take_out(document: _Document, shipped: Mapping[str, int], final: bool, changes: _Changes) -> None:
+def _take_out(document: Document, shipped: Mapping[str, int], final: bool, changes: Changes) -> None:
     """Book units out; a line's lock ends when nothing more of it will leave, and its rest becomes sellable again."""
     for number, line in document.lines.items():
         units = shipped.get(number, 0)
@@ -342,117 +241,6 @@ def _take_out(document: _Document, shipped: Mapping[str, int], final: bool, chan
         if units:
             changes.out[key] += units
             changes.movements[(*key, document.no)] += units
-
-
-def _save(conn: Connection, changes: _Changes, why: Cause) -> None:
-    touched = list(changes.documents.values())
-    conn.execute(
-        """update outbound_document d set state = n.state, shipped_at = n.at
-           from unnest(%s::bigint[], %s::text[], %s::timestamptz[]) n(id, state, at) where d.id = n.id""",
-        ([d.id for d in touched], [d.state.value for d in touched], [d.shipped_at for d in touched]),
-    )
-    _save_parcels(conn, changes.parcels, why)
-    _save_stock(conn, changes, why)
-    place_holds(conn, changes.holds, why)
-    copy_rows(
-        conn,
-        "event",
-        ("order_id", "at", "what", "actor", "flow_run_id", "rule_version", "detail"),
-        (
-            (order_id, why.at, what, why.actor, why.flow_run_id, why.rule_version, Jsonb(detail))
-            for order_id, what, detail in changes.events
-        ),
-    )
-
-
-def _save_parcels(conn: Connection, parcels: Sequence[_Parcel], why: Cause) -> None:
-    numbered = list(zip(take_ids(conn, "parcel_id_seq", len(parcels)), parcels, strict=True))
-    copy_rows(
-        conn,
-        "parcel",
-        (
-            "id document_id package_no carrier waybill stage stage_at shipped_at heard_at salt_enc callback_token note"
-        ).split(),
-        (
-            (
-                parcel_id,
-                parcel.document.id,
-                parcel.package_no,
-                parcel.carrier,
-                parcel.waybill,
-                "label_created",
-                parcel.shipped_at,
-                parcel.shipped_at,
-                why.at,
-                seal(secrets.token_hex(16)),
-                secrets.token_urlsafe(18),
-                "",
-            )
-            for parcel_id, parcel in numbered
-        ),
-    )
-    rows = [
-        (parcel_id, line.order_id, line.line_no, units, parcel.document.id)
-        for parcel_id, parcel in numbered
-        for number, units in parcel.units.items()
-        for line in (parcel.document.lines[number],)
-    ]
-    copy_rows(conn, "parcel_line", ("parcel_id", "order_id", "line_no", "quantity"), (row[:4] for row in rows))
-    conn.execute(
-        """update allocation a set shipped = a.shipped + s.units
-           from (select o, l, d, sum(q) units
-                 from unnest(%s::bigint[], %s::int[], %s::bigint[], %s::int[]) u(o, l, d, q) group by 1, 2, 3) s
-           where a.order_id = s.o and a.line_no = s.l and a.document_id = s.d""",
-        ([r[1] for r in rows], [r[2] for r in rows], [r[4] for r in rows], [r[3] for r in rows]),
-    )
-    _post_effects(conn, numbered, why.at)
-
-
-def _post_effects(conn: Connection, parcels: Sequence[tuple[int, _Parcel]], at: datetime) -> None:
-    effects = []
-    for parcel_id, parcel in parcels:
-        batch_id = parcel.document.batch_id
-        effects.append(Effect(OutboxKind.SUBSCRIBE, "carrier:kuaidi100", parcel_id, f"subscribe-{parcel_id}", batch_id))
-        if parcel.document.counterpart:
-            key = f"ship-back-{parcel_id}"
-            effects.append(Effect(OutboxKind.SHIP_BACK, parcel.document.counterpart, parcel_id, key, batch_id))
-    post(conn, effects, at)
-
-
-def _save_stock(conn: Connection, changes: _Changes, why: Cause) -> None:
-    ended = changes.ended
-    conn.execute(
-        """update lock k set state = e.state, ended_at = %s
-           from unnest(%s::bigint[], %s::int[], %s::int[], %s::text[]) e(o, l, w, state)
-           where k.order_id = e.o and k.line_no = e.l and k.warehouse_id = e.w and k.state = 'open'""",
-        (why.at, [e[0] for e in ended], [e[1] for e in ended], [e[2] for e in ended], [e[3] for e in ended]),
-    )
-    keys = sorted(changes.freed)
-    columns = (
-        [key[0] for key in keys],
-        [key[1] for key in keys],
-        [changes.out[key] for key in keys],
-        [changes.freed[key] for key in keys],
-    )
-    conn.execute(
-        """update stock s set on_hand = s.on_hand - u.gone, locked = s.locked - u.freed
-           from unnest(%s::int[], %s::int[], %s::int[], %s::int[]) u(w, k, gone, freed)
-           where s.warehouse_id = u.w and s.sku_id = u.k""",
-        columns,
-    )
-    conn.execute(
-        """update sku_pool p set on_hand = p.on_hand - u.gone, locked = p.locked - u.freed
-           from (select k, sum(gone) gone, sum(freed) freed
-                 from unnest(%s::int[], %s::int[], %s::int[], %s::int[]) x(w, k, gone, freed) group by 1) u
-           where p.sku_id = u.k""",
-        columns,
-    )
-    copy_rows(
-        conn,
-        "stock_movement",
-        ("warehouse_id", "sku_id", "quantity", "reason", "reference", "at"),
-        ((w, k, -units, "shipped", no, why.at) for (w, k, no), units in changes.movements.items()),
-    )
 
 
 def _moment(text: object, otherwise: datetime) -> datetime:

@@ -125,7 +125,11 @@ def test_shop_has_one_schedule_until_it_is_removed(
     prefect_setup.add_shop_schedule("jd-1", minutes=15)
     prefect_setup.add_shop_schedule("jd-1", minutes=5)
     assert len(of_shops()) == 1
-    assert "seconds=300" in of_shops()[0]
+    assert "*/5 * * * *" in of_shops()[0]
+
+    prefect_setup.add_shop_schedule("jd-1", minutes=25)
+    assert len(of_shops()) == 1
+    assert "seconds=1500" in of_shops()[0]
 
     prefect_setup.remove_shop_schedule("jd-1")
     assert of_shops() == []

@@ -60,6 +60,22 @@ class PrefectApi:
             time.sleep(0.3)
         return state
 
+    def wait_settled(self, run_id: str, settled_s: float = 15) -> dict[str, Any]:
+        """The end of a run that was retried right after a crash.
+
+        The worker reports that crash once more seconds later, which a new attempt may outlive or not; Crashed
+        counts when it lasts.
+        """
+        while True:
+            state = self.wait(run_id)
+            until = time.monotonic() + settled_s
+            while state["type"] == "CRASHED" and self.state(run_id)["type"] == "CRASHED":
+                if time.monotonic() > until:
+                    return state
+                time.sleep(0.3)
+            if state["type"] != "CRASHED":
+                return state
+
     def retry(self, run_id: str, *, force: bool = False) -> None:
         """Press Retry on the page of a flow run; `force` as the CLI does it, for a run of no deployment."""
         state = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": "Retry from the UI"}
