@@ -21,9 +21,9 @@ def test_the_ui_opens_in_its_first_version_and_asks_nobody_else(prefect_server: 
         page = browser.new_page()
         page.on("request", lambda request: asked.add(urlsplit(request.url).hostname))
         page.goto(prefect_server.removesuffix("/api"))
-        page.get_by_text("Flow Runs").first.wait_for(timeout=60_000)
+        page.get_by_text("Switch to V2 UI").wait_for(timeout=60_000)
         shown = urlsplit(page.url).path
         browser.close()
 
     assert not shown.startswith("/v2")
-    assert asked == {"127.0.0.1"}
+    assert asked - {None} == {"127.0.0.1"}  # an image that is part of the page has no host
