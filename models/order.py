@@ -1,6 +1,6 @@
 """Orders, their lines, their narrow state row, their holds, and the log of what happened."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Identity, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from models.columns import AT, JSON, SEALED, check, one_of
-from models.database import Connection
+from models.database import Connection, copy_rows
 from models.errors import IllegalStep
 from models.incoming import LineState, OrderKind, PayState
 
@@ -265,6 +265,19 @@ def write_events(
             why.rule_version,
             Jsonb(detail) if detail is not None else None,
             list(order_ids),
+        ),
+    )
+
+
+def write_own_events(conn: Connection, events: Iterable[tuple[int, str, dict[str, Any]]], why: Cause) -> None:
+    """Append an event of its own, with its own detail, for each (order id, what, detail)."""
+    copy_rows(
+        conn,
+        "event",
+        ("order_id", "at", "what", "actor", "flow_run_id", "rule_version", "detail"),
+        (
+            (order_id, why.at, what, why.actor, why.flow_run_id, why.rule_version, Jsonb(detail))
+            for order_id, what, detail in events
         ),
     )
 

@@ -4,11 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg.types.json import Jsonb
-
 from models.database import Connection, copy_rows
 from models.incoming import IncomingOrder, LineState, OrderKind, PayState
-from models.order import LINE_COLUMNS, Cause, Finding, HoldCode, Stage, place_holds, release_holds, write_events
+from models.order import (
+    LINE_COLUMNS,
+    Cause,
+    Finding,
+    HoldCode,
+    Stage,
+    place_holds,
+    release_holds,
+    write_events,
+    write_own_events,
+)
 from models.receiver import RECEIVER_COLUMNS
 from models.sealing import unseal
 from tasks.lock_stock import unlock_stock
@@ -156,23 +164,8 @@ def _note_facts(conn: Connection, amendments: Sequence[Amendment], why: Cause) -
             "update order_line set state = %s where order_id = %s and platform_line = %s",
             [(row[9], row[0], row[2]) for amendment in amendments for row in amendment.lines],
         )
-    copy_rows(
-        conn,
-        "event",
-        ("order_id", "at", "what", "actor", "flow_run_id", "rule_version", "detail"),
-        (
-            (
-                amendment.order_id,
-                why.at,
-                "amended",
-                why.actor,
-                why.flow_run_id,
-                why.rule_version,
-                Jsonb({"pay_state": amendment.order.pay_state.value}),
-            )
-            for amendment in amendments
-        ),
-    )
+    news = ((a.order_id, "amended", {"pay_state": a.order.pay_state.value}) for a in amendments)
+    write_own_events(conn, news, why)
 
 
 def _facts(amendment: Amendment) -> tuple[Any, ...]:

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from psycopg.types.json import Jsonb
-
 from models.database import Connection, copy_rows, take_ids
 from models.messages import OutboxKind
-from models.order import Cause, Finding, HoldCode, place_holds
+from models.order import Cause, Finding, HoldCode, place_holds, write_own_events
 from models.sealing import seal
 from models.shipment import DocumentState
 from tasks.outbox import Effect, post
@@ -130,15 +128,7 @@ def save_changes(conn: Connection, changes: Changes, why: Cause) -> None:
     _save_parcels(conn, changes.parcels, why)
     _save_stock(conn, changes, why)
     place_holds(conn, changes.holds, why)
-    copy_rows(
-        conn,
-        "event",
-        ("order_id", "at", "what", "actor", "flow_run_id", "rule_version", "detail"),
-        (
-            (order_id, why.at, what, why.actor, why.flow_run_id, why.rule_version, Jsonb(detail))
-            for order_id, what, detail in changes.events
-        ),
-    )
+    write_own_events(conn, changes.events, why)
 
 
 def _save_parcels(conn: Connection, parcels: Sequence[NewParcel], why: Cause) -> None:
