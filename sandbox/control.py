@@ -17,6 +17,20 @@ from sandbox.orders import Order, apply_event, change_order, read_order
 from sandbox.outside import Outside
 from sandbox.world import Shop
 
+DOUYIN_TAGS = {
+    "created": "100",
+    "pay": "101",
+    "release": "101",
+    "finish": "103",
+    "change_address": "105",
+    "close": "106",
+    "change_note": "113",
+    "refund_request": "200",
+    "refund": "206",
+    "refund_cancel": "207",
+}
+"""How Douyin numbers what can happen to an order."""
+
 Handler = Callable[[Request], Awaitable[Any]]
 
 
@@ -60,6 +74,7 @@ class Control:
             ("GET", "/books", self.books),
             ("POST", "/shops", self.open_shop),
             ("POST", "/shops/{code}/orders", self.load_orders),
+            ("GET", "/shops/{code}/orders", self.list_orders),
             ("GET", "/shops/{code}/orders/{no}", self.show_order),
             ("POST", "/shops/{code}/orders/{no}", self.change_order),
             ("POST", "/shops/{code}/churn", self.churn),
@@ -93,7 +108,7 @@ class Control:
         """Set, advance or release the clock."""
         body = await _body(request)
         if "now" in body:
-            self._world.clock.set(parse_instant(str(body["now"])))
+            self._world.begin_at(parse_instant(str(body["now"])))
         elif "advance_s" in body:
             self._world.clock.advance(float(body["advance_s"]))
         elif body.get("follow"):
@@ -113,8 +128,10 @@ class Control:
         code = str(body.get("code") or "")
         known = self._world.shops.get(code)
         shop = self._world.open_shop(code, str(body.get("platform") or (known.platform if known else "")))
-        if "webhook_url" in body:
-            if shop.is_top:
+        if "webhook_url" in body and shop.platform == "douyin":
+            shop.push_url = str(body["webhook_url"] or "")
+        elif "webhook_url" in body:
+            if shop.platform != "woocommerce":
                 raise ControlError(f"shop {shop.code} is on {shop.platform}, which sends no webhooks")
             shop.hooks.clear()
             if body["webhook_url"]:
@@ -124,13 +141,24 @@ class Control:
         return self._world.shop_entry(shop)
 
     async def load_orders(self, request: Request) -> Any:
-        """Put orders into a shop; with `notify` a web shop announces each to its webhooks."""
+        """Put orders into a shop; with `notify` a shop that pushes announces each."""
         shop, body = self._shop(request), await _body(request)
         orders = [read_order(order) for order in body.get("orders") or []]
         stored = shop.store(orders)
         if not body.get("notify"):
             return {"stored": stored}
-        return {"stored": stored, "webhook": await self._outside.woo.announce(shop, orders, "order.created")}
+        return {"stored": stored, "webhook": await self._announce(shop, orders, "created")}
+
+    async def list_orders(self, request: Request) -> Any:
+        """Return every order's number with its status and the time of its last change."""
+        shelf = self._shop(request).shelf
+        found = [order for no in shelf.numbers() if (order := shelf.get(no)) is not None]
+        return {
+            "orders": [
+                {"no": order.no, "status": order.status, "modified_at": order.modified_at.isoformat()}
+                for order in found
+            ]
+        }
 
     async def show_order(self, request: Request) -> Any:
         """Return how an order stands, without its receiver."""
@@ -151,13 +179,20 @@ class Control:
             order.completed_at = now
         moved = "modified_at" in (body.get("set") or {})
         shop.changed(order, order.modified_at if moved else now)
-        return _standing(order) | {"webhook": await self._outside.woo.announce(shop, [order], "order.updated")}
+        return _standing(order) | {"webhook": await self._announce(shop, [order], str(body.get("event") or "updated"))}
+
+    async def _announce(self, shop: Shop, orders: list[Order], event: str) -> Any:
+        if shop.platform == "douyin":
+            return await self._outside.douyin.announce(shop, orders, DOUYIN_TAGS.get(event, "104"))
+        return await self._outside.woo.announce(
+            shop, orders, "order.created" if event == "created" else "order.updated"
+        )
 
     async def churn(self, request: Request) -> Any:
-        """Let orders change while they are listed; 0 stops it."""
+        """Let orders change while they are listed; an empty body stops it."""
         shop, body = self._shop(request), await _body(request)
-        shop.churn_every, shop.list_calls = int(body.get("every_calls") or 0), 0
-        return {"every_calls": shop.churn_every}
+        shop.churned.set(body)
+        return {"every_calls": shop.churned.every_calls, "moves": shop.churned.moves, "times": shop.churned.left}
 
     async def products(self, request: Request) -> Any:
         """Return a shop's articles with the numbers its platform gives them."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sandbox.errors import ControlError
@@ -12,7 +13,10 @@ ANSWER_KINDS = frozenset(
     {"http_503", "timeout_after", "timeout_before", "rate_limit", "bad_signature", "slow", "expired_token", "html"}
 )
 CALLBACK_KINDS = frozenset({"bad_signature", "duplicate", "out_of_order"})
-KINDS = ANSWER_KINDS | CALLBACK_KINDS
+RANDOM = "random"
+"""Now and then one of the ways in which platforms fail under load."""
+RANDOM_KINDS = ("http_503", "rate_limit", "timeout_before", "timeout_after")
+KINDS = ANSWER_KINDS | CALLBACK_KINDS | {RANDOM}
 DEFAULT_SECONDS = {"slow": 2.0, "timeout_after": 20.0, "timeout_before": 20.0}
 
 
@@ -26,6 +30,8 @@ class Fault:
     seconds: float
     match: str
     status: int
+    share: float = 1.0
+    draw: random.Random = field(default_factory=random.Random)
 
     def as_json(self) -> dict[str, Any]:
         """Return what the control API shows."""
@@ -60,6 +66,8 @@ class FaultBoard:
             seconds=float(body.get("seconds") or DEFAULT_SECONDS.get(kind, 0.0)),
             match=str(body.get("match") or ""),
             status=int(body.get("status") or 200),
+            share=float(body.get("share") or (0.05 if kind == RANDOM else 1.0)),
+            draw=random.Random(str(body.get("seed") or "")),
         )
         self._faults.append(fault)
         return fault
@@ -77,12 +85,15 @@ class FaultBoard:
     def take(self, target: str, kinds: Collection[str], operation: str) -> Fault | None:
         """Use up one turn of the first fault that fits, or return None."""
         for fault in self._faults:
-            if fault.target == target and fault.kind in kinds and fault.match in operation:
+            is_random = fault.kind == RANDOM
+            if fault.target == target and (is_random or fault.kind in kinds) and fault.match in operation:
+                if fault.draw.random() >= fault.share:
+                    continue
                 if fault.left is not None:
                     fault.left -= 1
                     if fault.left <= 0:
                         self._faults.remove(fault)
-                return fault
+                return replace(fault, kind=fault.draw.choice(RANDOM_KINDS)) if is_random else fault
         return None
 
     def as_json(self) -> list[dict[str, Any]]:

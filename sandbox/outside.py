@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from sandbox.callbacks import Courier
+from sandbox.douyin import DouyinGateway
 from sandbox.faulty import Faulty
+from sandbox.jd import JdGateway
 from sandbox.kuaidi100 import Kuaidi100
 from sandbox.parcels import ParcelBook
+from sandbox.pinduoduo import PinduoduoGateway
 from sandbox.taobao import TaobaoGateway
 from sandbox.wms import Wms
 from sandbox.woocommerce import WooStores
@@ -21,6 +24,9 @@ class Outside:
         self.faulty = Faulty(self.world)
         self.parcels = ParcelBook()
         self.taobao = TaobaoGateway(self.world, self.faulty)
+        self.jd = JdGateway(self.world, self.faulty)
+        self.pinduoduo = PinduoduoGateway(self.world, self.faulty)
+        self.douyin = DouyinGateway(self.world, self.courier, self.faulty)
         self.woo = WooStores(self.world, self.courier, self.faulty)
         self.wms = Wms(self.world, self.courier, self.parcels, self.faulty)
         self.kuaidi100 = Kuaidi100(self.world, self.courier, self.parcels, self.faulty)

@@ -4,23 +4,82 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sandbox.books import CarrierBook, ShopBook
+from sandbox.churn import Churn
 from sandbox.clock import Clock
 from sandbox.errors import ControlError, NotSimulated
 from sandbox.faults import FaultBoard
 from sandbox.orders import Order, stable_id
 from sandbox.shelf import Shelf
+from sandbox.tokens import TokenBook
 from sandbox.warehouses import Warehouse
 from sandbox.waybills import WaybillPrinter
 
-PLATFORMS = frozenset({"taobao", "tmall", "woocommerce"})
-DEFAULT_SHOPS = (("tmall-1", "tmall"), ("taobao-1", "taobao"), ("woo-1", "woocommerce"))
+DEFAULT_SHOPS = (
+    ("tmall-1", "tmall"),
+    ("taobao-1", "taobao"),
+    ("jd-1", "jd"),
+    ("pdd-1", "pinduoduo"),
+    ("douyin-1", "douyin"),
+    ("woo-1", "woocommerce"),
+)
 DEFAULT_WAREHOUSES = ("WH-E", "WH-S", "WH-N")
-NAMES = {"tmall": "示例旗舰店", "taobao": "示例小店", "woocommerce": "示例商城"}
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What a kind of shop is like: its public name, the form of its order numbers, where it is called.
+
+    `token_life` and `refresh_life` are those of a marketplace whose seller tokens end.
+    """
+
+    name: str
+    number: re.Pattern[str] = re.compile(r".{1,64}")
+    number_form: str = "anything"
+    endpoint: str = ""
+    consent: str = ""
+    token_life: timedelta | None = None
+    refresh_life: timedelta = timedelta(days=30)
+
+
+_TRADE_NUMBER = re.compile(r"0|[1-9]\d{0,18}")
+PLATFORMS = {
+    "tmall": Platform("示例旗舰店", _TRADE_NUMBER, "digits that fit 63 bits"),
+    "taobao": Platform("示例小店", _TRADE_NUMBER, "digits that fit 63 bits"),
+    "woocommerce": Platform("示例商城"),
+    "jd": Platform(
+        "示例京东店",
+        re.compile(r"[1-9]\d{9,17}"),
+        "10 to 18 digits",
+        "/jd/routerjson",
+        "/jd/oauth2/to_login",
+        timedelta(days=365),
+        timedelta(days=365),
+    ),
+    "pinduoduo": Platform(
+        "示例拼多多店",
+        re.compile(r"\d{6}-\d{15}"),
+        "yymmdd-15 digits",
+        "/pinduoduo/api/router",
+        "/pinduoduo/service-market/auth",
+        timedelta(days=30),
+        timedelta(days=60),
+    ),
+    "douyin": Platform(
+        "示例抖店",
+        re.compile(r"[1-9]\d{18}"),
+        "19 digits",
+        "/douyin",
+        "/douyin/authorize",
+        timedelta(days=7),
+        timedelta(days=14),
+    ),
+}
 
 
 def invented(purpose: str, digits: int) -> str:
@@ -97,8 +156,9 @@ class Shop:
     nonces: dict[str, datetime] = field(default_factory=dict)
     sessions: list[str] = field(default_factory=list)
     refresh_token: str = ""
-    churn_every: int = 0
-    list_calls: int = 0
+    tokens: TokenBook | None = None
+    churned: Churn = field(default_factory=Churn)
+    push_url: str = ""
     next_id: int = 1
 
     def __post_init__(self) -> None:
@@ -113,7 +173,16 @@ class Shop:
     @property
     def nick(self) -> str:
         """The shop's public name."""
-        return f"{NAMES[self.platform]}{self.code}"
+        return f"{PLATFORMS[self.platform].name}{self.code}"
+
+    @property
+    def owner_id(self) -> int:
+        """The platform's number of the shop (JD's vender id, Pinduoduo's mall id, Douyin's shop id)."""
+        return stable_id("shop", self.code, digits=8)
+
+    def accepts(self, access_token: str, now: datetime) -> bool:
+        """Whether calls of a marketplace with this seller token are answered."""
+        return self.tokens is not None and self.tokens.accepts(access_token, now)
 
     @property
     def consumer_key(self) -> str:
@@ -139,8 +208,11 @@ class Shop:
 
     def store(self, orders: list[Order]) -> int:
         """Put orders on the shelf and their articles into the catalogue."""
+        form = PLATFORMS[self.platform]
+        if bad := [order.no for order in orders if not form.number.fullmatch(order.no)]:
+            raise ControlError(f"order {bad[0]}: a {self.platform} number is {form.number_form}")
         if self.is_top and (bad := [order.no for order in orders if not is_trade_number(order.no)]):
-            raise ControlError(f"order {bad[0]}: a {self.platform} number is digits and fits 63 bits")
+            raise ControlError(f"order {bad[0]}: a {self.platform} number is {form.number_form}")
         for order in orders:
             self.ids[self.order_id(order)] = order.no
             self.catalogue(order)
@@ -173,12 +245,8 @@ class Shop:
         return self.next_id
 
     def churn(self, window: list[Order], now: datetime) -> bool:
-        """On every k-th list call change the first listed order, as if its buyer did; True when one moved."""
-        self.list_calls += 1
-        if not self.churn_every or self.list_calls % self.churn_every or not window:
-            return False
-        self.changed(window[0], now)
-        return True
+        """Let listed orders change as the control API wants it; True when one moved."""
+        return self.churned.stir(window, now, self.changed)
 
     def changed(self, order: Order, now: datetime) -> None:
         """Stamp an order as changed now and book it."""
@@ -191,6 +259,14 @@ def is_trade_number(no: str) -> bool:
     return no.isascii() and no.isdigit() and int(no) < 2**63 and str(int(no)) == no
 
 
+@dataclass(frozen=True, slots=True)
+class App:
+    """The application that a seller's system is registered as at a marketplace."""
+
+    key: str
+    secret: str
+
+
 class World:
     """The whole outside, as it stands."""
 
@@ -198,6 +274,11 @@ class World:
         self.url = ""
         self.top_key = str(stable_id("top app", digits=8))
         self.top_secret = invented("top secret", 32)
+        self.apps = {
+            "jd": App(invented("jd app", 32).upper(), invented("jd secret", 32)),
+            "pinduoduo": App(invented("pinduoduo app", 32), invented("pinduoduo secret", 40)),
+            "douyin": App(str(stable_id("douyin app", digits=19)), invented("douyin secret", 36)),
+        }
         self.kuaidi_key = invented("kuaidi100 key", 12)
         self.kuaidi_customer = invented("kuaidi100 customer", 32).upper()
         self.kuaidi_secret = invented("kuaidi100 secret", 32)
@@ -209,7 +290,9 @@ class World:
         self.faults = FaultBoard()
         self.printer = WaybillPrinter()
         self.carrier_book = CarrierBook()
-        self.shops = {code: Shop(code, platform) for code, platform in DEFAULT_SHOPS}
+        self.shops: dict[str, Shop] = {}
+        for code, platform in DEFAULT_SHOPS:
+            self.open_shop(code, platform)
         self.warehouses: dict[str, Warehouse] = {}
         for code in DEFAULT_WAREHOUSES:
             self.open_warehouse(code)
@@ -217,6 +300,13 @@ class World:
     def now(self) -> datetime:
         """Return platform time."""
         return self.clock.now()
+
+    def begin_at(self, moment: datetime) -> None:
+        """Set the clock; the sellers' tokens are given out at that moment."""
+        self.clock.set(moment)
+        for shop in self.shops.values():
+            if shop.tokens is not None:
+                shop.tokens.begin(moment)
 
     def shop(self, code: str) -> Shop:
         """Return a shop by our code for it."""
@@ -233,6 +323,9 @@ class World:
         shop = self.shops.get(code)
         if shop is None:
             shop = self.shops[code] = Shop(code, platform)
+            form = PLATFORMS[platform]
+            if form.token_life is not None:
+                shop.tokens = TokenBook(code, self.now(), form.token_life, form.refresh_life)
         elif shop.platform != platform:
             raise ControlError(f"shop {code} is already open on {shop.platform}")
         return shop
@@ -240,6 +333,17 @@ class World:
     def shop_of_session(self, session: str) -> Shop | None:
         """Return the shop a seller token belongs to."""
         return next((shop for shop in self.shops.values() if shop.is_top and session in shop.sessions), None)
+
+    def shop_of_token(self, platform: str, access_token: str) -> Shop | None:
+        """Return the shop of a marketplace whose seller token this is, also when it has ended."""
+        return next(
+            (
+                shop
+                for shop in self.shops.values()
+                if shop.platform == platform and shop.tokens is not None and shop.tokens.access == access_token
+            ),
+            None,
+        )
 
     def warehouse(self, code: str) -> Warehouse:
         """Return a warehouse by our code for it."""
@@ -269,6 +373,20 @@ class World:
                 "app_secret": self.top_secret,
                 "session": shop.sessions[-1],
                 "refresh_token": shop.refresh_token,
+                "seller_nick": shop.nick,
+            }
+        if shop.tokens is not None:
+            app, form = self.apps[shop.platform], PLATFORMS[shop.platform]
+            return {
+                "code": shop.code,
+                "platform": shop.platform,
+                "endpoint": f"{self.url}{form.endpoint}",
+                "consent_url": f"{self.url}{form.consent}",
+                "app_key": app.key,
+                "app_secret": app.secret,
+                "access_token": shop.tokens.access,
+                "refresh_token": shop.tokens.refresh,
+                "owner_id": str(shop.owner_id),
                 "seller_nick": shop.nick,
             }
         hook = next((hook for hook in shop.hooks.values() if hook.topic == "order.updated"), None)

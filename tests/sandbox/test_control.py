@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from sandbox.server import Sandbox
+from sandbox.world import DEFAULT_SHOPS
 from tests.sandbox.clients import HTTP, TopCaller, WmsCaller, WooCaller, neutral
 
 TID = "2912345678901234567"
@@ -166,7 +167,7 @@ def process() -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
 def test_the_process_prints_one_line_when_it_listens() -> None:
     with process() as (_, world):
         assert HTTP.get(world["control"] + "/world").json() == world
-        assert [shop["code"] for shop in world["shops"]] == ["tmall-1", "taobao-1", "woo-1"]
+        assert [shop["code"] for shop in world["shops"]] == [code for code, _ in DEFAULT_SHOPS]
 
 
 def test_the_process_ends_cleanly_while_a_request_hangs() -> None:
