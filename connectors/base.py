@@ -8,7 +8,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import httpx
+
+from models.incoming import PayState
+
+if TYPE_CHECKING:
+    from connectors.mapping import Mapping as OrderMapping
 
 Now = Callable[[], datetime]
 """The present as an aware UTC time."""
@@ -22,24 +29,110 @@ class RepeatClass(StrEnum):
     MANUAL = "manual"  # alert; a person decides
 
 
+class Paging(StrEnum):
+    """In which order the pages of a window are read so that rows that move meanwhile are not lost."""
+
+    LAST_TO_FIRST = "last_to_first"  # count first; rows move to the front: what moves is seen twice
+    FIRST_TO_LAST = "first_to_last"  # rows come oldest change first: what moves is seen again behind
+
+
+class TrackingUnit(StrEnum):
+    """The smallest thing a tracking number can be given to."""
+
+    ORDER = "order"
+    LINE = "line"  # whole lines: a line of several pieces carries one number
+    UNITS = "units"  # pieces of a line
+
+
+class MergeToken(StrEnum):
+    """How a channel tells that two orders go to the same receiver."""
+
+    NONE = "none"
+    ADDRESS = "address"  # the address is plain: compare it
+    FIELD = "field"  # each order carries a token; equal tokens, same receiver
+    CALL = "call"  # the platform is asked
+
+
+class StockMode(StrEnum):
+    """What a stock number that is pushed may mean."""
+
+    ABSOLUTE = "absolute"
+    DELTA = "delta"
+
+
+class Push(StrEnum):
+    """How a channel tells of changes by itself. Its notices may be lost or repeated: reading stays the truth."""
+
+    NONE = "none"
+    HTTP = "http"  # to our webhook
+    SOCKET = "socket"  # through a connection of the vendor's client
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a channel can do, as data; ingest and ship-back consult nothing else."""
+    """What a channel can do, as data: ingest, merge, split, ship-back and stock push consult nothing else.
 
+    A shop's settings may replace single values, for what its platform grants it or does not confirm.
+    """
+
+    # reading
     window: timedelta | None  # the longest span one list call may ask for; None: no limit
     lag: timedelta  # how far behind the present a window must end
     overlap: timedelta  # how much of the former window is read again
-    history: timedelta | None  # how far back orders can be listed
+    history: timedelta | None  # how far back orders can be listed; None: no limit
+    paging: Paging
     page_size: int
-    reverse_paging: bool  # read the last page first, or rows are lost
-    masked_receiver: bool
-    lines_per_parcel: bool  # a tracking number can be given per line
+    deepest_row: int | None  # rows beyond it cannot be listed; None: no limit
+    calls_per_s: float  # what a shop's calls keep to, all workers together
+    masked_fields: frozenset[str]  # of name, phone and address, what comes as a mask or ciphertext
+    merge_token: MergeToken
+    push: Push
+    # reporting parcels
+    tracking_unit: TrackingUnit
+    parcels_per_order: int | None  # None: no limit
+    numbers_at_once: bool  # one call with all numbers of the order, so only when the last parcel left
+    reships: int  # how often the number of a reported parcel may be corrected
+    # stock
+    stock_batch: int  # SKUs per call
+    stock_modes: frozenset[StockMode]
+    # the two ways in which a file is no platform
+    pulls: bool = True  # False: orders come by import, there is nothing to ask
     reports_shipping: bool = True  # False: there is nobody to tell; write no ship-back
 
 
 @dataclass(frozen=True, slots=True)
+class NotReady:
+    """Why a paid order must not be shipped: the state it counts as, and a sentence."""
+
+    state: PayState
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PieceCount:
+    """So many pieces of a platform line in a parcel; `whole` when that is all of the line."""
+
+    line_no: str
+    sku_code: str
+    quantity: int
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A carrier (our code) and its number."""
+
+    carrier: str
+    waybill: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShipBack:
-    """One parcel to report to a shop. `line_nos` empty: the whole order."""
+    """One parcel to report to a shop, with what it holds of the order. `line_nos` empty: the whole order.
+
+    `earlier` are the order's boxes that left before this one, oldest first. `replaces` is the number that was
+    reported before and was wrong, "" at the first report.
+    """
 
     external_id: str
     order_no: str
@@ -48,6 +141,9 @@ class ShipBack:
     line_nos: tuple[str, ...]
     last_parcel: bool
     key: str  # the outbox row's idempotency key
+    pieces: tuple[PieceCount, ...] = ()
+    earlier: tuple[Box, ...] = ()
+    replaces: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +155,107 @@ class Health:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PlatformCarrier:
+    """A carrier as a channel lists it. `pattern` is a regular expression of its numbers, "" when none is given."""
+
+    code: str
+    name: str
+    pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a seller's consent, or a refresh, gives. `owner` is the platform's id of the shop, "" if it does not say."""
+
+    access_token: str
+    expires_at: datetime | None
+    refresh_token: str = ""
+    refresh_expires_at: datetime | None = None
+    owner: str = ""
+
+
+class Authoriser(Protocol):
+    """How a seller lets us act for a shop. Made from a client, the shop's code, its credentials and a clock."""
+
+    def __init__(self, client: httpx.Client, name: str, credentials: "Credentials", now: Now) -> None: ...
+
+    def consent_url(self, redirect_uri: str, state: str) -> str:
+        """The page on which the seller agrees; it leads to `redirect_uri` with `code` and `state`."""
+
+    def exchange(self, code: str, redirect_uri: str) -> Tokens:
+        """The tokens for a code; raises ChannelDenied when the code is over or not ours."""
+
+    def refresh(self, refresh_token: str) -> Tokens:
+        """New tokens; raises ChannelDenied when only a new consent helps."""
+
+
+class Budget(Protocol):
+    """The calls that may be made in a shop's name, shared by all workers."""
+
+    def take(self) -> None:
+        """Wait for the turn of one call; raises RateLimited when that is too long to wait for."""
+
+    def pause(self, seconds: float) -> None:
+        """Let nobody call for so long: the platform asks for it."""
+
+
+class Unlimited:
+    """A budget without an end, for shops whose host sets no limit, and for tests."""
+
+    def take(self) -> None:
+        """Never wait."""
+
+    def pause(self, seconds: float) -> None:
+        """Remember nothing."""
+
+
+Renew = Callable[[str], "Credentials"]
+"""Given the access token that was refused: the shop's credentials with another one. Raises ChannelDenied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is particular to one shop: its capabilities where they differ, call budget, token renewal, carrier codes.
+
+    `carriers` are codes that the platform listed for this shop (our code -> theirs); they go before the mapping's.
+    """
+
+    capabilities: Capabilities | None = None
+    budget: Budget = field(default_factory=Unlimited)
+    renew: Renew | None = None
+    carriers: Mapping[str, str] = field(default_factory=dict)
+
+
 class Channel(Protocol):
     """A shop on a marketplace or an own web shop."""
 
+    # of the class
+    needs: ClassVar[tuple[str, ...]]  # the credentials it cannot do without
+    usual_endpoint: ClassVar[str]  # "": every shop has its own
+    token: ClassVar[str]  # the credential that is the access token; "": none that ends
+    authoriser: ClassVar[type[Authoriser] | None]
+    shared_numbers: ClassVar[str]  # channels of one name never give an order number twice; "": each shop for itself
+
     capabilities: Capabilities
     ship_back_class: RepeatClass
+
+    def __init__(
+        self,
+        client: httpx.Client,
+        name: str,
+        credentials: "Credentials",
+        mapping: "OrderMapping",
+        now: Now,
+        terms: Terms = ...,
+    ) -> None: ...
+
+    @staticmethod
+    def ready_to_ship(payload: dict[str, Any]) -> NotReady | None:
+        """Why an order whose mapped status is `ready` or `blocked` must not be shipped; None: nothing more is known.
+
+        The one place that knows which further fields of the platform count. Never raises, whatever the payload.
+        """
 
     def changed_orders(self, since: datetime, until: datetime) -> Iterator[list[dict[str, Any]]]:
         """Raw payloads, page by page, of every order changed in [since, until), complete as mapping needs them.
@@ -72,14 +264,30 @@ class Channel(Protocol):
         Raises ChannelError types.
         """
 
+    def created_ids(self, since: datetime, until: datetime) -> Iterator[list[str]]:
+        """The ids, page by page, of every order the platform lists as new in [since, until), as `order` takes them."""
+
     def order(self, external_id: str) -> dict[str, Any] | None:
         """The present raw payload of one order, None when the platform no longer has it."""
 
     def ship_back(self, parcel: ShipBack) -> None:
         """Tell the shop that a parcel left; returns when the shop has it, also when it already had it."""
 
+    def list_carriers(self) -> list[PlatformCarrier]:
+        """The carriers the platform takes from this shop; empty where it takes any."""
+
     def check(self) -> Health:
         """One signed read that says whether keys, token and permissions work."""
+
+
+class PushChannel(Channel, Protocol):
+    """A channel that sends notices to our webhook."""
+
+    def read_notices(self, headers: Mapping[str, str], body: bytes) -> list[tuple[str, str]]:
+        """The (message id, order id) pairs of a signed notice about orders; empty when it is about something else.
+
+        Raises ChannelDenied when the signature is wrong, ChannelRejected when the body is none of theirs.
+        """
 
 
 @dataclass(frozen=True, slots=True)

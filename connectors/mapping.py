@@ -5,7 +5,7 @@ docs/mapping.md is the reference of the format. A mapping is compiled once; read
 
 import hashlib
 from collections import abc
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -14,7 +14,7 @@ from connectors import paths
 from connectors.fields import Field
 from connectors.mapping_file import FileSpec, parse_file
 from connectors.mapping_text import Node, read_yaml
-from connectors.order_reader import OrderReader, parse_order_reader
+from connectors.order_reader import Gate, OrderReader, parse_order_reader
 from connectors.paths import EACH, PersonalPaths
 from connectors.reading_faults import Fault, MappingError
 from models.errors import SetupError
@@ -24,7 +24,7 @@ __all__ = ["Fault", "Mapping", "MappingError", "join", "load_mapping", "parse_ma
 
 _HEAD: Final = ("name", "version", "kind", "money", "times", "time_zone", "file")
 _BODY: Final = ("order", "pay_state", "receiver", "lines", "line", "personal", "carriers")
-_PRIVATE_RECEIVER: Final = ("name", "phone", "town", "address", "oaid")
+_PRIVATE_RECEIVER: Final = ("name phone town address oaid name_cipher phone_cipher address_cipher merge_key").split()
 _PRIVATE_ORDER: Final = ("buyer_note", "seller_note")
 
 join = paths.join
@@ -62,6 +62,10 @@ class Mapping:
             except MappingError as error:
                 errors.append((position, error))
         return orders, errors
+
+    def gated(self, gate: Gate) -> "Mapping":
+        """The same mapping, reading an order as ready to ship only where the channel's predicate agrees."""
+        return replace(self, reader=replace(self.reader, gate=gate))
 
     def external_id(self, payload: dict[str, Any]) -> str:
         """The platform's id of a payload that may be unreadable otherwise; "" when it has none."""

@@ -1,9 +1,11 @@
 """The compiled heart of a mapping: payload in, IncomingOrder out, or every fault at once."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from connectors.base import NotReady
 from connectors.converters import (
     AMOUNTS,
     TIMES,
@@ -44,8 +46,11 @@ _ORDER: Final[dict[str, tuple[str, Any]]] = {
     "refunded_fen": ("amount", 0),
     "buyer_note": ("text", ""),
     "seller_note": ("text", ""),
+    "split_from": ("id", ""),
 }
-_RECEIVER: Final = ("name", "phone", "province", "city", "district", "town", "address", "oaid")
+_RECEIVER: Final = (
+    "name phone province city district town address oaid name_cipher phone_cipher address_cipher merge_key"
+).split()
 _LINE: Final[dict[str, tuple[str, Any]]] = {
     "line_no": ("id", None),
     "sku_code": ("id", ""),
@@ -55,6 +60,9 @@ _LINE: Final[dict[str, tuple[str, Any]]] = {
     "paid_fen": ("amount", REQUIRED),
     "state": ("line_state", LineState.OPEN),
 }
+Gate = Callable[[dict[str, Any]], NotReady | None]
+"""A channel's predicate: why a paid order must not be shipped, whatever its status says."""
+
 Fields = dict[str, Field]
 _Lines = Callable[[dict[str, Any]], list[dict[str, Any]]]
 
@@ -71,6 +79,8 @@ class OrderReader:
     lines_path: str
     masked: bool | None  # None: found out from the stars
     private: PersonalPaths
+    shared: bool = False  # lines have no amount of their own: they share the order's goods by price
+    gate: Gate | None = None
 
     def bound(self, private: PersonalPaths) -> "OrderReader":
         """The same reader, hiding these personal paths in its errors."""
@@ -90,23 +100,26 @@ class OrderReader:
     def _build(self, payload: dict[str, Any]) -> IncomingOrder:
         if type(payload) is not dict or REJECTED in payload:
             raise BadValue("is not an order")
-        return _assemble(
-            self.kind,
-            [field.read(payload) for field in self.order.values()],
-            self._receiver(payload),
-            tuple(
-                _line(position, [field.read(element) for field in self.line.values()])
-                for position, element in enumerate(self.lines(payload), 1)
-            ),
+        values = [field.read(payload) for field in self.order.values()]
+        lines = _told_apart(
+            _line(position, [field.read(element) for field in self.line.values()])
+            for position, element in enumerate(self.lines(payload), 1)
         )
+        paid = values[-1] in (PayState.READY, PayState.BLOCKED)
+        not_ready = self.gate(payload) if self.gate is not None and paid else None
+        if not_ready is not None:
+            values[-1] = not_ready.state
+        reason = not_ready.reason if not_ready is not None else ""
+        order = _assemble(self.kind, values, self._receiver(payload), lines, reason)
+        return _sharing(order) if self.shared else order
 
     def _receiver(self, payload: dict[str, Any]) -> IncomingReceiver:
         values = [field.read(payload) for field in self.receiver.values()]
-        name, phone, province, city, district, town, address, oaid = values
+        name, phone, province, city, district, town, address, oaid, *handles = values
         masked = self.masked
         if masked is None:
             masked = "*" in name or "*" in phone or "*" in address
-        return IncomingReceiver(name, phone, province, city, district, town, address, oaid, masked)
+        return IncomingReceiver(name, phone, province, city, district, town, address, oaid, masked, *handles)
 
     def _explain(self, payload: dict[str, Any], error: Exception) -> MappingError:
         if type(payload) is not dict:
@@ -149,10 +162,10 @@ class OrderReader:
 
 
 def _assemble(
-    kind: OrderKind, values: list[Any], receiver: IncomingReceiver, lines: tuple[IncomingLine, ...]
+    kind: OrderKind, values: list[Any], receiver: IncomingReceiver, lines: tuple[IncomingLine, ...], not_ready: str
 ) -> IncomingOrder:
     (external_id, order_no, status, buyer_key, created_at, paid_at, modified_at, ship_by) = values[:8]
-    (goods, discount, freight, total, paid, refunded, buyer_note, seller_note, pay_state) = values[8:]
+    (goods, discount, freight, total, paid, refunded, buyer_note, seller_note, split_from, pay_state) = values[8:]
     if paid is None:
         paid = 0 if pay_state is PayState.UNPAID else total
     return IncomingOrder(
@@ -176,7 +189,26 @@ def _assemble(
         seller_note,
         receiver,
         lines,
+        not_ready,
+        split_from,
     )
+
+
+def _sharing(order: IncomingOrder) -> IncomingOrder:
+    """The order with what it pays for goods shared out to its lines by list price, in whole fen that add up.
+
+    The largest remainders get the odd fen, earlier lines first among equals.
+    """
+    weights = [line.unit_price_fen * line.quantity for line in order.lines]
+    goods, whole = order.total_fen - order.freight_fen, sum(weights)
+    if whole <= 0:
+        return order
+    shares = [goods * weight // whole for weight in weights]
+    by_remainder = sorted(range(len(weights)), key=lambda at: (-(goods * weights[at] % whole), at))
+    for at in by_remainder[: goods - sum(shares)]:
+        shares[at] += 1
+    lines = zip(order.lines, shares, strict=True)
+    return replace(order, lines=tuple(replace(line, paid_fen=share) for line, share in lines))
 
 
 def _line(position: int, values: list[Any]) -> IncomingLine:
@@ -184,6 +216,17 @@ def _line(position: int, values: list[Any]) -> IncomingLine:
     if unit_price is None:
         unit_price = paid // pieces
     return IncomingLine(line_no or str(position), sku_code, title, pieces, unit_price, paid, state)
+
+
+def _told_apart(lines: Iterable[IncomingLine]) -> tuple[IncomingLine, ...]:
+    """The lines with numbers of their own: a platform without line ids names a SKU twice that is sold and given."""
+    seen: Counter[str] = Counter()
+    found = []
+    for line in lines:
+        seen[line.line_no] += 1
+        times = seen[line.line_no]
+        found.append(line if times == 1 else replace(line, line_no=f"{line.line_no}#{times}"))
+    return tuple(found)
 
 
 def parse_order_reader(root: Node, keys: dict[str, Node], kind: OrderKind) -> tuple[Fields, OrderReader]:
@@ -196,10 +239,10 @@ def parse_order_reader(root: Node, keys: dict[str, Node], kind: OrderKind) -> tu
     order["pay_state"] = parse_field(keys["pay_state"], kinds["pay_state"], REQUIRED)
     receiver_keys = keys.get("receiver", Node(root.source, "receiver", {}))
     masked, receiver = _parse_receiver(receiver_keys, kinds)
-    line, lines_path = _parse_lines(root, keys, kind, kinds)
-    reader = OrderReader(
-        kind, order, receiver, line, _lines_at(keys, lines_path), lines_path, masked, PersonalPaths(())
-    )
+    shared = "line" in keys and _takes_shares(keys["line"])
+    line, lines_path = _parse_lines(root, keys, kind, kinds, shared=shared)
+    lines = _lines_at(keys, lines_path)
+    reader = OrderReader(kind, order, receiver, line, lines, lines_path, masked, PersonalPaths(()), shared)
     named = [("order", order), ("receiver", receiver), ("line", line)]
     return {f"{name}.{key}": field for name, fields in named for key, field in fields.items()}, reader
 
@@ -249,7 +292,18 @@ def _parse_receiver(node: Node, kinds: dict[str, Kind]) -> tuple[bool | None, Fi
     return (None if masked == "auto" else masked == "true"), fields
 
 
-def _parse_lines(root: Node, keys: dict[str, Node], kind: OrderKind, kinds: dict[str, Kind]) -> tuple[Fields, str]:
+def _takes_shares(line: Node) -> bool:
+    given = line.children(_LINE).get("paid_fen")
+    if given is None or given.value != {"share_of": "goods"}:
+        return False
+    if "unit_price_fen" not in line.children(_LINE):
+        raise given.error("share_of goes by unit_price_fen, which is not there")
+    return True
+
+
+def _parse_lines(
+    root: Node, keys: dict[str, Node], kind: OrderKind, kinds: dict[str, Kind], *, shared: bool
+) -> tuple[Fields, str]:
     if kind is OrderKind.HEADER:
         if "line" in keys or "lines" in keys:
             raise root.error("kind header has no lines: leave out lines and line")
@@ -261,6 +315,9 @@ def _parse_lines(root: Node, keys: dict[str, Node], kind: OrderKind, kinds: dict
     if "file" in keys and "lines" in keys:
         raise keys["lines"].error("a file mapping has no lines path: the rows of an order are its lines")
     path = keys["lines"].word() if "lines" in keys else FILE_LINES
+    if shared:
+        without = Node(root.source, "line", {k: v for k, v in keys["line"].value.items() if k != "paid_fen"})
+        return _section(without, {**_LINE, "paid_fen": ("amount", 0)}, kinds), path
     return _section(keys["line"], _LINE, kinds), path
 
 

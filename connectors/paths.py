@@ -122,6 +122,12 @@ class PersonalPaths:
         self._steps = _outermost([parse_path(path) for path in paths])
         self._tree = _tree(self._steps)
 
+    def __or__(self, other: "PersonalPaths") -> "PersonalPaths":
+        both = PersonalPaths(())
+        both._steps = _outermost([*self._steps, *other._steps])
+        both._tree = _tree(both._steps)
+        return both
+
     def covers(self, path: str) -> bool:
         """Whether `path` is personal, or lies in or round something personal."""
         steps = parse_path(path)
@@ -138,15 +144,27 @@ class PersonalPaths:
 
 
 def join(cut_text: str, personal: dict[str, Any]) -> dict[str, Any]:
-    """The payload again from its cut text and its personal values."""
+    """The payload again from its cut text and its personal values.
+
+    Values kept from an earlier version whose object or list element this one lacks are left out.
+    """
     payload: dict[str, Any] = orjson.loads(cut_text)
     for place, value in personal.items():
         *outer, last = _split(place)
         inner: Any = payload
         for key in outer:
-            inner = inner[int(key)] if isinstance(inner, list) else inner[key]
-        inner[int(last) if isinstance(inner, list) else last] = value
+            inner = _step_into(inner, key)
+        if isinstance(inner, dict):
+            inner[last] = value
+        elif isinstance(inner, list) and last.isdigit() and int(last) < len(inner):
+            inner[int(last)] = value
     return payload
+
+
+def _step_into(inner: Any, key: str) -> Any:
+    if isinstance(inner, list):
+        return inner[int(key)] if key.isdigit() and int(key) < len(inner) else None
+    return inner.get(key) if isinstance(inner, dict) else None
 
 
 _Tree = dict[str, "_Tree"]

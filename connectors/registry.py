@@ -5,19 +5,26 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from connectors.base import Channel
 from connectors.carriers.kuaidi100 import Kuaidi100
+from connectors.channels.douyin import DouyinChannel
 from connectors.channels.file import FileChannel
+from connectors.channels.jd import JdChannel
+from connectors.channels.pinduoduo import PinduoduoChannel
 from connectors.channels.taobao import TaobaoChannel
 from connectors.channels.woocommerce import WooCommerceChannel
+from connectors.mapping import Mapping as OrderMapping
+from connectors.mapping import load_mapping
 from connectors.wms.webhook import WebhookWms
 from models.errors import SetupError
 
-ChannelClass = type[TaobaoChannel] | type[WooCommerceChannel] | type[FileChannel]
-
-CHANNELS: Final[Mapping[str, ChannelClass]] = MappingProxyType(
+CHANNELS: Final[Mapping[str, type[Channel]]] = MappingProxyType(
     {
         "taobao": TaobaoChannel,
         "tmall": TaobaoChannel,  # one API serves both shop types
+        "jd": JdChannel,
+        "pinduoduo": PinduoduoChannel,
+        "douyin": DouyinChannel,
         "woocommerce": WooCommerceChannel,
         "file": FileChannel,
     }
@@ -25,13 +32,17 @@ CHANNELS: Final[Mapping[str, ChannelClass]] = MappingProxyType(
 WMS: Final[Mapping[str, type[WebhookWms]]] = MappingProxyType({"webhook": WebhookWms})
 CARRIERS: Final[Mapping[str, type[Kuaidi100]]] = MappingProxyType({"kuaidi100": Kuaidi100})
 
-_MAPPINGS: Final[Mapping[str, str]] = MappingProxyType(
-    {"taobao": "taobao", "tmall": "taobao", "woocommerce": "woocommerce"}
-)
+_SAME_MAPPING: Final[Mapping[str, str]] = MappingProxyType({"tmall": "taobao"})
 
 
 def mapping_for(channel_name: str) -> Path:
     """The mapping file that comes with a channel; raises SetupError when it has none, as `file` has not."""
-    if channel_name not in _MAPPINGS:
+    path = Path(__file__).parent / "mappings" / f"{_SAME_MAPPING.get(channel_name, channel_name)}.yaml"
+    if not path.exists():
         raise SetupError(f"channel {channel_name}: comes without a mapping; name a mapping file for the shop")
-    return Path(__file__).parent / "mappings" / f"{_MAPPINGS[channel_name]}.yaml"
+    return path
+
+
+def own_mapping(channel_name: str) -> OrderMapping:
+    """The mapping that comes with a channel, bound to its predicate of what is ready to ship."""
+    return load_mapping(mapping_for(channel_name)).gated(CHANNELS[channel_name].ready_to_ship)

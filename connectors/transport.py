@@ -8,7 +8,8 @@ from typing import Any, Final
 import httpx
 import orjson
 
-from models.errors import ChannelRejected, ChannelUnavailable, OutcomeUnknown
+from connectors.converters import CHINA
+from models.errors import ChannelError, ChannelRejected, ChannelUnavailable, OutcomeUnknown, RateLimited
 from models.masking import brief
 
 NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
@@ -48,6 +49,34 @@ def json_of(response: httpx.Response) -> Any:
         return orjson.loads(response.content)
     except orjson.JSONDecodeError:
         return None
+
+
+def http_error_of(
+    response: httpx.Response, who: str, action: str, now: datetime, *, changes: bool, usual_wait_s: float
+) -> ChannelError:
+    """The error of an answer that is not the gateway's own: another HTTP status, or no JSON.
+
+    `usual_wait_s`: how long a limit lasts that does not say so.
+    """
+    status = response.status_code
+    obstacle = f"HTTP {status} {brief(response.text, 80)}".strip()
+    if status == 429:
+        return RateLimited(who, action, obstacle, retry_after_s(response.headers, now) or usual_wait_s)
+    if 400 <= status < 500:
+        return ChannelRejected(who, action, obstacle)
+    if changes and status != 503:
+        return OutcomeUnknown(who, action, obstacle)
+    return ChannelUnavailable(who, action, obstacle)
+
+
+def without_empty(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """The parameters to sign and send: those without a value are left out of both."""
+    return {key: str(value) for key, value in parameters.items() if value is not None and value != ""}
+
+
+def china_time(moment: datetime) -> str:
+    """A time as platforms of China write it: without a zone, in seconds."""
+    return moment.astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -8,6 +8,10 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from connectors.carriers.kuaidi100 import label_sign, push_is_signed, push_sign, query_sign
+from connectors.channels.douyin_protocol import param_json, push_signature
+from connectors.channels.douyin_protocol import sign as douyin_sign
+from connectors.channels.jd_protocol import sign as jd_sign
+from connectors.channels.pinduoduo_protocol import sign as pinduoduo_sign
 from connectors.channels.taobao_protocol import sign as taobao_sign
 from connectors.channels.woocommerce import oauth_signature, webhook_is_signed, webhook_signature
 from connectors.wms.webhook import TOLERANCE_S, BadSignature, sign_body, verify_body
@@ -90,12 +94,41 @@ def _problem(system: str, vector: Any) -> str:
 
 
 def _check_taobao(vector: Vector) -> None:
-    params = _texts(_object(vector, "params", "request"))
     algorithm = str(vector.get("algorithm") or "md5")
-    if "sign_method" not in params and algorithm not in TOP_METHODS:
+    if "sign_method" not in _object(vector, "params", "request") and algorithm not in TOP_METHODS:
         raise Mismatch(f"malformed: algorithm {algorithm!r} is not known")
-    signed = {key: value for key, value in params.items() if key != "sign"}
-    computed = taobao_sign(signed, _secret(vector), TOP_METHODS.get(algorithm, ""))
+    _check_joined(vector, lambda params, secret: taobao_sign(params, secret, TOP_METHODS.get(algorithm, "")))
+
+
+def _check_jd(vector: Vector) -> None:
+    _check_joined(vector, jd_sign)
+
+
+def _check_pinduoduo(vector: Vector) -> None:
+    _check_joined(vector, pinduoduo_sign)
+
+
+def _check_joined(vector: Vector, sign: Callable[[Mapping[str, str], str], str]) -> None:
+    params = _texts(_object(vector, "params", "request"))
+    computed = sign({key: value for key, value in params.items() if key != "sign"}, _secret(vector))
+    _compare(computed, vector)
+    if "sign" in params:
+        _agree(params["sign"] == computed, params["sign"] == _expected(vector))
+
+
+def _check_douyin(vector: Vector) -> None:
+    params = _texts(_object(vector, "params", "request"))
+    if "body" in params:
+        computed = push_signature(params["app_key"], params["body"].encode(), _secret(vector))
+        _compare(computed, vector)
+        carried = _header(vector, "event-sign") or _expected(vector)
+        _agree(carried == computed, carried == _expected(vector))
+        return
+    written = param_json(_object(vector, "business_params")) if "business_params" in vector else params["param_json"]
+    if written != params["param_json"]:
+        raise Mismatch(f"the business parameters are written as {written}, not as {params['param_json']}")
+    signed = {key: params[key] for key in ("app_key", "method", "param_json", "timestamp", "v")}
+    computed = douyin_sign(signed, _secret(vector), str(vector.get("algorithm") or "hmac-sha256"))
     _compare(computed, vector)
     if "sign" in params:
         _agree(params["sign"] == computed, params["sign"] == _expected(vector))
@@ -178,6 +211,9 @@ def _accepts(secrets: Sequence[str], headers: Mapping[str, str], body: str, now:
 CHECKS: Final[Mapping[str, Callable[[Vector], None]]] = {
     "taobao": _check_taobao,
     "tmall": _check_taobao,
+    "jd": _check_jd,
+    "pinduoduo": _check_pinduoduo,
+    "douyin": _check_douyin,
     "woocommerce": _check_woocommerce,
     "kuaidi100": _check_kuaidi100,
     "standardwebhooks": _check_standardwebhooks,

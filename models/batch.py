@@ -1,6 +1,6 @@
 """Ingest windows and batches: the units that bind a run to the pool."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -55,11 +55,13 @@ class BatchState(StrEnum):
 
 
 class BatchOrigin(StrEnum):
-    """What made the batch: a window, the end of waits, or a file."""
+    """What made the batch: a window, the end of waits, a file, a replay of stored payloads, or an audit's finds."""
 
     WINDOW = "window"
     RESUME = "resume"
     FILE = "file"
+    REPLAY = "replay"
+    AUDIT = "audit"
 
 
 class Batch(SQLModel, table=True):
@@ -93,3 +95,25 @@ class Batch(SQLModel, table=True):
     accepted_at: datetime | None = Field(default=None, sa_type=AT)
     created_at: datetime = Field(sa_type=AT)
     closed_at: datetime | None = Field(default=None, sa_type=AT)
+
+
+class IngestAudit(SQLModel, table=True):
+    """One comparison of what a platform lists for a day in China with the pool and the quarantine.
+
+    `missing` are ids that were in neither; they are read at once, and `found` of them were still there to read.
+    """
+
+    __tablename__: ClassVar[str] = "ingest_audit"
+    __table_args__ = (
+        Index("ix_ingest_audit_shop_day", "shop_id", "day"),
+        check("listed >= 0 and found >= 0", "counts"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    shop_id: int = Field(foreign_key="shop.id")
+    day: date
+    listed: int
+    missing: list[Any] = Field(sa_type=JSON)
+    found: int = 0
+    flow_run_id: str | None = Field(default=None, sa_type=Text)
+    at: datetime = Field(sa_type=AT)

@@ -9,6 +9,7 @@ PipelineError
     ├── RateLimited           with retry_after_s: wait, then retry
     ├── OutcomeUnknown        sent, no answer: repeat by the command's repeat class
     ├── ChannelDenied         token or permission: alert, a person must act
+    │   └── TokenRefused      the access token is over or unknown: renew it once, then as ChannelDenied
     └── ChannelRejected       refused for good: do not retry, alert
 """
 
@@ -73,6 +74,10 @@ class OutcomeUnknown(ChannelError):
 
 class ChannelDenied(ChannelError):
     """A token, a key or a permission is missing or over; only a person can mend it."""
+
+
+class TokenRefused(ChannelDenied):
+    """The access token is over or unknown: with another one the same call may work."""
 
 
 class ChannelRejected(ChannelError):

@@ -22,6 +22,7 @@ class PayState(StrEnum):
     UNPAID = "unpaid"
     READY = "ready"  # paid (or cash on delivery) and free to ship
     BLOCKED = "blocked"  # paid, but the platform forbids shipping for now
+    PLATFORM_SHIPS = "platform_ships"  # paid, but it leaves from the platform's own warehouse: not ours to ship
     SHIPPED = "shipped"  # shipped according to the platform
     FINISHED = "finished"
     CANCELLED = "cancelled"  # closed before payment, or closed and refunded: never ship
@@ -50,7 +51,11 @@ class IncomingLine:
 
 @dataclass(frozen=True, slots=True)
 class IncomingReceiver:
-    """Who gets the parcel, as sent: plain, or masked with the platform's handle (`oaid`)."""
+    """Who gets the parcel, as sent: plain, or masked with the platform's handle (`oaid`) or its ciphertexts.
+
+    The ciphertexts are what the platform's waybill and decryption calls take. `merge_key`: equal keys of one shop,
+    same receiver.
+    """
 
     name: str
     phone: str
@@ -61,6 +66,10 @@ class IncomingReceiver:
     address: str
     oaid: str
     masked: bool  # name, phone or address hold platform masks
+    name_cipher: str = ""
+    phone_cipher: str = ""
+    address_cipher: str = ""
+    merge_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +96,5 @@ class IncomingOrder:
     seller_note: str
     receiver: IncomingReceiver
     lines: tuple[IncomingLine, ...]
+    not_ready: str = ""  # why it must not leave though its status says it may, "" when nothing is in the way
+    split_from: str = ""  # the external_id of the order that the platform split this one from

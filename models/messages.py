@@ -74,7 +74,9 @@ class Outbox(SQLModel, table=True):
         check("attempts >= 0", "attempts_counted"),
         check("revision >= 1", "revision_positive"),
         Index("ix_outbox_due", "counterpart", "next_at", postgresql_where=text("state = 'pending'")),
+        Index("ix_outbox_refused", "kind", "created_at", postgresql_where=text("state = 'refused'")),
         Index("ix_outbox_batch", "batch_id"),
+        Index("ix_outbox_document", "subject_id", postgresql_where=text("kind = 'outbound.created'")),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)

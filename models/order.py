@@ -39,12 +39,17 @@ STEPS: dict[Stage, frozenset[Stage]] = {
 
 
 class Order(SQLModel, table=True):
-    """What a buyer paid for, as the platform reports it. Written once; amended only by a newer platform version."""
+    """What a buyer paid for, as the platform reports it. Written once; amended only by a newer platform version.
+
+    `not_ready` says why the platform does not let it leave, `split_from` is the external_id of the order that the
+    platform split it from.
+    """
 
     __tablename__: ClassVar[str] = "orders"
     __table_args__ = (
         UniqueConstraint("shop_id", "external_id"),
         Index("ix_orders_order_no", "order_no"),
+        Index("ix_orders_split_from", "shop_id", "split_from", postgresql_where=text("split_from <> ''")),
         Index("ix_orders_created_at", "created_at", postgresql_using="brin"),
         one_of("kind", OrderKind),
         one_of("pay_state", PayState),
@@ -62,6 +67,8 @@ class Order(SQLModel, table=True):
     paid_at: datetime | None = Field(default=None, sa_type=AT)
     modified_at: datetime = Field(sa_type=AT)
     ship_by: datetime | None = Field(default=None, sa_type=AT)
+    not_ready: str = Field(default="", sa_type=Text)
+    split_from: str = Field(default="", sa_type=Text)
     goods_fen: int = Field(sa_type=BigInteger)
     discount_fen: int = Field(sa_type=BigInteger)
     freight_fen: int = Field(sa_type=BigInteger)
@@ -82,6 +89,30 @@ class OrderLine(SQLModel, table=True):
     """
 
     __tablename__: ClassVar[str] = "order_line"
+    __table_args__ = (
+        one_of("state", LineState),
+        check("quantity between -1000000 and 1000000", "quantity_bounded"),
+    )
+
+    order_id: int = Field(primary_key=True, sa_type=BigInteger)
+    line_no: int = Field(primary_key=True)
+    platform_line: str = Field(sa_type=Text)
+    sku_code: str = Field(sa_type=Text)
+    sku_id: int | None = None
+    title: str = Field(sa_type=Text)
+    quantity: int
+    unit_price_fen: int = Field(sa_type=BigInteger)
+    paid_fen: int = Field(sa_type=BigInteger)
+    state: str = Field(sa_type=Text)
+
+
+class AmendedLine(SQLModel, table=True):
+    """A dispatched order's line as the shop has it now, while its warehouse works from `order_line`.
+
+    All lines of an order or none. They become its lines when its instruction is withdrawn.
+    """
+
+    __tablename__: ClassVar[str] = "amended_line"
     __table_args__ = (
         one_of("state", LineState),
         check("quantity between -1000000 and 1000000", "quantity_bounded"),
@@ -157,6 +188,7 @@ class HoldCode(StrEnum):
     CHANGED_LATE = "CHANGED_LATE"  # the shop changed it after its dispatch
     WMS_REFUSED = "WMS_REFUSED"
     SHIPPED_SHORT = "SHIPPED_SHORT"
+    REPLAYED = "REPLAYED"  # read again from stored payloads; waits for a person
     SKIPPED = "SKIPPED"
 
 

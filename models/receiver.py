@@ -10,7 +10,7 @@ from models.columns import AT, SEALED
 
 RECEIVER_COLUMNS = (
     "order_id name_enc phone_enc address_enc notes_enc cut_enc phone_hash phone_last4 province city district town "
-    "division_code oaid masked"
+    "division_code oaid masked cipher_enc merge_key"
 ).split()
 """The columns of `receiver` that an arriving order fills, in the order in which rows are written."""
 
@@ -19,7 +19,8 @@ class Receiver(SQLModel, table=True):
     """The receiver of one order. Name, phone, address and notes are sealed; region is plain, routing needs it.
 
     `phone_hash` is keyed, so it finds a phone but cannot be turned back. `cut_enc` holds what was cut out of the
-    raw payload, so that a replay can join it again.
+    raw payload, so that a replay can join it again. `cipher_enc` holds the platform's ciphertexts of name, phone and
+    address as sent (JSON), which its waybill and decryption calls take; equal `merge_key`s of a shop, same receiver.
     """
 
     __tablename__: ClassVar[str] = "receiver"
@@ -43,5 +44,7 @@ class Receiver(SQLModel, table=True):
     division_code: str = Field(default="", sa_type=Text)
     oaid: str = Field(default="", sa_type=Text)
     masked: bool = False
+    cipher_enc: bytes | None = Field(default=None, sa_type=SEALED)
+    merge_key: str = Field(default="", sa_type=Text)
     erase_after: datetime | None = Field(default=None, sa_type=AT)
     erased_at: datetime | None = Field(default=None, sa_type=AT)

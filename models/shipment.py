@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, Index, Text, UniqueConstraint, text
+from sqlalchemy import ARRAY, BigInteger, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from models.columns import AT, SEALED, check, one_of
@@ -25,8 +25,10 @@ class DocumentState(StrEnum):
     CANCELLED = "cancelled"
 
 
-_ENDS = frozenset({DocumentState.SHIPPED, DocumentState.SHORT})
-_LEFT = _ENDS | {DocumentState.PART_SHIPPED}
+CLOSED = frozenset({DocumentState.SHIPPED, DocumentState.SHORT})
+"""States in which nothing more of a document leaves."""
+
+_LEFT = CLOSED | {DocumentState.PART_SHIPPED}
 _FORWARD = (
     DocumentState.CREATED,
     DocumentState.ACCEPTED,
@@ -37,12 +39,12 @@ _FORWARD = (
 )
 
 DOCUMENT_STEPS: dict[DocumentState, frozenset[DocumentState]] = {
-    state: frozenset(_FORWARD[i + 1 :]) | _ENDS | {DocumentState.CANCELLED}
+    state: frozenset(_FORWARD[i + 1 :]) | CLOSED | {DocumentState.CANCELLED}
     for i, state in enumerate(_FORWARD)
     if state is not DocumentState.PART_SHIPPED
 } | {
-    DocumentState.CREATED: frozenset(_FORWARD[1:]) | _ENDS | {DocumentState.REJECTED, DocumentState.CANCELLED},
-    DocumentState.PART_SHIPPED: frozenset({DocumentState.PART_SHIPPED}) | _ENDS,
+    DocumentState.CREATED: frozenset(_FORWARD[1:]) | CLOSED | {DocumentState.REJECTED, DocumentState.CANCELLED},
+    DocumentState.PART_SHIPPED: frozenset({DocumentState.PART_SHIPPED}) | CLOSED,
     DocumentState.SHIPPED: frozenset(),
     DocumentState.SHORT: frozenset(),
     DocumentState.REJECTED: _LEFT,
@@ -82,6 +84,35 @@ class OutboundDocument(SQLModel, table=True):
     shipped_at: datetime | None = Field(default=None, sa_type=AT)
 
 
+class BlockReason(StrEnum):
+    """Why a document must not go on as its warehouse knows it."""
+
+    ADDRESS_CHANGED = "address_changed"
+    GOODS_CHANGED = "goods_changed"
+    REFUND = "refund"
+    CANCELLED = "cancelled"
+    NOT_READY = "not_ready"  # the platform no longer lets the order leave
+
+
+class DocumentBlock(SQLModel, table=True):
+    """One reason why a document is blocked; blocks of a document are a set, and each is lifted by itself."""
+
+    __tablename__: ClassVar[str] = "document_block"
+    __table_args__ = (
+        one_of("reason", BlockReason),
+        Index(
+            "ix_document_block_open", "document_id", "reason", unique=True, postgresql_where=text("lifted_at is null")
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    document_id: int = Field(sa_type=BigInteger)
+    order_id: int = Field(sa_type=BigInteger)
+    reason: str = Field(sa_type=Text)
+    placed_at: datetime = Field(sa_type=AT)
+    lifted_at: datetime | None = Field(default=None, sa_type=AT)
+
+
 class ParcelStage(StrEnum):
     """Where a parcel is, in words that belong to no carrier."""
 
@@ -106,7 +137,11 @@ PARCEL_STEPS: dict[ParcelStage, frozenset[ParcelStage]] = {
 
 
 class Parcel(SQLModel, table=True):
-    """A box on its way, known by carrier and waybill. `stage_at` is the vendor's time of the stage."""
+    """A box on its way, known by carrier and waybill. `stage_at` is the vendor's time of the stage.
+
+    `renumbered` counts corrections of its waybill; `former_waybills` are the wrong ones, oldest first, and
+    `told_waybill` is the one of them that its shop knows it by, "" when it knows none of them.
+    """
 
     __tablename__: ClassVar[str] = "parcel"
     __table_args__ = (
@@ -117,6 +152,12 @@ class Parcel(SQLModel, table=True):
             "ix_parcel_silent",
             "heard_at",
             postgresql_where=text("stage not in ('delivered', 'returned', 'cancelled')"),
+        ),
+        Index(
+            "ix_parcel_former_waybills",
+            "former_waybills",
+            postgresql_using="gin",
+            postgresql_where=text("renumbered > 0"),
         ),
     )
 
@@ -130,6 +171,9 @@ class Parcel(SQLModel, table=True):
     shipped_at: datetime = Field(sa_type=AT)
     heard_at: datetime = Field(sa_type=AT)
     asked_at: datetime | None = Field(default=None, sa_type=AT)
+    former_waybills: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
+    told_waybill: str = Field(default="", sa_type=Text)
+    renumbered: int = 0
     salt_enc: bytes = Field(sa_type=SEALED)
     callback_token: str = Field(unique=True, sa_type=Text)
     note: str = Field(default="", sa_type=Text)

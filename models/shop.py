@@ -52,3 +52,25 @@ class MappingVersion(SQLModel, table=True):
     digest: str = Field(sa_type=Text)
     body: str = Field(sa_type=Text)
     created_at: datetime = Field(sa_type=AT)
+
+
+class ShopCarrier(SQLModel, table=True):
+    """A carrier's code on the platform of one shop, as the platform listed it; goes before the mapping's."""
+
+    __tablename__: ClassVar[str] = "shop_carrier"
+
+    shop_id: int = Field(primary_key=True, foreign_key="shop.id")
+    carrier: str = Field(primary_key=True, sa_type=Text)
+    code: str = Field(sa_type=Text)
+    name: str = Field(sa_type=Text)
+    pattern: str = Field(default="", sa_type=Text)
+    loaded_at: datetime = Field(sa_type=AT)
+
+
+class CallBudget(SQLModel, table=True):
+    """When the next call in a shop's name may be made, shared by all workers (a virtual schedule of calls)."""
+
+    __tablename__: ClassVar[str] = "call_budget"
+
+    shop_code: str = Field(primary_key=True, sa_type=Text)
+    next_at: datetime = Field(sa_type=AT)

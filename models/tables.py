@@ -2,8 +2,8 @@
 
 from sqlmodel import SQLModel
 
-from models import batch, messages, order, receiver, shipment, shop, stock
+from models import alert, batch, messages, order, receiver, shipment, shop, stock
 
 metadata = SQLModel.metadata
 
-__all__ = ["batch", "messages", "metadata", "order", "receiver", "shipment", "shop", "stock"]
+__all__ = ["alert", "batch", "messages", "metadata", "order", "receiver", "shipment", "shop", "stock"]

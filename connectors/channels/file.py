@@ -7,12 +7,27 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import httpx
 
 from connectors import mapping as mappings
-from connectors.base import Capabilities, Credentials, Health, Now, RepeatClass, ShipBack
+from connectors.base import (
+    Authoriser,
+    Capabilities,
+    Credentials,
+    Health,
+    MergeToken,
+    NotReady,
+    Now,
+    Paging,
+    PlatformCarrier,
+    Push,
+    RepeatClass,
+    ShipBack,
+    Terms,
+    TrackingUnit,
+)
 from connectors.channels.file_rows import Row, rows_of
 from connectors.mapping_file import FileSpec, plain_header
 from connectors.order_reader import REJECTED
@@ -157,21 +172,43 @@ class FileChannel:
     It cannot be told that a parcel left, and not be asked for a single order: `reports_shipping` is False.
     """
 
+    needs: ClassVar[tuple[str, ...]] = ()
+    usual_endpoint: ClassVar[str] = ""
+    token: ClassVar[str] = ""
+    authoriser: ClassVar[type[Authoriser] | None] = None
+    shared_numbers: ClassVar[str] = ""
+
     capabilities = Capabilities(
         window=None,
         lag=timedelta(seconds=60),  # a file may still be being written
         overlap=timedelta(0),
         history=None,
+        paging=Paging.FIRST_TO_LAST,
         page_size=PAGE_SIZE,
-        reverse_paging=False,
-        masked_receiver=False,
-        lines_per_parcel=False,
+        deepest_row=None,
+        calls_per_s=0,
+        masked_fields=frozenset(),
+        merge_token=MergeToken.ADDRESS,
+        push=Push.NONE,
+        tracking_unit=TrackingUnit.ORDER,
+        parcels_per_order=None,
+        numbers_at_once=False,
+        reships=0,
+        stock_batch=0,
+        stock_modes=frozenset(),
+        pulls=False,
         reports_shipping=False,
     )
     ship_back_class = RepeatClass.MANUAL
 
     def __init__(
-        self, client: httpx.Client, name: str, credentials: Credentials, mapping: mappings.Mapping, now: Now
+        self,
+        client: httpx.Client,
+        name: str,
+        credentials: Credentials,
+        mapping: mappings.Mapping,
+        now: Now,
+        terms: Terms = Terms(),  # noqa: B008  it is frozen
     ) -> None:
         if not credentials.get("folder"):
             raise SetupError(f"{name}: lacks the credential folder")
@@ -181,6 +218,11 @@ class FileChannel:
         self._folder = Path(credentials["folder"])
         self._mapping = mapping
         self._order_no = mapping.file.order_no[0]
+
+    @staticmethod
+    def ready_to_ship(payload: dict[str, Any]) -> NotReady | None:
+        """What is ready is in the file's own columns; the mapping says all there is to say."""
+        return None
 
     def changed_orders(self, since: datetime, until: datetime) -> Iterator[list[dict[str, Any]]]:
         """The orders of every file last written in [since, until), oldest file first.
@@ -203,6 +245,10 @@ class FileChannel:
             raise FeedError(f"{self.name}: folder {self._folder}: {error.strerror or error}") from error
         return [path for written_at, path in sorted(dated) if since <= written_at < until]
 
+    def created_ids(self, since: datetime, until: datetime) -> Iterator[list[str]]:
+        """Raises ChannelRejected: there is no platform to list its orders."""
+        raise ChannelRejected(self.name, "list orders", "a file shop has no platform that lists its orders")
+
     def order(self, external_id: str) -> dict[str, Any] | None:
         """Raises ChannelRejected: an export tells nothing of the present."""
         raise ChannelRejected(self.name, f"read order {external_id}", "a file shop cannot be asked for one order")
@@ -210,6 +256,10 @@ class FileChannel:
     def ship_back(self, parcel: ShipBack) -> None:
         """Raises ChannelRejected: there is nobody to tell."""
         raise ChannelRejected(self.name, f"ship order {parcel.order_no}", "a file shop cannot be told of parcels")
+
+    def list_carriers(self) -> list[PlatformCarrier]:
+        """None: there is nobody to tell."""
+        return []
 
     def check(self) -> Health:
         """Whether the folder is there."""

@@ -10,10 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import httpx
-
 from connectors.converters import CHINA
-from connectors.transport import retry_after_s
 from models.errors import (
     ChannelDenied,
     ChannelError,
@@ -21,15 +18,17 @@ from models.errors import (
     ChannelUnavailable,
     OutcomeUnknown,
     RateLimited,
+    TokenRefused,
 )
 from models.masking import brief
 
 NO_SUCH_TRADE: Final = "isv.trade-not-exist"
-SHIP_REFUSED: Final = "isv.logistics-offline-service-error"
+SHIP_REFUSED: Final = "isv.logistics-"  # ...offline-service-error and ...resend-service-error
 DEFAULT_BAN_S: Final = 5.0
 
 # 11-13 no permission (their split is unconfirmed), 25 signature, 26, 27, 53 session, 28, 29 application key
-_DENIED: Final = frozenset((11, 12, 13, 25, 26, 27, 28, 29, 53))
+_DENIED: Final = frozenset((11, 12, 13, 25, 28, 29))
+_TOKEN: Final = frozenset((26, 27, 53))
 _BUSY: Final = frozenset(("isp.system-busy", "isp.call-limited"))
 _BAN = re.compile(r"ban will last for (\d{1,6}) more second")
 
@@ -54,16 +53,6 @@ def sign(parameters: Mapping[str, str], app_secret: str, method: str = "md5") ->
             raise ValueError(f"sign_method {other!r} is not known")
 
 
-def without_empty(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """The parameters to sign and send: those without a value are left out of both."""
-    return {key: str(value) for key, value in parameters.items() if value is not None and value != ""}
-
-
-def china_time(moment: datetime) -> str:
-    """A time as TOP writes it."""
-    return moment.astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S")
-
-
 def error_of(error: Any, who: str, action: str, now: datetime, *, changes: bool) -> ChannelError:
     """The error of an `error_response`, sorted by what to do next. `changes`: the call was a write."""
     error = error if type(error) is dict else {}
@@ -72,25 +61,14 @@ def error_of(error: Any, who: str, action: str, now: datetime, *, changes: bool)
     obstacle = f"code {code} {sub_code} {brief(said)}".strip()
     if code == 7 or sub_code.startswith("accesscontrol."):
         return RateLimited(who, action, obstacle, _ban_s(sub_code, said, now))
-    if code in _DENIED or "sessionkey" in sub_code:
+    if code in _TOKEN or "sessionkey" in sub_code:
+        return TokenRefused(who, action, obstacle)
+    if code in _DENIED:
         return ChannelDenied(who, action, obstacle)
     if sub_code in _BUSY or code == 530 or (sub_code.startswith("isp.") and not changes):
         return ChannelUnavailable(who, action, obstacle)
     kind = OutcomeUnknown if sub_code.startswith("isp.") else ChannelRejected
     return kind(who, action, obstacle)
-
-
-def http_error_of(response: httpx.Response, who: str, action: str, now: datetime, *, changes: bool) -> ChannelError:
-    """The error of an answer that is not the gateway's: another HTTP status, or no JSON."""
-    status = response.status_code
-    obstacle = f"HTTP {status} {brief(response.text, 80)}".strip()
-    if status == 429:
-        return RateLimited(who, action, obstacle, retry_after_s(response.headers, now) or DEFAULT_BAN_S)
-    if 400 <= status < 500:
-        return ChannelRejected(who, action, obstacle)
-    if changes and status != 503:
-        return OutcomeUnknown(who, action, obstacle)
-    return ChannelUnavailable(who, action, obstacle)
 
 
 def _ban_s(sub_code: str, said: str, now: datetime) -> float:

@@ -10,16 +10,34 @@ import hmac
 import secrets
 from collections.abc import Generator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
 import httpx
 import orjson
 
 from connectors import mapping as mappings
-from connectors.base import Capabilities, Credentials, Health, Now, RepeatClass, ShipBack
-from connectors.carriers.codes import carrier_name
+from connectors.base import (
+    Authoriser,
+    Capabilities,
+    Credentials,
+    Health,
+    MergeToken,
+    NotReady,
+    Now,
+    Paging,
+    PlatformCarrier,
+    Push,
+    RepeatClass,
+    ShipBack,
+    StockMode,
+    Terms,
+    TrackingUnit,
+)
+from connectors.channels.reading import patiently
+from connectors.channels.woocommerce_shipping import is_noted, note_for, order_changes
 from connectors.transport import build, call, json_of, retry_after_s
 from models.errors import (
     ChannelDenied,
@@ -30,17 +48,15 @@ from models.errors import (
     RateLimited,
     SetupError,
 )
+from models.incoming import PayState
 from models.masking import brief
 
 API: Final = "/wp-json/wc/v3"
 TIMEOUT_S: Final = 20.0
-PAGE_SIZE: Final = 100
 READS_PER_WINDOW: Final = 5
 IGNORED: Final = frozenset(("trash", "checkout-draft", "auto-draft"))
 """Statuses of things that are not orders yet, or no more; they never leave the connector."""
 DEAD: Final = frozenset(("cancelled", "refunded", "failed", *IGNORED))
-NUMBER_META: Final = "_tracking_number"
-CARRIER_META: Final = "_tracking_carrier"
 
 _DIGESTS: Final = {"HMAC-SHA256": hashlib.sha256, "HMAC-SHA1": hashlib.sha1}
 
@@ -79,29 +95,59 @@ def _encode(value: str) -> str:
 class WooCommerceChannel:
     """One store. Credentials: endpoint (the store's address), consumer_key, consumer_secret, webhook_secret."""
 
+    needs: ClassVar[tuple[str, ...]] = ("endpoint", "consumer_key", "consumer_secret")
+    usual_endpoint: ClassVar[str] = ""
+    token: ClassVar[str] = ""  # keys are made in the store's admin screen and do not end
+    authoriser: ClassVar[type[Authoriser] | None] = None
+    shared_numbers: ClassVar[str] = ""
+
     capabilities = Capabilities(
         window=None,
         lag=timedelta(seconds=60),
         overlap=timedelta(minutes=3),
         history=None,
-        page_size=PAGE_SIZE,
-        reverse_paging=True,
-        masked_receiver=False,
-        lines_per_parcel=False,
+        paging=Paging.LAST_TO_FIRST,
+        page_size=100,
+        deepest_row=None,
+        calls_per_s=4,  # no limit of its own; it is a small server
+        masked_fields=frozenset(),
+        merge_token=MergeToken.ADDRESS,
+        push=Push.HTTP,
+        tracking_unit=TrackingUnit.ORDER,
+        parcels_per_order=None,
+        numbers_at_once=False,
+        reships=5,  # our own convention, written over; the buyer gets a mail each time
+        stock_batch=100,
+        stock_modes=frozenset({StockMode.ABSOLUTE}),
     )
     ship_back_class = RepeatClass.QUERYABLE
 
     def __init__(
-        self, client: httpx.Client, name: str, credentials: Credentials, mapping: mappings.Mapping, now: Now
+        self,
+        client: httpx.Client,
+        name: str,
+        credentials: Credentials,
+        mapping: mappings.Mapping,
+        now: Now,
+        terms: Terms = Terms(),  # noqa: B008  it is frozen
     ) -> None:
         self.name = name
+        self.capabilities = terms.capabilities or self.capabilities
         self._client = client
-        self._mapping = mapping
+        self._carriers = {**mapping.carriers, **terms.carriers}
         self._now = now
+        self._budget = terms.budget
         self._key = _need(name, credentials, "consumer_key")
         self._secret = _need(name, credentials, "consumer_secret")
         self._webhook_secret = credentials.get("webhook_secret", "")
         self._base = _need(name, credentials, "endpoint").rstrip("/").removesuffix(API) + API
+
+    @staticmethod
+    def ready_to_ship(payload: dict[str, Any]) -> NotReady | None:
+        """Ready means paid, except for cash on delivery; which statuses mean ready is the mapping's table."""
+        if payload.get("payment_method") != "cod" and not payload.get("date_paid_gmt"):
+            return NotReady(PayState.UNPAID, "the store has no date of payment")
+        return None
 
     def changed_orders(self, since: datetime, until: datetime) -> Iterator[list[dict[str, Any]]]:
         """Every order changed in [since, until), page by page.
@@ -110,44 +156,50 @@ class WooCommerceChannel:
         from the last page to the first, one that moves up is seen twice rather than never. Should the total grow
         (a store whose clock is ahead) the window is read again, 5 times at most. Raises ChannelError types.
         """
+        # the comparison may be exclusive at the edges: ask for a second more in front
+        window = {"modified_after": _gmt(since - timedelta(seconds=1)), "modified_before": _gmt(until)}
         for _ in range(READS_PER_WINDOW):
-            grew = yield from self._read_window(since, until)
+            grew = yield from self._read_window(window)
             if not grew:
                 return
         raise ChannelUnavailable(self.name, "GET orders", "the window kept growing while it was read")
 
-    def _read_window(self, since: datetime, until: datetime) -> Generator[list[dict[str, Any]], None, bool]:
-        first_rows, total = self._page(since, until, 1)
+    def created_ids(self, since: datetime, until: datetime) -> Iterator[list[str]]:
+        """The ids of every order created in [since, until), page by page; a store may list some twice."""
+        window = {"after": _gmt(since - timedelta(seconds=1)), "before": _gmt(until)}
+        pages = self._read_window(window)
+        yield from ([str(row["id"]) for row in rows if "id" in row] for rows in pages)
+
+    def _read_window(self, window: Mapping[str, str]) -> Generator[list[dict[str, Any]], None, bool]:
+        first_rows, total = self._page(window, 1)
         seen = [total]
-        for page in range(-(-total // PAGE_SIZE), 1, -1):
-            rows, now_total = self._page(since, until, page)
+        for page in range(-(-total // self.capabilities.page_size), 1, -1):
+            rows, now_total = patiently(partial(self._page, window, page))
             seen.append(now_total)
             yield rows
         if len(set(seen)) > 1:
-            first_rows, now_total = self._page(since, until, 1)
+            first_rows, now_total = patiently(partial(self._page, window, 1))
             seen.append(now_total)
         if first_rows:
             yield first_rows
         return any(later > earlier for earlier, later in pairwise(seen))
 
-    def _page(self, since: datetime, until: datetime, page: int) -> tuple[list[dict[str, Any]], int]:
-        # the comparison may be exclusive at the edges: ask for a second more in front
-        start = since - timedelta(seconds=1)
+    def _page(self, window: Mapping[str, str], page: int) -> tuple[list[dict[str, Any]], int]:
         query = {
-            "modified_after": _gmt(start),
-            "modified_before": _gmt(until),
+            **window,
             "dates_are_gmt": "true",
             "status": "any",
             "orderby": "id",
             "order": "asc",
-            "per_page": str(PAGE_SIZE),
+            "per_page": str(self.capabilities.page_size),
             "page": str(page),
         }
         response = self._talk("GET", "/orders", query)
         rows = json_of(response)
         if not isinstance(rows, list) or any(type(row) is not dict for row in rows):
             raise ChannelRejected(self.name, "GET orders", "the answer is no list of orders")
-        self._check_window(rows, start, until)
+        if "modified_after" in window:
+            self._check_window(rows, window["modified_after"], window["modified_before"])
         return [row for row in rows if row.get("status") not in IGNORED], self._total(response)
 
     def _total(self, response: httpx.Response) -> int:
@@ -156,10 +208,10 @@ class WooCommerceChannel:
             raise ChannelRejected(self.name, "GET orders", "no X-WP-Total header; a proxy may strip it")
         return int(total)
 
-    def _check_window(self, rows: list[dict[str, Any]], start: datetime, until: datetime) -> None:
-        low, high = _gmt(start), _gmt(until + timedelta(seconds=1))
+    def _check_window(self, rows: list[dict[str, Any]], low: str, high: str) -> None:
+        latest = _gmt(datetime.fromisoformat(high).replace(tzinfo=UTC) + timedelta(seconds=1))
         for row in rows:
-            if not low <= str(row.get("date_modified_gmt", low))[:19] <= high:
+            if not low <= str(row.get("date_modified_gmt", low))[:19] <= latest:
                 obstacle = "answers orders outside the window; modified_after needs WooCommerce 5.8 or newer"
                 raise ChannelRejected(self.name, "GET orders", obstacle)
 
@@ -178,39 +230,27 @@ class WooCommerceChannel:
     def ship_back(self, parcel: ShipBack) -> None:
         """Write the parcel's number to the order's meta, complete it with the last parcel, add one note.
 
-        Each part is read before it is written, so repeating the call changes nothing more.
+        A number that was wrong is written over. Each part is read before it is written, so repeating the call
+        changes nothing more.
         """
         action = f"ship order {parcel.order_no}"
+        if parcel.replaces and not self.capabilities.reships:
+            raise ChannelRejected(self.name, action, "the number of a reported parcel cannot be corrected there")
         order = self.order(parcel.external_id)
         if order is None or order.get("status") in DEAD:
             state = "gone" if order is None else order["status"]
             raise ChannelRejected(self.name, action, f"the order is {state}")
-        changes = self._order_changes(order, parcel)
+        changes = order_changes(order, parcel, self._carriers.get(parcel.carrier, parcel.carrier))
         if changes:
             self._talk("PUT", f"/orders/{_encode(parcel.external_id)}", {}, changes)
         self._note_once(parcel)
-
-    def _order_changes(self, order: dict[str, Any], parcel: ShipBack) -> dict[str, Any]:
-        changes: dict[str, Any] = {}
-        known = [meta.get("value") for meta in _metas(order) if meta.get("key") == NUMBER_META]
-        if parcel.waybill not in known:
-            carrier = self._mapping.carriers.get(parcel.carrier, parcel.carrier)
-            changes["meta_data"] = [
-                {"key": NUMBER_META, "value": parcel.waybill},
-                {"key": CARRIER_META, "value": carrier},
-            ]
-        if parcel.last_parcel and order.get("status") != "completed":
-            changes["status"] = "completed"
-        return changes
 
     def _note_once(self, parcel: ShipBack) -> None:
         path = f"/orders/{_encode(parcel.external_id)}/notes"
         notes = json_of(self._talk("GET", path, {}))
         written = [str(note.get("note", "")) for note in notes if type(note) is dict] if type(notes) is list else []
-        if any(parcel.waybill in note.split() for note in written):
-            return
-        text = f"已发货：{carrier_name(parcel.carrier)} {parcel.waybill}"
-        self._talk("POST", path, {}, {"note": text, "customer_note": True})
+        if not is_noted(parcel, written):
+            self._talk("POST", path, {}, {"note": note_for(parcel), "customer_note": True})
 
     def check(self) -> Health:
         """One read of one order: whether address and keys work."""
@@ -220,6 +260,22 @@ class WooCommerceChannel:
             missing = ("consumer_key, consumer_secret",) if isinstance(error, ChannelDenied) else ("endpoint",)
             return Health(False, missing, str(error))
         return Health(isinstance(json_of(response), list))
+
+    def list_carriers(self) -> list[PlatformCarrier]:
+        """None: a store takes any text as a carrier."""
+        return []
+
+    def read_notices(self, headers: Mapping[str, str], body: bytes) -> list[tuple[str, str]]:
+        """The message and order id of a signed notice about an order; empty for the first, unsigned ping.
+
+        Raises ChannelDenied when the signature is wrong, ChannelRejected when the body is none of theirs.
+        """
+        order = self.read_webhook(headers, body)
+        topic = headers.get("x-wc-webhook-topic", "")
+        if order is None or not topic.startswith("order."):
+            return []
+        delivery = headers.get("x-wc-webhook-delivery-id", "")
+        return [(delivery or hashlib.sha256(body).hexdigest(), str(order.get("id", "")))]
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes) -> dict[str, Any] | None:
         """The resource in a delivery, None for the ping after a webhook was created.
@@ -252,8 +308,13 @@ class WooCommerceChannel:
             query = self._signed(method, url, query)
         full = url + ("?" + "&".join(f"{_encode(k)}={_encode(v)}" for k, v in query.items()) if query else "")
         request = build(self._client, self.name, action, method, full, timeout_s=TIMEOUT_S, **content)
+        self._budget.take()
         response = call(self._client, self.name, action, request, changes=body is not None)
-        self._raise_for(response, action, changes=body is not None)
+        try:
+            self._raise_for(response, action, changes=body is not None)
+        except RateLimited as error:
+            self._budget.pause(error.retry_after_s)
+            raise
         if json_of(response) is None:
             raise ChannelRejected(self.name, action, f"no JSON: {brief(response.text, 80)}")
         return response
@@ -301,11 +362,6 @@ def _error_of(response: httpx.Response) -> tuple[str, str]:
         return "", f"HTTP {response.status_code}, no JSON: {brief(response.text, 80)}"
     code = str(body.get("code", ""))
     return code, f"HTTP {response.status_code} {code} {brief(str(body.get('message', '')))}".strip()
-
-
-def _metas(order: dict[str, Any]) -> list[dict[str, Any]]:
-    metas = order.get("meta_data")
-    return [meta for meta in metas if type(meta) is dict] if type(metas) is list else []
 
 
 def _gmt(moment: datetime) -> str:

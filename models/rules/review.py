@@ -6,14 +6,19 @@ from models.incoming import LineState, PayState
 from models.order import Finding, HoldCode
 
 
-def payment_finding(pay_state: PayState, platform_status: str) -> Finding | None:
-    """Hold what is not paid or not free to ship; `platform_status` is the evidence in the platform's words."""
+def payment_finding(pay_state: PayState, platform_status: str, not_ready: str) -> Finding | None:
+    """Hold what is not paid or not free to ship.
+
+    `platform_status` is the evidence in the platform's words, `not_ready` what the channel's predicate says.
+    """
     evidence = {"platform_status": platform_status}
     match pay_state:
         case PayState.UNPAID:
-            return Finding(HoldCode.UNPAID, "the buyer has not paid yet", evidence)
+            return Finding(HoldCode.UNPAID, not_ready or "the buyer has not paid yet", evidence)
         case PayState.BLOCKED:
-            return Finding(HoldCode.BLOCKED, "the platform forbids shipping for now", evidence)
+            return Finding(HoldCode.BLOCKED, not_ready or "the platform forbids shipping for now", evidence)
+        case PayState.PLATFORM_SHIPS:
+            return Finding(HoldCode.SHIPPED_ELSEWHERE, not_ready or "the platform's own warehouse ships it", evidence)
         case PayState.SHIPPED | PayState.FINISHED:
             return Finding(HoldCode.SHIPPED_ELSEWHERE, "the platform says it was shipped already", evidence)
         case _:

@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from connectors.channels.taobao import TaobaoChannel
 from connectors.channels.woocommerce import WooCommerceChannel
-from connectors.mapping import load_mapping
-from connectors.registry import mapping_for
+from connectors.registry import own_mapping
 from sandbox.server import Sandbox, running
 
 DATA = Path(__file__).parents[1] / "data"
@@ -22,6 +22,13 @@ NOON = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
 def recorded(name: str) -> list[dict[str, Any]]:
     """The payloads of tests/data/orders/<name>.json."""
     found: list[dict[str, Any]] = json.loads((DATA / "orders" / f"{name}.json").read_text("utf-8"))
+    return found
+
+
+def ready_cases(channel: str) -> list[dict[str, Any]]:
+    """The table of a channel's predicate: changes to its first recorded order, and what that counts as then."""
+    text = (DATA / "ready_to_ship" / f"{channel}.yaml").read_text("utf-8")
+    found: list[dict[str, Any]] = yaml.safe_load(text)["cases"]
     return found
 
 
@@ -79,12 +86,12 @@ def client() -> Iterator[httpx.Client]:
 @pytest.fixture
 def tmall(sandbox: Sandbox, client: httpx.Client) -> TaobaoChannel:
     """The sandbox's Tmall shop."""
-    mapping = load_mapping(mapping_for("tmall"))
+    mapping = own_mapping("tmall")
     return TaobaoChannel(client, "tmall-1", sandbox.shop("tmall-1"), mapping, lambda: NOON)
 
 
 @pytest.fixture
 def woo(sandbox: Sandbox, client: httpx.Client) -> WooCommerceChannel:
     """The sandbox's web shop."""
-    mapping = load_mapping(mapping_for("woocommerce"))
+    mapping = own_mapping("woocommerce")
     return WooCommerceChannel(client, "woo-1", sandbox.shop("woo-1"), mapping, lambda: NOON)

@@ -8,11 +8,10 @@ import orjson
 import pytest
 
 from connectors.channels.taobao import TaobaoChannel
-from connectors.channels.taobao_protocol import error_of, without_empty
+from connectors.channels.taobao_protocol import error_of
 from connectors.channels.woocommerce import WooCommerceChannel, webhook_signature
-from connectors.mapping import load_mapping
-from connectors.registry import mapping_for
-from connectors.transport import retry_after_s
+from connectors.registry import own_mapping
+from connectors.transport import retry_after_s, without_empty
 from models.errors import (
     ChannelDenied,
     ChannelError,
@@ -21,6 +20,7 @@ from models.errors import (
     OutcomeUnknown,
     RateLimited,
     SetupError,
+    TokenRefused,
 )
 from tests.connectors.conftest import NOON, recorded
 
@@ -30,12 +30,12 @@ STORE = {"endpoint": "https://shop.example", "consumer_key": "ck_1", "consumer_s
 
 def woo(answer: httpx.Response) -> WooCommerceChannel:
     client = httpx.Client(transport=httpx.MockTransport(lambda request: answer))
-    return WooCommerceChannel(client, "woo-1", STORE, load_mapping(mapping_for("woocommerce")), lambda: NOON)
+    return WooCommerceChannel(client, "woo-1", STORE, own_mapping("woocommerce"), lambda: NOON)
 
 
 def taobao(answer: httpx.Response) -> TaobaoChannel:
     client = httpx.Client(transport=httpx.MockTransport(lambda request: answer))
-    return TaobaoChannel(client, "tmall-1", TOP, load_mapping(mapping_for("taobao")), lambda: NOON)
+    return TaobaoChannel(client, "tmall-1", TOP, own_mapping("taobao"), lambda: NOON)
 
 
 @pytest.mark.parametrize(
@@ -46,9 +46,9 @@ def taobao(answer: httpx.Response) -> TaobaoChannel:
         (15, "isp.service-error", ChannelUnavailable, OutcomeUnknown),
         (15, "isv.trade-not-exist", ChannelRejected, ChannelRejected),
         (25, "isv.invalid-signature", ChannelDenied, ChannelDenied),
-        (26, "isv.missing-session", ChannelDenied, ChannelDenied),
-        (27, "invalid-sessionkey", ChannelDenied, ChannelDenied),
-        (53, "", ChannelDenied, ChannelDenied),
+        (26, "isv.missing-session", TokenRefused, TokenRefused),
+        (27, "invalid-sessionkey", TokenRefused, TokenRefused),
+        (53, "", TokenRefused, TokenRefused),
         (11, "isv.permission-api-package-empty", ChannelDenied, ChannelDenied),
         (40, "isv.missing-parameter:tid", ChannelRejected, ChannelRejected),
         (41, "isv.invalid-parameter:tid", ChannelRejected, ChannelRejected),
@@ -164,7 +164,7 @@ def test_a_web_shop_webhook_is_read_when_its_signature_holds() -> None:
 
 def test_a_web_shop_without_webhook_secret_accepts_none() -> None:
     credentials = {**STORE, "webhook_secret": ""}
-    shop = WooCommerceChannel(httpx.Client(), "w", credentials, load_mapping(mapping_for("woocommerce")), lambda: NOON)
+    shop = WooCommerceChannel(httpx.Client(), "w", credentials, own_mapping("woocommerce"), lambda: NOON)
 
     with pytest.raises(ChannelDenied):
         shop.read_webhook({"X-WC-Webhook-Signature": webhook_signature("", b"{}")}, b"{}")
@@ -182,7 +182,7 @@ def test_what_a_shop_said_of_a_person_is_masked_in_the_error() -> None:
 @pytest.mark.parametrize("missing", ["endpoint", "app_key", "app_secret", "session"])
 def test_a_missing_credential_is_named(missing: str) -> None:
     with pytest.raises(SetupError, match=missing):
-        TaobaoChannel(httpx.Client(), "t", {**TOP, missing: ""}, load_mapping(mapping_for("taobao")), lambda: NOON)
+        TaobaoChannel(httpx.Client(), "t", {**TOP, missing: ""}, own_mapping("taobao"), lambda: NOON)
 
 
 @pytest.mark.parametrize(

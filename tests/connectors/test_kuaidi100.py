@@ -9,8 +9,7 @@ from connectors.base import Subscription
 from connectors.carriers.codes import carrier_codes, carrier_name, needs_phone
 from connectors.carriers.kuaidi100 import ACCEPTED, BAD_SIGNATURE, Kuaidi100, push_sign
 from connectors.carriers.kuaidi100_trace import STAGES
-from connectors.mapping import load_mapping
-from connectors.registry import mapping_for
+from connectors.registry import own_mapping
 from models.errors import (
     ChannelDenied,
     ChannelError,
@@ -226,7 +225,7 @@ def test_the_answers_to_a_push_are_what_the_vendor_reads() -> None:
 
 @pytest.mark.parametrize("channel", ["taobao", "woocommerce"])
 def test_the_mappings_name_only_carriers_we_know(channel: str) -> None:
-    carriers = load_mapping(mapping_for(channel)).carriers
+    carriers = own_mapping(channel).carriers
     known = {code: row.taobao if channel == "taobao" else row.woo for code, row in carrier_codes().items()}
 
     assert dict(carriers) == {code: theirs for code, theirs in known.items() if theirs}

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.mapping import MappingError, join, load_mapping, parse_mapping
+from connectors.mapping import MappingError, join, parse_mapping
 from connectors.paths import PersonalPaths
-from connectors.registry import mapping_for
+from connectors.registry import own_mapping
 from models.errors import SetupError
 from models.incoming import LineState, PayState
 from tests.connectors.conftest import recorded
 
-WOO = load_mapping(mapping_for("woocommerce"))
-TAOBAO = load_mapping(mapping_for("taobao"))
+WOO = own_mapping("woocommerce")
+TAOBAO = own_mapping("taobao")
 MINIMAL = """
 name: shop
 version: 3
@@ -206,7 +206,7 @@ class TestPersonal:
 
     @pytest.mark.parametrize("name", ["taobao", "woocommerce"])
     def test_nothing_personal_stays_in_a_cut_payload(self, name: str) -> None:
-        mapping = load_mapping(mapping_for(name))
+        mapping = own_mapping(name)
         for payload in recorded(name):
             receiver, cut = mapping.read(payload).receiver, mapping.cut(payload)
             for value in (receiver.name, receiver.phone, receiver.oaid):
@@ -216,7 +216,7 @@ class TestPersonal:
 
     @pytest.mark.parametrize("name", ["taobao", "woocommerce"])
     def test_a_joined_payload_is_the_first_one(self, name: str) -> None:
-        mapping = load_mapping(mapping_for(name))
+        mapping = own_mapping(name)
         for payload in recorded(name):
             before = json.dumps(payload)
             assert join(mapping.cut(payload), mapping.personal(payload)) == payload

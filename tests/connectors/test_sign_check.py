@@ -13,15 +13,15 @@ from deployments.sign_check import CHECKS, sign_check
 from tests.connectors.conftest import DATA
 
 FILES = [DATA / "vectors.json", DATA / "vectors_logistics.json"]
-KNOWN = ["taobao", "woocommerce", "kuaidi100", "standardwebhooks"]
+KNOWN = ["taobao", "jd", "pinduoduo", "douyin", "woocommerce", "kuaidi100", "standardwebhooks"]
 Change = Callable[[dict[str, Any]], object]
 
 
 def vector(name: str) -> dict[str, Any]:
-    """A vector by name, or the first of a channel."""
+    """A vector by name, or the first of a system or algorithm."""
     for file in FILES:
         for found in json.loads(file.read_text("utf-8")):
-            if name in (found.get("name"), found.get("channel"), found.get("algorithm")):
+            if name in (found.get("name"), found.get("channel"), found.get("system"), found.get("algorithm")):
                 chosen: dict[str, Any] = copy.deepcopy(found)
                 return chosen
     raise LookupError(name)
@@ -35,13 +35,17 @@ def check(tmp_path: Path, *vectors: Any, require: tuple[str, ...] = ()) -> int:
 
 def test_every_known_signature_matches(capsys: pytest.CaptureFixture[str]) -> None:
     assert sign_check(FILES, KNOWN) == 0
-    assert capsys.readouterr().out == "checked 23, matched 23, skipped 25\n"
+    assert capsys.readouterr().out == "checked 40, matched 40, skipped 8\n"
 
 
 @pytest.mark.parametrize(
     "name",
     [
         "taobao",
+        "jd",
+        "pinduoduo",
+        "douyin",
+        "push-event-sign-md5",
         "oauth1.0a-hmac-sha256",
         "webhook-hmac-sha256-base64",
         "kd100_query_minimal",
@@ -149,10 +153,10 @@ def test_an_unreadable_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_nothing_checked_and_a_skipped_requirement_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert check(tmp_path, vector("jd")) == 1
+    assert check(tmp_path, vector("qimen")) == 1
     assert capsys.readouterr().out.splitlines() == ["nothing was checked", "checked 0, matched 0, skipped 1"]
-    assert check(tmp_path, vector("jd"), vector("taobao"), require=("jd",)) == 1
-    assert "required system jd" in capsys.readouterr().out
+    assert check(tmp_path, vector("qimen"), vector("taobao"), require=("qimen",)) == 1
+    assert "required system qimen" in capsys.readouterr().out
 
 
 def test_every_checked_system_has_a_connector() -> None:

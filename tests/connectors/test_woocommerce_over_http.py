@@ -7,8 +7,7 @@ import pytest
 from connectors.base import ShipBack
 from connectors.channels import woocommerce
 from connectors.channels.woocommerce import WooCommerceChannel
-from connectors.mapping import load_mapping
-from connectors.registry import mapping_for
+from connectors.registry import own_mapping
 from models.errors import (
     ChannelDenied,
     ChannelError,
@@ -19,13 +18,23 @@ from models.errors import (
 )
 from models.incoming import PayState
 from sandbox.server import Sandbox
-from tests.connectors.conftest import NOON, orders
+from tests.connectors.conftest import NOON, orders, ready_cases, recorded
 
+RECORDED, READY = recorded("woocommerce"), ready_cases("woocommerce")
 PARCEL = ShipBack("7001", "7001", "shunfeng", "SF1234567890123", (), True, "k1")
 
 
 def books(sandbox: Sandbox) -> dict[str, Any]:
     found: dict[str, Any] = sandbox.do("GET", "/books")["shops"]["woo-1"]
+    return found
+
+
+def metas(shop: WooCommerceChannel) -> dict[str, list[str]]:
+    order = shop.order("7001")
+    assert order is not None
+    found: dict[str, list[str]] = {}
+    for meta in order["meta_data"]:
+        found.setdefault(meta["key"], []).append(meta["value"])
     return found
 
 
@@ -47,7 +56,7 @@ def test_a_window_gives_every_order_readable(sandbox: Sandbox, woo: WooCommerceC
 
     payloads = [order for page in pages for order in page]
     assert {order["number"] for order in payloads} == set(numbers)
-    found, faults = load_mapping(mapping_for("woocommerce")).read_all(payloads)
+    found, faults = own_mapping("woocommerce").read_all(payloads)
     assert faults == []
     first = found[0][1]
     assert (first.pay_state, first.total_fen, first.receiver.name) == (PayState.READY, 5000, "张伟")
@@ -85,6 +94,45 @@ def test_only_the_last_parcel_completes_the_order(sandbox: Sandbox, woo: WooComm
 
     assert sandbox.do("GET", "/shops/woo-1/orders/7001")["status"] == "shipped"
     assert [row["waybill"] for row in books(sandbox)["ship_backs"]] == [PARCEL.waybill, "SF0000000000002"]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_wrong_number_is_written_over_with_one_new_note(
+    sandbox: Sandbox, woo: WooCommerceChannel, times: int
+) -> None:
+    load(sandbox, 1)
+    woo.ship_back(replace(PARCEL, waybill="SF0000000000001", last_parcel=False))
+    woo.ship_back(PARCEL)
+    corrected = replace(PARCEL, waybill="ZT0000000000002", carrier="zhongtong", replaces=PARCEL.waybill)
+
+    for _ in range(times):
+        woo.ship_back(corrected)
+
+    assert metas(woo) == {
+        "_tracking_number": ["SF0000000000001", "ZT0000000000002"],
+        "_tracking_carrier": ["SF", "ZTO"],
+    }
+    notes = [row["note"] for row in books(sandbox)["notes"]]
+    assert notes[2:] == [f"运单号更正：中通快递 ZT0000000000002 ，原为 {PARCEL.waybill}"]
+
+
+def test_a_wrong_carrier_of_a_right_number_is_written_over(sandbox: Sandbox, woo: WooCommerceChannel) -> None:
+    load(sandbox, 1)
+    woo.ship_back(PARCEL)
+
+    for _ in range(2):
+        woo.ship_back(replace(PARCEL, carrier="zhongtong", replaces=PARCEL.waybill))
+
+    assert metas(woo) == {"_tracking_number": [PARCEL.waybill], "_tracking_carrier": ["ZTO"]}
+    assert len(books(sandbox)["notes"]) == 2
+
+
+def test_a_correction_of_what_was_never_reported_reports_it(sandbox: Sandbox, woo: WooCommerceChannel) -> None:
+    load(sandbox, 1)
+
+    woo.ship_back(replace(PARCEL, replaces="SF0000000000001"))
+
+    assert metas(woo)["_tracking_number"] == [PARCEL.waybill]
 
 
 @pytest.mark.parametrize("match", ["PUT", "notes"])
@@ -135,7 +183,7 @@ def test_an_order_that_is_not_there_is_none(woo: WooCommerceChannel) -> None:
 
 def test_the_check_names_wrong_keys(sandbox: Sandbox, woo: WooCommerceChannel) -> None:
     credentials = {**sandbox.shop("woo-1"), "consumer_secret": "cs_wrong"}
-    health = WooCommerceChannel(woo._client, "woo-1", credentials, woo._mapping, lambda: NOON).check()
+    health = WooCommerceChannel(woo._client, "woo-1", credentials, own_mapping("woocommerce"), lambda: NOON).check()
 
     assert woo.check().ok
     assert not health.ok

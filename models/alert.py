@@ -1,0 +1,39 @@
+"""Alerts: something that a person should look at, open until its condition is over."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from sqlalchemy import BigInteger, Index, Text, text
+from sqlmodel import Field, SQLModel
+
+from models.columns import AT, one_of
+
+
+class AlertRule(StrEnum):
+    """What is watched."""
+
+    TOKEN_EXPIRING = "token_expiring"
+    INGEST_MISSING = "ingest_missing"
+    SHIP_BACK_OVERDUE = "ship_back_overdue"
+
+
+class Alert(SQLModel, table=True):
+    """One open alert per rule and subject (`shop:jd-1`, `parcel:17`); it closes when its condition is over.
+
+    `flow_run_id` is the run that opened it, which still counts it as new when it is retried.
+    """
+
+    __tablename__: ClassVar[str] = "alert"
+    __table_args__ = (
+        one_of("rule", AlertRule),
+        Index("ix_alert_open", "rule", "subject", unique=True, postgresql_where=text("closed_at is null")),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    rule: str = Field(sa_type=Text)
+    subject: str = Field(sa_type=Text)
+    sentence: str = Field(sa_type=Text)
+    flow_run_id: str | None = Field(default=None, sa_type=Text)
+    opened_at: datetime = Field(sa_type=AT)
+    closed_at: datetime | None = Field(default=None, sa_type=AT)
