@@ -1,4 +1,4 @@
-"""Real baskets for the demo: the invoices of December 2010, dealt out to four shops and moved to the present day."""
+"""Real baskets for the demo: the invoices of December 2010, dealt out to seven shops and moved to the present day."""
 
 import csv
 import gzip
@@ -23,10 +23,27 @@ SPAN = timedelta(hours=20)
 NEWEST_AGE = timedelta(minutes=30)
 
 FILE_SHOP = "file-1"
-SHOP_SHARES = (("tmall-1", 36), ("taobao-1", 26), ("woo-1", 18), (FILE_SHOP, 20))
+SHOP_SHARES = (
+    ("tmall-1", 22),
+    ("taobao-1", 14),
+    ("jd-1", 14),
+    ("pdd-1", 14),
+    ("douyin-1", 12),
+    ("woo-1", 10),
+    (FILE_SHOP, 14),
+)
 """Percent of the buyers who buy in each shop."""
 
-_NUMBER_STARTS = {"tmall-1": "3100", "taobao-1": "3200", "woo-1": "33"}
+_NUMBERS = {
+    "tmall-1": "3100{digits}",
+    "taobao-1": "3200{digits}",
+    "jd-1": "350000{digits}",
+    "pdd-1": "{day}-3600000{digits}",
+    "douyin-1": "69200000000{digits}",
+    "woo-1": "33{digits}",
+}
+"""How each platform writes order numbers: `digits` are eight of ours, `day` is the day in China."""
+
 _EMPTY_CODE_OF = 150
 _ZERO_PAYMENT_OF = 180
 
@@ -144,14 +161,15 @@ def baskets_of(invoices: Sequence[Invoice], shop: str) -> list[Basket]:
         basket
         for invoice in invoices
         if invoice.shop == shop and not invoice.is_cancellation
-        for basket in _parts(invoice, _NUMBER_STARTS[shop])
+        for basket in _parts(invoice, _NUMBERS[shop])
     ]
 
 
-def _parts(invoice: Invoice, number_start: str) -> Iterator[Basket]:
+def _parts(invoice: Invoice, number: str) -> Iterator[Basket]:
+    day = f"{invoice.placed_at + timedelta(hours=8):%y%m%d}"
     lines = [line for line in invoice.lines if line.quantity > 0]
     for part, start in enumerate(range(0, len(lines), LINES_PER_ORDER)):
-        no = f"{number_start}{invoice.no}{part + 1:02d}"
+        no = number.format(day=day, digits=f"{invoice.no}{part + 1:02d}")
         basket = Basket(no, invoice.no, invoice.customer, invoice.placed_at, tuple(lines[start:][:LINES_PER_ORDER]))
         yield _dirtied(basket)
 

@@ -3,13 +3,11 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 from prefect.client.schemas.objects import FlowRun
 
-from connectors.registry import CHANNELS
 from deployments.demo_baskets import FILE_SHOP, Basket, Invoice, baskets_of, file_rows
 from deployments.demo_refunds import refunds_of
 from deployments.demo_runs import Runs
@@ -26,6 +24,8 @@ BROKEN = "WH-S"
 STILL_ON_THE_ROAD_OF = 10
 SETTLED_WITHIN_S = 300.0
 DUPLICATES = 40
+PINDUODUO_LAG_S = 180
+SHOWN_AFTER_S = 4.0
 OUT_OF_ORDER = 20
 
 
@@ -41,7 +41,6 @@ class Day:
     api_shops: Sequence[str]
     baskets: dict[str, list[Basket]] = field(default_factory=dict)
     file_orders: list[str] = field(default_factory=list)
-    refunded_at: datetime | None = None
 
     def fill(self) -> None:
         """Put stock into the warehouses and orders into the shops."""
@@ -102,7 +101,6 @@ class Day:
                     self.outside.do("POST", f"shops/{shop}/orders/{refund.order_no}", event)
                     events += 1
             self.screen.note(f"{shop}: {len(refunds)} orders refunded or closed by their buyers")
-        self.refunded_at = datetime.now(UTC)
 
     def deliver(self) -> None:
         """Carriers take everything along and deliver most of it."""
@@ -115,10 +113,11 @@ class Day:
         self.settle()
 
     def read_again(self) -> None:
-        """Read the API shops once more, when the platforms show what changed, and ship what became free by it."""
-        lag = max((CHANNELS[name].capabilities.lag for name in CHANNELS), default=timedelta())
-        shown_at = (self.refunded_at or datetime.now(UTC)) + lag + timedelta(seconds=2)
-        time.sleep(max((shown_at - datetime.now(UTC)).total_seconds(), 0))
+        """Read the API shops once more and ship what became free by it."""
+        # Pinduoduo lists a change only when it is three minutes old; nobody has to sit and wait for that
+        self.outside.put_clock_forward(PINDUODUO_LAG_S)
+        self.screen.note(f"the platforms' clock goes {PINDUODUO_LAG_S} s forward: only then Pinduoduo lists changes")
+        time.sleep(SHOWN_AFTER_S)
         ended = self.runs.wait([self.runs.start(ORDERS, {"shop": shop}) for shop in self.api_shops])
         for run in ended:
             self.screen.note(f"{run.name}: {run.state_name}: {run.state.message if run.state else ''}")

@@ -79,7 +79,7 @@ def _play(screen: Screen, outside: Outside, began: float) -> list[str]:
             day.fill()
         with screen.phase("import the file shop's orders"):
             day.import_export()
-        with screen.phase("process the orders of four shops, one warehouse away"):
+        with screen.phase("process the orders of every shop, one warehouse away"):
             failed = day.take_orders()
         with screen.phase("mend the warehouse and retry"):
             day.go_on_call(failed)

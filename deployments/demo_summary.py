@@ -10,7 +10,7 @@ from deployments.demo_runs import RunStory
 from models.database import Connection
 
 LEAST_ORDERS = 2400
-LEAST_SHOPS = 4
+LEAST_SHOPS = 7
 
 _ORDERS = """
     with first as (

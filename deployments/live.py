@@ -11,18 +11,18 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from connectors import registry
 from deployments.addresses import write_private
 from deployments.prefect_settings import environment
 from models.database import transaction
 from models.errors import PipelineError, SetupError
 from models.settings import clock, settings
+from tasks.shop_settings import capabilities_of
 from tasks.track import has_reports
 
 if TYPE_CHECKING:
@@ -48,12 +48,20 @@ def waiting_work() -> list[str]:
     now = clock().now()
     with transaction() as conn:
         rows = conn.execute(
-            """select i.source, s.channel, min(i.received_at)
+            """select i.source, s.channel, s.settings->'capabilities', min(i.received_at)
                from inbox i join shop s on i.source = 'shop:' || s.code
-               where i.state = 'new' and i.source like 'shop:%' and s.active group by 1, 2 order by 3"""
+               where i.state = 'new' and i.source like 'shop:%' and s.active group by 1, 2, 3 order by 4"""
         ).fetchall()
-    ripe = [source for source, channel, oldest in rows if oldest + registry.CHANNELS[channel].capabilities.lag <= now]
+    ripe = [source for source, channel, own, oldest in rows if oldest + _lag(source, channel, own or {}) <= now]
     return ([REPORTS] if has_reports() else []) + ripe
+
+
+def _lag(source: str, channel: str, own: dict[str, Any]) -> timedelta:
+    try:
+        return capabilities_of(source.removeprefix(SHOP), channel, own).lag
+    except SetupError:
+        # the read will say what is wrong with this shop's settings; the other shops go on
+        return timedelta()
 
 
 def run_work(work: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from connectors.registry import CHANNELS
 from tasks.catalog import import_areas, import_skus, import_warehouses
 from tasks.setup import add_carrier, add_shop
 from tasks.stock_count import import_stock
@@ -35,15 +36,20 @@ AREAS: Mapping[str, Sequence[str]] = {
 """The provinces each of them serves; the rest of the country goes by distance."""
 
 
+UNHURRIED: Mapping[str, Any] = {"capabilities": {"calls_per_s": 1000}}
+"""Nobody has to be spared: the simulated platforms are on this machine."""
+
+OPTIONAL_CREDENTIALS = ("refresh_token", "consent_url", "token_url", "webhook_secret")
+
+
 def connect_shops(world: Mapping[str, Any], settings: Mapping[str, Any] | None = None) -> list[str]:
     """Add every shop (with these settings) and the carrier of a sandbox's world; returns the shops' codes."""
+    own = {**UNHURRIED, **(settings or {})}
     for shop in world["shops"]:
-        platform = shop["platform"]
-        wanted = ("consumer_key", "consumer_secret", "webhook_secret")
-        if platform in ("taobao", "tmall"):
-            wanted = ("app_key", "app_secret", "session")
-        given = {key: shop[key] for key in ("endpoint", *wanted) if shop.get(key)}
-        add_shop(shop["code"], platform, shop.get("seller_nick", ""), given, settings=settings)
+        channel = CHANNELS[shop["platform"]]
+        wanted = dict.fromkeys(("endpoint", *channel.needs, *OPTIONAL_CREDENTIALS))
+        given = {key: shop[key] for key in wanted if shop.get(key)}
+        add_shop(shop["code"], shop["platform"], shop.get("seller_nick", ""), given, settings=own)
     carrier = world["carriers"][0]
     add_carrier(carrier["code"], {key: carrier[key] for key in ("endpoint", "key", "customer", "secret")})
     return [shop["code"] for shop in world["shops"]]

@@ -1,11 +1,11 @@
-"""What a newer platform version of a known order does: facts change, and it starts again where it must and can."""
+"""What a newer platform version of a known order does: each change has the effect that the table of amendments says."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from models.database import Connection, copy_rows
-from models.incoming import IncomingOrder, LineState, OrderKind, PayState
+from models.incoming import IncomingOrder, PayState
 from models.order import (
     LINE_COLUMNS,
     Cause,
@@ -17,77 +17,104 @@ from models.order import (
     write_events,
     write_own_events,
 )
-from models.receiver import RECEIVER_COLUMNS
-from models.sealing import unseal
+from models.rules.amendment import (
+    DISPATCHED,
+    PAYMENT,
+    REASONS,
+    Difference,
+    Effect,
+    Field,
+    Standing,
+    difference,
+    effects,
+)
+from models.rules.fuller import fuller_notes, fuller_receiver
+from tasks.known_orders import Known, facts_of, load_known
 from tasks.lock_stock import unlock_stock
+from tasks.receivers import Personal, fuller_cut, personal_of, save_personal
 
-_FACTS = """update orders set pay_state = %s, platform_status = %s, paid_at = %s, modified_at = %s, ship_by = %s,
-    goods_fen = %s, discount_fen = %s, freight_fen = %s, total_fen = %s, paid_fen = %s, refunded_fen = %s
-    where id = %s"""
+_FACTS = """
+  update orders o set pay_state = n.pay_state, platform_status = n.platform_status, paid_at = n.paid_at,
+    modified_at = n.modified_at, ship_by = n.ship_by, not_ready = n.not_ready,
+    split_from = coalesce(nullif(n.split_from, ''), o.split_from), goods_fen = n.goods_fen,
+    discount_fen = n.discount_fen, freight_fen = n.freight_fen, total_fen = n.total_fen, paid_fen = n.paid_fen,
+    refunded_fen = n.refunded_fen
+  from unnest(%s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[],
+              %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+              %s::bigint[])
+       n(id, pay_state, platform_status, paid_at, modified_at, ship_by, not_ready, split_from, goods_fen,
+         discount_fen, freight_fen, total_fen, paid_fen, refunded_fen)
+  where o.id = n.id"""
 
-# An empty or masked value never overwrites a fuller one. The region counts as one value: parts of two do not mix.
-_RECEIVER = """update receiver set
-    name_enc = case when %(masked)s and not masked then name_enc else coalesce(%(name_enc)s, name_enc) end,
-    phone_enc = case when %(masked)s and not masked then phone_enc else coalesce(%(phone_enc)s, phone_enc) end,
-    address_enc = case when %(masked)s and not masked then address_enc else coalesce(%(address_enc)s, address_enc) end,
-    notes_enc = coalesce(%(notes_enc)s, notes_enc),
-    cut_enc = coalesce(%(cut_enc)s, cut_enc),
-    phone_hash = coalesce(%(phone_hash)s, phone_hash),
-    phone_last4 = coalesce(nullif(%(phone_last4)s, ''), phone_last4),
-    province = case when %(region)s then %(province)s else province end,
-    city = case when %(region)s then %(city)s else city end,
-    district = case when %(region)s then %(district)s else district end,
-    town = case when %(region)s then %(town)s else town end,
-    oaid = coalesce(nullif(%(oaid)s, ''), oaid),
-    masked = masked and %(masked)s
-    where order_id = %(order_id)s"""
+_KEPT = frozenset({HoldCode.SKIPPED, HoldCode.REPLAYED})
+"""Holds that a person placed: news of the shop does not end them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
-    """A newer version of an order: what it says now, and its line and receiver rows as they would be stored."""
+    """A newer version of an order: what it says now, its line rows, and the personal values of its payload by place."""
 
     order_id: int
     order: IncomingOrder
     lines: list[tuple[Any, ...]]
-    receiver: tuple[Any, ...]
+    cut: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """What the pool decided from: the order's stage and kind, payment, region with address, and lines to ship."""
+class _Ruling:
+    """What a newer version changes of what is known, and with what effect."""
 
-    stage: Stage
-    kind: OrderKind
-    payment: tuple[str, int]
-    place: tuple[str, ...]
-    goods: list[tuple[str, str, int, str]]
+    amendment: Amendment
+    known: Known
+    difference: Difference
+    effects: dict[Field, Effect]
+
+    @property
+    def order_id(self) -> int:
+        return self.amendment.order_id
+
+    def fields(self, effect: Effect) -> list[Field]:
+        return [field for field, its in self.effects.items() if its is effect]
+
+    @property
+    def keeps_pay_state(self) -> bool:
+        return any(field in PAYMENT for field in self.fields(Effect.REFUSE))
+
+    @property
+    def pay_state(self) -> PayState:
+        return self.known.facts.pay_state if self.keeps_pay_state else self.amendment.order.pay_state
 
 
 def amend_orders(conn: Connection, batch_id: int, amendments: Sequence[Amendment], why: Cause) -> int:
-    """Take over newer versions; an order whose payment, goods or address changed begins again in this batch.
+    """Take over newer versions as the table of amendments says; returns how many orders begin again in this batch.
 
-    It first gives back what it holds. One that only a remark or a time changed keeps its place and its stock.
-    After dispatch the facts are noted and a hold says that the warehouse has other ones. An order that was cancelled
-    begins again when the buyer paid after all. Returns how many orders begin again.
+    An order that begins again first gives back what it holds. A document that is blocked is not sent any more; where
+    its warehouse may know it, a hold says that the warehouse has other facts. What was shipped stays as it was.
     """
-    known = _known(conn, [amendment.order_id for amendment in amendments])
-    told = [amendment for amendment in amendments if _matters(known[amendment.order_id], amendment)]
-    again = [amendment for amendment in told if _can_begin_again(known[amendment.order_id], amendment)]
-    late = [amendment for amendment in told if _comes_late(known[amendment.order_id], amendment)]
-    _note_facts(conn, amendments, why)
+    known = load_known(conn, [amendment.order_id for amendment in amendments])
+    rulings = [_judge(known[amendment.order_id], amendment) for amendment in amendments]
+    _note_facts(conn, rulings)
+    write_own_events(conn, (event for ruling in rulings for event in _events(ruling)), why)
+    again = [ruling for ruling in rulings if ruling.fields(Effect.RE_REVIEW)]
     if again:
-        _begin_again(conn, batch_id, again, why)
-    place_holds(conn, [(amendment.order_id, _late_finding(amendment.order)) for amendment in late], why)
+        step_back(conn, batch_id, [ruling.order_id for ruling in again], why)
+    _note_lines(conn, rulings)
+    _move_deadlines(conn, rulings)
+    _block_documents(conn, rulings, why)
+    place_holds(conn, [(ruling.order_id, _finding(ruling)) for ruling in rulings if _concerns_a_person(ruling)], why)
     return len(again)
 
 
 def step_back(conn: Connection, batch_id: int, order_ids: Sequence[int], why: Cause) -> None:
-    """Put orders back to ingested in a batch, with locks and allocations given up and decided holds dropped."""
+    """Put orders back to ingested in a batch, with locks and allocations given up and decided holds dropped.
+
+    Lines that the shop amended while the order was dispatched become its lines.
+    """
     ids = list(order_ids)
     unlock_stock(conn, ids, why)
     conn.execute("delete from allocation where order_id = any(%s)", (ids,))
-    release_holds(conn, ids, [code for code in HoldCode if code is not HoldCode.SKIPPED], why)
+    take_amended_lines(conn, ids)
+    release_holds(conn, ids, [code for code in HoldCode if code not in _KEPT], why)
     conn.execute(
         "update order_state set stage = 'ingested', batch_id = %s, rule_version = %s where order_id = any(%s)",
         (batch_id, why.rule_version, ids),
@@ -95,104 +122,174 @@ def step_back(conn: Connection, batch_id: int, order_ids: Sequence[int], why: Ca
     write_events(conn, ids, Stage.INGESTED.value, why, {"batch": batch_id})
 
 
-def _known(conn: Connection, order_ids: Sequence[int]) -> dict[int, _Known]:
-    goods: dict[int, list[tuple[str, str, int, str]]] = {order_id: [] for order_id in order_ids}
-    rows = conn.execute(
-        """select s.order_id, s.stage, o.kind, o.pay_state, o.refunded_fen,
-                  r.province, r.city, r.district, r.town, r.address_enc
-           from order_state s join orders o on o.id = s.order_id join receiver r on r.order_id = s.order_id
-           where s.order_id = any(%s) order by s.order_id for update of s""",
-        (list(order_ids),),
-    ).fetchall()
-    for line in conn.execute(
-        """select order_id, platform_line, sku_code, quantity, state from order_line
-           where order_id = any(%s) order by order_id, line_no""",
-        (list(order_ids),),
-    ):
-        goods[line[0]].append(line[1:])
-    return {
-        row[0]: _Known(
-            Stage(row[1]),
-            OrderKind(row[2]),
-            (row[3], row[4]),
-            (*row[5:9], unseal(row[9]) if row[9] else ""),
-            goods[row[0]],
-        )
-        for row in rows
-    }
-
-
-def _matters(known: _Known, amendment: Amendment) -> bool:
-    order, to = amendment.order, amendment.order.receiver
-    goods = [(row[2], row[3], row[6], row[9]) for row in amendment.lines]
-    place = (to.province, to.city, to.district, to.town, to.address)
-    moved = bool(to.province or to.city) and not to.masked and place != known.place
-    moved = moved or (bool(to.province or to.city) and place[:3] != known.place[:3])
-    return moved or goods != known.goods or (order.pay_state.value, order.refunded_fen) != known.payment
-
-
-def _can_begin_again(known: _Known, amendment: Amendment) -> bool:
-    if known.kind is OrderKind.HEADER or known.stage is Stage.DISPATCHED:
-        return False
-    return known.stage is not Stage.CANCELLED or amendment.order.pay_state is not PayState.CANCELLED
-
-
-def _comes_late(known: _Known, amendment: Amendment) -> bool:
-    """Whether the warehouse should not go on as told: not so when the news is only that the order was shipped."""
-    order = amendment.order
-    if known.stage is not Stage.DISPATCHED:
-        return False
-    if order.refunded_fen > known.payment[1] or any(line.state is LineState.REFUNDING for line in order.lines):
-        return True
-    return order.pay_state not in (PayState.SHIPPED, PayState.FINISHED)
-
-
-def _late_finding(order: IncomingOrder) -> Finding:
-    refunding = [line.line_no for line in order.lines if line.state is not LineState.OPEN]
-    return Finding(
-        HoldCode.CHANGED_LATE,
-        "the shop changed the order after its dispatch; its warehouse works from what was known then",
-        {"pay_state": order.pay_state.value, "refunded_fen": order.refunded_fen, "lines_not_open": refunding},
+def take_amended_lines(conn: Connection, order_ids: Sequence[int]) -> None:
+    """Let the lines that the shop amended meanwhile take the place of those that were decided on."""
+    ids = list(order_ids)
+    conn.execute(
+        """delete from order_line l where order_id = any(%s)
+           and exists (select 1 from amended_line a where a.order_id = l.order_id)""",
+        (ids,),
+    )
+    columns = ", ".join(LINE_COLUMNS)
+    conn.execute(
+        f"""with taken as (delete from amended_line where order_id = any(%s) returning {columns})
+            insert into order_line ({columns}) select {columns} from taken""".encode(),
+        (ids,),
     )
 
 
-def _note_facts(conn: Connection, amendments: Sequence[Amendment], why: Cause) -> None:
-    with conn.cursor() as cur:
-        cur.executemany(_FACTS, [_facts(amendment) for amendment in amendments])
-        cur.executemany(_RECEIVER, [_receiver(amendment) for amendment in amendments])
-        cur.executemany(
-            "update order_line set state = %s where order_id = %s and platform_line = %s",
-            [(row[9], row[0], row[2]) for amendment in amendments for row in amendment.lines],
-        )
-    news = ((a.order_id, "amended", {"pay_state": a.order.pay_state.value}) for a in amendments)
-    write_own_events(conn, news, why)
+def _judge(known: Known, amendment: Amendment) -> _Ruling:
+    told = difference(known.facts, facts_of(amendment.order, personal_of(amendment.order, amendment.cut)))
+    return _Ruling(amendment, known, told, effects(known.standing, told.fields))
 
 
-def _facts(amendment: Amendment) -> tuple[Any, ...]:
-    order = amendment.order
+def _concerns_a_person(ruling: _Ruling) -> bool:
+    return bool(ruling.fields(Effect.BLOCK) or ruling.fields(Effect.REFUSE))
+
+
+def _finding(ruling: _Ruling) -> Finding:
+    order = ruling.amendment.order
+    stopped, refused = ruling.fields(Effect.BLOCK), ruling.fields(Effect.REFUSE)
+    nos = [document.no for document in ruling.known.documents]
+    news = ", ".join(field.value for field in (*stopped, *refused))
+    end = f"{', '.join(nos)} left before; what was shipped stays" if refused else _what_stops(ruling.known)
+    return Finding(
+        HoldCode.CHANGED_LATE,
+        f"the shop changed the order after its dispatch ({news}); {end}",
+        {
+            "fields": [field.value for field in (*stopped, *refused)],
+            "documents": nos,
+            "pay_state": order.pay_state.value,
+            "refunded_fen": order.refunded_fen,
+        },
+    )
+
+
+def _what_stops(known: Known) -> str:
+    nos = ", ".join(document.no for document in known.documents if not document.ended)
+    if known.standing is Standing.UNSENT:
+        return f"{nos} was not sent yet and is taken back"
+    return f"{nos} is blocked; its warehouse works from what was known then" if nos else "its warehouse gave it back"
+
+
+def _events(ruling: _Ruling) -> Iterable[tuple[int, str, dict[str, Any]]]:
+    refused = dict.fromkeys(ruling.fields(Effect.REFUSE), Effect.REFUSE)
+    taken = {field: effect for field, effect in ruling.effects.items() if effect is not Effect.REFUSE}
+    if taken or not refused:
+        yield ruling.order_id, "amended", _told(ruling, taken)
+    if refused:
+        yield ruling.order_id, "amendment_refused", _told(ruling, refused)
+
+
+def _told(ruling: _Ruling, of: Mapping[Field, Effect]) -> dict[str, Any]:
+    detail: dict[str, Any] = {"pay_state": ruling.amendment.order.pay_state.value}
+    detail["fields"] = {field.value: effect.value for field, effect in of.items()}
+    if ruling.difference.lines and not of.keys().isdisjoint(_LINE_FIELDS):
+        detail["lines"] = ruling.difference.lines
+    if ruling.difference.parts and not of.keys().isdisjoint(_RECEIVER_FIELDS):
+        detail["receiver"] = list(ruling.difference.parts)
+    return detail
+
+
+_LINE_FIELDS = {Field.GOODS, Field.REFUND, Field.REFUND_WITHDRAWN, Field.SHIPPED}
+_RECEIVER_FIELDS = {Field.ADDRESS, Field.CONTACT}
+
+
+def _note_facts(conn: Connection, rulings: Sequence[_Ruling]) -> None:
+    rows = [_facts(ruling) for ruling in rulings]
+    conn.execute(_FACTS, [[row[place] for row in rows] for place in range(14)])
+    fuller = {ruling.order_id: _fuller(ruling) for ruling in rulings}
+    known = {ruling.order_id: ruling.known.personal for ruling in rulings}
+    save_personal(conn, {i: personal for i, personal in fuller.items() if personal != known[i]})
+
+
+def _facts(ruling: _Ruling) -> tuple[Any, ...]:
+    order = ruling.amendment.order
     return (
-        order.pay_state.value,
+        ruling.order_id,
+        ruling.pay_state.value,
         order.platform_status,
         order.paid_at,
         order.modified_at,
         order.ship_by,
+        ruling.known.not_ready if ruling.keeps_pay_state else order.not_ready,
+        order.split_from,
         order.goods_fen,
         order.discount_fen,
         order.freight_fen,
         order.total_fen,
         order.paid_fen,
         order.refunded_fen,
-        amendment.order_id,
     )
 
 
-def _receiver(amendment: Amendment) -> dict[str, Any]:
-    values = dict(zip(RECEIVER_COLUMNS, amendment.receiver, strict=True))
-    return {**values, "region": bool(values["province"] or values["city"])}
+def _fuller(ruling: _Ruling) -> Personal:
+    known, new = ruling.known.personal, personal_of(ruling.amendment.order, ruling.amendment.cut)
+    refused = not _RECEIVER_FIELDS.isdisjoint(ruling.fields(Effect.REFUSE))
+    # parts of two addresses do not mix, neither here nor when the payload is read again
+    moved = Field.ADDRESS in ruling.effects
+    return Personal(
+        known.receiver if refused else fuller_receiver(known.receiver, new.receiver),
+        fuller_notes(known.notes, new.notes),
+        new.cut if moved else fuller_cut(known.cut, new.cut, masked=new.receiver.masked),
+    )
 
 
-def _begin_again(conn: Connection, batch_id: int, amendments: Sequence[Amendment], why: Cause) -> None:
-    ids = [amendment.order_id for amendment in amendments]
-    step_back(conn, batch_id, ids, why)
-    conn.execute("delete from order_line where order_id = any(%s)", (ids,))
-    copy_rows(conn, "order_line", LINE_COLUMNS, (row for amendment in amendments for row in amendment.lines))
+def _note_lines(conn: Connection, rulings: Sequence[_Ruling]) -> None:
+    """Lines are replaced where nothing is decided on them, else kept aside; their states and prices are noted."""
+    free = [ruling for ruling in rulings if _replaces_lines(ruling)]
+    aside = [ruling for ruling in rulings if ruling.known.standing in DISPATCHED and Field.GOODS in ruling.effects]
+    conn.execute("delete from order_line where order_id = any(%s)", ([ruling.order_id for ruling in free],))
+    copy_rows(conn, "order_line", LINE_COLUMNS, (row for ruling in free for row in ruling.amendment.lines))
+    conn.execute("delete from amended_line where order_id = any(%s)", ([ruling.order_id for ruling in aside],))
+    copy_rows(conn, "amended_line", LINE_COLUMNS, (row for ruling in aside for row in ruling.amendment.lines))
+    rows = [row for ruling in rulings if not _replaces_lines(ruling) for row in ruling.amendment.lines]
+    for table in ("order_line", "amended_line"):
+        conn.execute(
+            f"""update {table} l set state = n.state, unit_price_fen = n.price, paid_fen = n.paid
+                from unnest(%s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::bigint[])
+                     n(order_id, line, state, price, paid)
+                where l.order_id = n.order_id and l.platform_line = n.line
+                  and (l.state, l.unit_price_fen, l.paid_fen) is distinct from (n.state, n.price, n.paid)""".encode(),
+            [[row[place] for row in rows] for place in (0, 2, 9, 7, 8)],
+        )
+
+
+def _replaces_lines(ruling: _Ruling) -> bool:
+    if ruling.known.standing in DISPATCHED:
+        return False
+    return bool(ruling.fields(Effect.RE_REVIEW)) or Field.GOODS in ruling.effects
+
+
+def _move_deadlines(conn: Connection, rulings: Sequence[_Ruling]) -> None:
+    """A new promise is what documents under way are measured by; the earliest of all orders in them counts."""
+    documents = [
+        document.id
+        for ruling in rulings
+        if Field.PROMISE in ruling.effects
+        for document in ruling.known.documents
+        if not document.ended
+    ]
+    conn.execute(
+        """update outbound_document d set ship_by = n.at, deadline_at = n.at
+           from (select a.document_id, min(o.ship_by) as at from allocation a join orders o on o.id = a.order_id
+                 where a.document_id = any(%s) group by 1) n
+           where d.id = n.document_id and n.at is not null""",
+        (documents,),
+    )
+
+
+def _block_documents(conn: Connection, rulings: Sequence[_Ruling], why: Cause) -> None:
+    blocks = [
+        (document.id, ruling.order_id, reason)
+        for ruling in rulings
+        for document in ruling.known.documents
+        if not document.ended
+        for reason in sorted({REASONS[field].value for field in ruling.fields(Effect.BLOCK)})
+    ]
+    conn.execute(
+        """insert into document_block (document_id, order_id, reason, placed_at)
+           select d, o, r, %s from unnest(%s::bigint[], %s::bigint[], %s::text[]) b(d, o, r)
+           on conflict (document_id, reason) where lifted_at is null do nothing""",
+        (why.at, [block[0] for block in blocks], [block[1] for block in blocks], [block[2] for block in blocks]),
+    )

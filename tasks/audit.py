@@ -11,6 +11,7 @@ from models.database import transaction
 from models.errors import ChannelDenied, ChannelError, RateLimited
 from models.order import Cause
 from tasks.counterparts import open_carrier
+from tasks.parcel_phone import parcel_phones
 from tasks.runs import cause, failed_by
 from tasks.trace import apply_traces, take_parcels
 
@@ -52,12 +53,11 @@ def take_silent(now: datetime, limit: int) -> list[Silent]:
                  where stage not in ('delivered', 'returned', 'cancelled') and heard_at < %(heard)s
                    and (asked_at is null or asked_at < %(asked)s)
                  order by heard_at limit %(limit)s for update skip locked)
-               returning p.id, p.carrier, p.waybill, coalesce(
-                 (select r.phone_last4 from parcel_line l join receiver r on r.order_id = l.order_id
-                  where l.parcel_id = p.id order by l.order_id limit 1), '')""",
+               returning p.id, p.carrier, p.waybill""",
             {"now": now, "heard": now - SILENT, "asked": now - ASK_AGAIN, "limit": limit},
         ).fetchall()
-    return [Silent(*row) for row in rows]
+        phones = parcel_phones(conn, [row[0] for row in rows])
+    return [Silent(row[0], row[1], row[2], phones[row[0]]) for row in rows]
 
 
 def audit_parcels(carrier: Carrier, why: Cause) -> AuditCount:
@@ -91,7 +91,9 @@ def _give_back(unasked: Sequence[Silent]) -> None:
 def _apply(traces: Sequence[tuple[Silent, Trace]], why: Cause) -> int:
     with transaction() as conn:
         parcels = take_parcels(conn, "id", [silent.id for silent, _ in traces])
-        changed = apply_traces(conn, [(silent.id, parcels[silent.id], trace) for silent, trace in traces], why)
+        # a number that was corrected while we asked was another parcel's
+        true = [(silent, trace) for silent, trace in traces if parcels[silent.id].waybill == silent.waybill]
+        changed = apply_traces(conn, [(silent.id, parcels[silent.id], trace) for silent, trace in true], why)
     return sum(changed.values())
 
 

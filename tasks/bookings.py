@@ -2,7 +2,7 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,8 +11,10 @@ from models.database import Connection, copy_rows, take_ids
 from models.messages import OutboxKind
 from models.order import Cause, Finding, HoldCode, place_holds, write_own_events
 from models.sealing import seal
-from models.shipment import DocumentState
+from models.shipment import CLOSED, DocumentState
 from tasks.outbox import Effect, post
+from tasks.ship_backs import message_key, post_when_complete
+from tasks.shop_settings import capabilities_of
 
 
 @dataclass(slots=True)
@@ -27,7 +29,10 @@ class DocumentLine:
 
 @dataclass(slots=True)
 class Document:
-    """An outbound document as reports find it."""
+    """An outbound document as reports find it.
+
+    `numbers_at_once`: its shop is told of an order's boxes only when the last of them left.
+    """
 
     id: int
     no: str
@@ -36,8 +41,9 @@ class Document:
     warehouse_id: int
     warehouse_code: str
     batch_id: int
-    counterpart: str  # where its ship-backs go, "" for shops that take none
     shipped_at: datetime | None
+    counterpart: str  # where its ship-backs go, "" for shops that take none
+    numbers_at_once: bool
     lines: dict[str, DocumentLine] = field(default_factory=dict)
     package_nos: set[str] = field(default_factory=set)
 
@@ -82,12 +88,15 @@ def load_documents(conn: Connection, nos: Sequence[str]) -> dict[str, Document]:
     """The documents of these numbers with their lines, locked in key order: documents, SKU pools, stock."""
     rows = conn.execute(
         """select d.id, d.no, d.state, d.carrier, d.warehouse_id, w.code, d.batch_id,
-                  case when s.channel = 'file' then '' else 'shop:' || s.code end, d.shipped_at
+                  d.shipped_at, s.code, s.channel, s.settings->'capabilities'
            from outbound_document d join warehouse w on w.id = d.warehouse_id join shop s on s.id = d.shop_id
            where d.no = any(%s) order by d.id for update of d""",
         (list(nos),),
     ).fetchall()
-    documents = {row[1]: Document(row[0], row[1], DocumentState(row[2]), *row[3:]) for row in rows}
+    documents = {
+        no: Document(i, no, DocumentState(state), carrier, place, place_code, batch_id, at, *_reporting(*shop))
+        for i, no, state, carrier, place, place_code, batch_id, at, *shop in rows
+    }
     by_id = {document.id: document for document in documents.values()}
     for row in conn.execute(
         """select a.document_id, a.order_id, a.line_no, l.sku_id, a.quantity - a.shipped
@@ -103,6 +112,13 @@ def load_documents(conn: Connection, nos: Sequence[str]) -> dict[str, Document]:
         by_id[document_id].package_nos.add(package_no)
     _lock_stock(conn, by_id.values())
     return documents
+
+
+def _reporting(shop_code: str, channel: str, own: Mapping[str, Any] | None) -> tuple[str, bool]:
+    """Where ship-backs of a shop's documents go, and whether they are kept back until an order is complete."""
+    capabilities = capabilities_of(shop_code, channel, own or {})
+    counterpart = f"shop:{shop_code}" if capabilities.reports_shipping else ""
+    return counterpart, capabilities.numbers_at_once
 
 
 def _lock_stock(conn: Connection, documents: Iterable[Document]) -> None:
@@ -126,6 +142,8 @@ def save_changes(conn: Connection, changes: Changes, why: Cause) -> None:
         ([d.id for d in touched], [d.state.value for d in touched], [d.shipped_at for d in touched]),
     )
     _save_parcels(conn, changes.parcels, why)
+    kept_back = [d.id for d in touched if d.counterpart and d.numbers_at_once and d.state in CLOSED]
+    post_when_complete(conn, kept_back, why.at)
     _save_stock(conn, changes, why)
     place_holds(conn, changes.holds, why)
     write_own_events(conn, changes.events, why)
@@ -177,11 +195,14 @@ def _save_parcels(conn: Connection, parcels: Sequence[NewParcel], why: Cause) ->
 def _post_effects(conn: Connection, parcels: Sequence[tuple[int, NewParcel]], at: datetime) -> None:
     effects = []
     for parcel_id, parcel in parcels:
-        batch_id = parcel.document.batch_id
-        effects.append(Effect(OutboxKind.SUBSCRIBE, "carrier:kuaidi100", parcel_id, f"subscribe-{parcel_id}", batch_id))
-        if parcel.document.counterpart:
-            key = f"ship-back-{parcel_id}"
-            effects.append(Effect(OutboxKind.SHIP_BACK, parcel.document.counterpart, parcel_id, key, batch_id))
+        document = parcel.document
+        to = {OutboxKind.SUBSCRIBE: "carrier:kuaidi100"}
+        if document.counterpart and not document.numbers_at_once:
+            to[OutboxKind.SHIP_BACK] = document.counterpart
+        effects += [
+            Effect(kind, counterpart, parcel_id, message_key(kind, parcel_id, 1), document.batch_id)
+            for kind, counterpart in to.items()
+        ]
     post(conn, effects, at)
 
 

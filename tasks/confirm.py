@@ -90,10 +90,14 @@ def _listed(package: Mapping[str, Any]) -> list[Any]:
 
 def _waybill_owners(conn: Connection, reports: Sequence[Report]) -> dict[str, str]:
     waybills = [str(package["tracking_no"]) for _, _, envelope in reports for package in _packages(envelope)]
+    # a corrected number stays its parcel's: a report told again may still have it
     rows = conn.execute(
-        """select p.waybill, d.no from parcel p join outbound_document d on d.id = p.document_id
-           where p.waybill = any(%s)""",
-        (waybills,),
+        """select unnest(p.former_waybills), d.no from parcel p join outbound_document d on d.id = p.document_id
+           where p.renumbered > 0 and p.former_waybills && %(waybills)s
+           union all
+           select p.waybill, d.no from parcel p join outbound_document d on d.id = p.document_id
+           where p.waybill = any(%(waybills)s)""",
+        {"waybills": waybills},
     ).fetchall()
     return dict(rows)
 

@@ -1,42 +1,53 @@
 """The outside parties as the pool knows them: connectors made from shops, warehouses and their credentials."""
 
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-
-import httpx
+from typing import Any
 
 from connectors import registry
-from connectors.base import Carrier, Channel, Wms
+from connectors.base import Carrier, Channel, Terms, Unlimited, Wms
 from connectors.mapping import Mapping, parse_mapping
 from models.database import Connection, one
 from models.errors import SetupError
 from models.settings import clock, settings
+from tasks.call_budget import budget_of
+from tasks.clients import client_of
 from tasks.credentials import Owner, secrets_of
+from tasks.shop_settings import capabilities_of
+from tasks.tokens import renew_token
 
 KUAIDI100 = "kuaidi100"
-
-_TIMEOUT = httpx.Timeout(15.0, connect=5.0)
-_LIMITS = httpx.Limits(max_connections=20, max_keepalive_connections=10, keepalive_expiry=30.0)
-# a proxy of the environment must not stand between a machine and itself
-_DIRECT = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}
 
 _mapping_texts: dict[str, str] = {}
 
 
 def open_channel(conn: Connection, shop_code: str) -> Channel:
     """The connector of a shop; raises SetupError naming the shop and what it lacks."""
-    channel, _ = _shop(conn, shop_code)
-    if channel not in registry.CHANNELS:
-        raise SetupError(f"shop {shop_code}: no connector is called {channel}")
+    channel, stored = _shop(conn, shop_code)
     made: Channel = registry.CHANNELS[channel](
-        _client(Owner.SHOP, shop_code),
+        client_of(Owner.SHOP, shop_code),
         shop_code,
         secrets_of(conn, Owner.SHOP, shop_code),
-        shop_mapping(conn, shop_code),
+        _mapping(shop_code, channel, stored),
         _now,
+        _terms(conn, shop_code, channel, stored),
     )
     return made
+
+
+def _terms(conn: Connection, shop_code: str, channel: str, stored: dict[str, Any]) -> Terms:
+    capabilities = capabilities_of(shop_code, channel, stored.get("capabilities") or {})
+    carriers = conn.execute(
+        "select c.carrier, c.code from shop_carrier c join shop s on s.id = c.shop_id where s.code = %s", (shop_code,)
+    ).fetchall()
+    renewable = registry.CHANNELS[channel].authoriser is not None
+    return Terms(
+        capabilities,
+        budget_of(shop_code, capabilities.calls_per_s) if capabilities.pulls else Unlimited(),
+        partial(renew_token, shop_code) if renewable else None,
+        dict(carriers),
+    )
 
 
 def open_wms(conn: Connection, warehouse_code: str) -> Wms:
@@ -48,21 +59,26 @@ def open_wms(conn: Connection, warehouse_code: str) -> Wms:
         raise SetupError(f"warehouse {warehouse_code}: no connector is called {row[0]}")
     credentials = secrets_of(conn, Owner.WAREHOUSE, warehouse_code)
     credentials["allow_http"] = "1" if settings().allow_http else "0"
-    made: Wms = registry.WMS[row[0]](_client(Owner.WAREHOUSE, warehouse_code), warehouse_code, credentials, _now)
+    made: Wms = registry.WMS[row[0]](client_of(Owner.WAREHOUSE, warehouse_code), warehouse_code, credentials, _now)
     return made
 
 
 def open_carrier(conn: Connection) -> Carrier:
     """The source of tracking; raises SetupError naming what it lacks."""
     credentials = secrets_of(conn, Owner.CARRIER, KUAIDI100)
-    made: Carrier = registry.CARRIERS[KUAIDI100](_client(Owner.CARRIER, KUAIDI100), KUAIDI100, credentials, _now)
+    made: Carrier = registry.CARRIERS[KUAIDI100](client_of(Owner.CARRIER, KUAIDI100), KUAIDI100, credentials, _now)
     return made
 
 
 def shop_mapping(conn: Connection, shop_code: str) -> Mapping:
     """The mapping that a shop's payloads are read with: its own, or its channel's."""
-    channel, own = _shop(conn, shop_code)
-    return _parsed(own, f"of shop {shop_code}") if own else read_mapping(registry.mapping_for(channel))
+    return _mapping(shop_code, *_shop(conn, shop_code))
+
+
+def _mapping(shop_code: str, channel: str, stored: dict[str, Any]) -> Mapping:
+    own = (stored.get("mapping") or {}).get("body")
+    mapping = _parsed(own, f"of shop {shop_code}") if own else read_mapping(registry.mapping_for(channel))
+    return mapping.gated(registry.CHANNELS[channel].ready_to_ship)
 
 
 def read_mapping(path: Path) -> Mapping:
@@ -93,11 +109,14 @@ def mapping_version_id(conn: Connection, mapping: Mapping) -> int:
     return int(one(found))
 
 
-def _shop(conn: Connection, code: str) -> tuple[str, str]:
-    row = conn.execute("select channel, settings #>> '{mapping,body}' from shop where code = %s", (code,)).fetchone()
+def _shop(conn: Connection, code: str) -> tuple[str, dict[str, Any]]:
+    """A shop's channel and settings."""
+    row = conn.execute("select channel, settings from shop where code = %s", (code,)).fetchone()
     if row is None:
         raise SetupError(f"shop {code}: is not in the pool; `orderpool shop list` shows those that are")
-    return row[0], row[1] or ""
+    if row[0] not in registry.CHANNELS:
+        raise SetupError(f"shop {code}: no connector is called {row[0]}")
+    return row[0], row[1]
 
 
 @lru_cache(maxsize=64)
@@ -105,11 +124,6 @@ def _parsed(text: str, source: str) -> Mapping:
     mapping = parse_mapping(text, source)
     _mapping_texts[mapping.digest] = text
     return mapping
-
-
-@lru_cache(maxsize=256)
-def _client(owner: Owner, code: str) -> httpx.Client:
-    return httpx.Client(timeout=_TIMEOUT, limits=_LIMITS, mounts=_DIRECT)
 
 
 def _now() -> datetime:

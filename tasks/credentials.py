@@ -4,6 +4,7 @@ import base64
 import hmac
 import secrets
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 
 from models.database import Connection
@@ -38,14 +39,24 @@ def secret_of(conn: Connection, owner: Owner, code: str, name: str) -> str:
     return unseal(row[0])
 
 
-def keep_secrets(conn: Connection, owner: Owner, code: str, values: Mapping[str, str]) -> None:
-    """Store secrets of an owner; those of the same name are replaced, others stay."""
+def keep_secrets(
+    conn: Connection,
+    owner: Owner,
+    code: str,
+    values: Mapping[str, str],
+    expires: Mapping[str, datetime | None] | None = None,
+) -> None:
+    """Store secrets of an owner with the time at which they end by themselves, if any.
+
+    Those of the same name are replaced, others stay.
+    """
+    ends = expires or {}
     with conn.cursor() as cur:
         cur.executemany(
-            """insert into credential (owner_kind, owner_code, name, value_enc) values (%s, %s, %s, %s)
+            """insert into credential (owner_kind, owner_code, name, value_enc, expires_at) values (%s, %s, %s, %s, %s)
                on conflict (owner_kind, owner_code, name)
-               do update set value_enc = excluded.value_enc, expires_at = null""",
-            [(owner.value, code, name, seal(value)) for name, value in sorted(values.items())],
+               do update set value_enc = excluded.value_enc, expires_at = excluded.expires_at""",
+            [(owner.value, code, name, seal(value), ends.get(name)) for name, value in sorted(values.items())],
         )
 
 

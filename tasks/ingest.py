@@ -14,6 +14,7 @@ from models.batch import BatchOrigin, WindowState
 from models.database import Connection, transaction
 from models.errors import PipelineError
 from models.order import Cause
+from models.sealing import unseal
 from models.settings import settings
 from tasks.batches import close_batch, open_batch
 from tasks.counterparts import mapping_version_id, open_channel, shop_mapping
@@ -23,6 +24,7 @@ from tasks.store import (
     Arrival,
     Refusal,
     StoreCount,
+    body_of,
     free_from_quarantine,
     newest,
     quarantine,
@@ -163,15 +165,19 @@ class Reader:
 
 
 def unknown_refusals(conn: Connection, shop_id: int, refusals: Sequence[Refusal]) -> list[Refusal]:
-    """The refusals that are not in quarantine with the same problem already, one per platform id."""
+    """The refusals whose very payload is not in quarantine with the same problem already, one per platform id."""
     rows = conn.execute(
-        """select external_id, problem from quarantined_order
+        """select external_id, problem, body_enc from quarantined_order
            where shop_id = %s and external_id = any(%s) and released_at is null""",
         (shop_id, [refusal.external_id for refusal in refusals]),
     ).fetchall()
-    known: dict[str, str] = dict(rows)
+    known = {external_id: (problem, unseal(body_enc)) for external_id, problem, body_enc in rows}
     latest = {refusal.external_id: refusal for refusal in refusals}
-    return [refusal for refusal in latest.values() if known.get(refusal.external_id) != str(refusal.problem)]
+    return [
+        refusal
+        for refusal in latest.values()
+        if known.get(refusal.external_id) != (str(refusal.problem), body_of(refusal.payload))
+    ]
 
 
 def _batches_of(conn: Connection, window_id: int) -> tuple[int, ...]:

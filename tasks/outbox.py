@@ -13,9 +13,9 @@ from psycopg.errors import QueryCanceled
 from models.database import Connection, connect, copy_rows, transaction
 from models.errors import ChannelRejected, ChannelUnavailable, OutcomeUnknown, PipelineError, RateLimited
 from models.messages import OutboxKind
-from models.order import Cause, HoldCode, Stage, advance, release_holds
+from models.order import Cause
 from models.settings import clock
-from tasks.lock_stock import unlock_stock
+from tasks.withdraw import with_stale_instructions, withdraw_stale
 
 RETRY_AFTER = tuple(timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400))
 """Waits after the 1st, 2nd ... failed attempt (the retry table of Standard Webhooks senders)."""
@@ -130,11 +130,12 @@ def deliver_due(sender: Sender, kinds: Sequence[OutboxKind], why: Cause) -> Deli
     with transaction() as conn:
         due = conn.execute(
             """select distinct counterpart from outbox
-               where state = 'pending' and next_at <= %s and kind = any(%s) order by 1""",
+               where state = 'pending' and next_at <= %s and kind = any(%s)""",
             (clock().now(), [kind.value for kind in kinds]),
         ).fetchall()
+        stale = with_stale_instructions(conn)
     total = Delivery()
-    for (counterpart,) in due:
+    for counterpart in sorted({*stale, *(row[0] for row in due)}):
         try:
             outcome = deliver(counterpart, sender, kinds, why)
         except ChannelUnavailable as error:
@@ -158,17 +159,19 @@ def deliver(
 
     Only one process sends to a counterpart at a time, so a message is never under way twice; the lock ends with
     the process. A few messages go first: while none of a round gets through the other side is down, and no more
-    are tried. Instructions whose orders were cancelled meanwhile are withdrawn, not sent.
+    are tried. Instructions of documents that were blocked, or whose orders were cancelled meanwhile, are withdrawn.
     """
     outcome = Delivery()
     with _only_sender_to(counterpart):
         with transaction() as conn:
-            withdraw_cancelled(conn, counterpart, why)
+            withdraw_stale(conn, counterpart, why)
         tried: set[int] = set()
         size = SENDERS
         while pending := _next_chunk(counterpart, kinds, batch_ids, tried, forced, size):
             tried |= {message.id for message in pending}
-            _note_start(pending)
+            pending = _started(pending)
+            if not pending:
+                continue
             errors = _try_all(sender, counterpart, pending)
             _note_outcome(counterpart, pending, errors)
             outcome.delivered += len(pending) - len(errors)
@@ -195,42 +198,6 @@ def _only_sender_to(counterpart: str) -> Iterator[None]:
         yield
 
 
-def withdraw_cancelled(conn: Connection, counterpart: str, why: Cause) -> int:
-    """Take back instructions that never reached the warehouse and all of whose orders the shop has cancelled since.
-
-    Their documents are cancelled, their stock is given back, their orders end as cancelled. The caller is the only
-    sender, so nothing of it is under way. Returns how many documents.
-    """
-    rows = conn.execute(
-        """select x.id, x.subject_id from outbox x
-           where x.counterpart = %s and x.kind = 'outbound.created' and x.state in ('pending', 'refused')
-             and not x.in_doubt and exists (select 1 from allocation a where a.document_id = x.subject_id)
-             and not exists (select 1 from allocation a join orders o on o.id = a.order_id
-                             where a.document_id = x.subject_id and o.pay_state <> 'cancelled')
-           order by x.subject_id""",
-        (counterpart,),
-    ).fetchall()
-    if not rows:
-        return 0
-    documents = [row[1] for row in rows]
-    orders = [
-        row[0]
-        for row in conn.execute(
-            """select s.order_id from order_state s
-               where s.order_id in (select order_id from allocation where document_id = any(%s))
-               order by s.order_id for update""",
-            (documents,),
-        )
-    ]
-    conn.execute("update outbox set state = 'withdrawn' where id = any(%s)", ([row[0] for row in rows],))
-    conn.execute("update outbound_document set state = 'cancelled' where id = any(%s)", (documents,))
-    unlock_stock(conn, orders, why)
-    conn.execute("delete from allocation where order_id = any(%s)", (orders,))
-    release_holds(conn, orders, list(HoldCode), why)
-    advance(conn, orders, Stage.CANCELLED, why)
-    return len(rows)
-
-
 def _next_chunk(
     counterpart: str,
     kinds: Sequence[OutboxKind],
@@ -249,6 +216,8 @@ def _next_chunk(
                    select 1 from outbox earlier where earlier.counterpart = o.counterpart
                    and earlier.subject_id = o.subject_id and earlier.kind = o.kind
                    and earlier.revision < o.revision and earlier.state = 'pending')
+                 and not (kind = 'outbound.created' and exists (
+                   select 1 from document_block b where b.document_id = o.subject_id and b.lifted_at is null))
                order by id limit %(size)s""",
             {
                 "counterpart": counterpart,
@@ -291,10 +260,22 @@ def _send_all(calls: dict[int, Callable[[], None]]) -> dict[int, Exception]:
     return {message_id: error for message_id, error in results.items() if error}
 
 
-def _note_start(pending: Sequence[Pending]) -> None:
-    # should this process be killed, what it was sending may have arrived
+def _started(pending: Sequence[Pending]) -> list[Pending]:
+    """Mark messages as under way; those of documents that were blocked this moment stay back."""
+    ids = [message.id for message in pending]
     with transaction() as conn:
-        conn.execute("update outbox set in_doubt = true where id = any(%s)", ([message.id for message in pending],))
+        # whoever blocks a document locks its message first: one of us sees what the other did
+        conn.execute("select 1 from outbox where id = any(%s) order by id for update", (ids,))
+        # should this process be killed, what it was sending may have arrived
+        rows = conn.execute(
+            """update outbox o set in_doubt = true where id = any(%s)
+               and not (kind = 'outbound.created' and exists (
+                 select 1 from document_block b where b.document_id = o.subject_id and b.lifted_at is null))
+               returning id""",
+            (ids,),
+        ).fetchall()
+    started = {row[0] for row in rows}
+    return [message for message in pending if message.id in started]
 
 
 def _note_outcome(counterpart: str, pending: Sequence[Pending], errors: dict[int, Exception]) -> None:
@@ -309,7 +290,7 @@ def _note_outcome(counterpart: str, pending: Sequence[Pending], errors: dict[int
         )
         conn.cursor().executemany(
             """update outbox set state = %s, attempts = attempts + 1, next_at = %s, last_error = %s,
-               in_doubt = %s where id = %s""",
+               in_doubt = %s where id = %s and state <> 'withdrawn'""",
             [
                 (
                     "refused" if _final(errors[message.id], message.attempts + 1) else "pending",

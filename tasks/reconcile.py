@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from models.database import Connection, connect
+from tasks.shop_settings import capabilities_of
 
 # The stage an order must have is that of its last stage event; its present life began with its last "ingested".
 _STAGE = """
@@ -141,12 +142,26 @@ _CHECKS: tuple[tuple[str, str], ...] = (
            where t.stage = 'dispatched' and (d.id is null or x.id is null) order by o.id""",
     ),
     (
+        "amended lines",
+        """select format('order %s: lines that the shop changed after its dispatch are kept, yet it is %s',
+                         o.order_no, coalesce(t.stage, 'nothing'))
+           from (select distinct order_id from amended_line) a join orders o on o.id = a.order_id
+           left join told_stage t on t.order_id = a.order_id
+           where t.stage is distinct from 'dispatched' order by o.id""",
+    ),
+    (
         "effect",
         """select format('parcel %s of %s: nothing was written to %s', p.waybill, d.no, missing.kind)
-           from parcel p join outbound_document d on d.id = p.document_id join shop s on s.id = d.shop_id
+           from parcel p join outbound_document d on d.id = p.document_id
+           left join told_shop s on s.shop_id = d.shop_id
+           left join (select distinct pl.parcel_id from parcel_line pl join allocation a on a.order_id = pl.order_id
+                      left join outbound_document x on x.id = a.document_id
+                      where coalesce(x.state, '') not in ('shipped', 'short')) more on more.parcel_id = p.id
            cross join lateral (values ('ship_back'), ('subscribe')) missing(kind)
-           where (missing.kind = 'subscribe' or s.channel <> 'file') and not exists (
-             select 1 from outbox x where x.kind = missing.kind and x.subject_id = p.id) order by p.id, 1""",
+           where (missing.kind = 'subscribe'
+                  or s.shop_id is not null and (not s.numbers_at_once or more.parcel_id is null))
+             and not exists (select 1 from outbox x where x.kind = missing.kind and x.subject_id = p.id)
+           order by p.id, 1""",
     ),
 )
 
@@ -170,11 +185,22 @@ def reconcile(progress: Callable[[str], None] = lambda kind: None) -> list[Misma
         conn.execute("set local statement_timeout = 0")
         conn.execute(_STAGE.encode())
         conn.execute(_LOCKS.encode())
+        _list_told_shops(conn)
         for kind, query in _CHECKS:
             progress(kind)
             found += [Mismatch(kind, row[0]) for row in _rows(conn, query)]
         conn.rollback()
     return found
+
+
+def _list_told_shops(conn: Connection) -> None:
+    """The shops that are told of parcels, and whether each of them only when an order is complete."""
+    conn.execute("create temp table told_shop (shop_id int primary key, numbers_at_once bool not null) on commit drop")
+    shops = conn.execute("select id, code, channel, settings->'capabilities' from shop").fetchall()
+    for shop_id, code, channel, own in shops:
+        capabilities = capabilities_of(code, channel, own or {})
+        if capabilities.reports_shipping:
+            conn.execute("insert into told_shop values (%s, %s)", (shop_id, capabilities.numbers_at_once))
 
 
 def _rows(conn: Connection, query: str) -> list[tuple[str]]:

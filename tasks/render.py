@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from connectors.base import ShipBack, Subscription
+from connectors.base import Subscription
 from models.database import Connection
 from models.masking import mask_contacts, mask_name, mask_phone
 from models.sealing import unseal
 from models.settings import SHANGHAI, settings
 from tasks.outbox import Pending
+from tasks.parcel_phone import parcel_phones
 
 
 def render_outbound(conn: Connection, document_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
@@ -95,44 +96,12 @@ def _lines(conn: Connection, document_ids: Sequence[int]) -> dict[int, list[dict
     return lines
 
 
-def render_ship_backs(
-    conn: Connection, pending: Sequence[Pending], *, line_ships_once: bool = False
-) -> dict[int, list[ShipBack]]:
-    """Per message id, what to tell the shop: a ship-back for each order that has units in the parcel.
-
-    `line_ships_once`: the shop takes one number per line, so a line counts in its first parcel only; a parcel
-    that holds nothing else is not told.
-    """
-    keys = {message.subject_id: message for message in pending}
-    rows = conn.execute(
-        """select p.id, o.external_id, o.order_no, p.carrier, p.waybill,
-                  array_agg(l.platform_line order by l.line_no),
-                  (select count(*) from order_line x where x.order_id = o.id and x.state <> 'closed') = count(*),
-                  d.state in ('shipped', 'short')
-           from parcel p join outbound_document d on d.id = p.document_id
-           join parcel_line pl on pl.parcel_id = p.id join orders o on o.id = pl.order_id
-           join order_line l on l.order_id = pl.order_id and l.line_no = pl.line_no
-           where p.id = any(%(parcels)s) and not (%(once)s and exists (
-             select 1 from parcel before join parcel_line has on has.parcel_id = before.id
-             where before.document_id = p.document_id and before.id < p.id
-               and has.order_id = pl.order_id and has.line_no = pl.line_no))
-           group by p.id, o.id, d.id order by p.id, o.id""",
-        {"parcels": list(keys), "once": line_ships_once},
-    ).fetchall()
-    found: dict[int, list[ShipBack]] = {message.id: [] for message in pending}
-    for parcel_id, external_id, order_no, carrier, waybill, line_nos, whole, last in rows:
-        message = keys[parcel_id]
-        found[message.id].append(
-            ShipBack(external_id, order_no, carrier, waybill, () if whole else tuple(line_nos), last, message.key)
-        )
-    return found
-
-
 def render_subscriptions(conn: Connection, pending: Sequence[Pending]) -> dict[int, Subscription]:
     """Per message id, the parcel to follow and where its pushes go."""
     by_parcel = {message.subject_id: message.id for message in pending}
+    phones = parcel_phones(conn, list(by_parcel))
     rows = conn.execute(
-        """select distinct on (p.id) p.id, p.carrier, p.waybill, r.phone_last4, r.province, r.city, r.district,
+        """select distinct on (p.id) p.id, p.carrier, p.waybill, r.province, r.city, r.district,
                   p.callback_token, p.salt_enc
            from parcel p join parcel_line pl on pl.parcel_id = p.id join receiver r on r.order_id = pl.order_id
            where p.id = any(%s) order by p.id, pl.order_id""",
@@ -142,11 +111,11 @@ def render_subscriptions(conn: Connection, pending: Sequence[Pending]) -> dict[i
         by_parcel[row[0]]: Subscription(
             carrier=row[1],
             waybill=row[2],
-            phone_last4=row[3],
+            phone_last4=phones[row[0]],
             from_place="",
-            to_place=row[4] + row[5] + row[6],
-            callback_url=f"{settings().callback_base()}/hooks/kuaidi100/{row[7]}",
-            salt=unseal(row[8]),
+            to_place=row[3] + row[4] + row[5],
+            callback_url=f"{settings().callback_base()}/hooks/kuaidi100/{row[6]}",
+            salt=unseal(row[7]),
         )
         for row in rows
     }

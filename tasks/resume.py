@@ -14,6 +14,7 @@ from models.rules.stock import Demand, share_out
 from models.settings import settings
 from tasks.batches import open_batch
 from tasks.runs import cause, in_plain_words
+from tasks.withdraw import lift_blocks
 
 GIVEN_UP_AFTER = timedelta(hours=24)
 """How long a failed run keeps its batch before its orders are taken up by others."""
@@ -35,6 +36,7 @@ def resume_waiting(conn: Connection, why: Cause) -> ResumeCount:
     """
     give_up_old_batches(conn, why)
     close_finished_batches(conn, why)
+    lift_blocks(conn, why.at)
     timed, known = _timed(conn, why), _skus_known(conn)
     due = sorted({*timed, *known, *_released(conn), *_stock_came(conn), *_given_up(conn)})
     rows = conn.execute(
@@ -50,7 +52,14 @@ def resume_waiting(conn: Connection, why: Cause) -> ResumeCount:
     held = _held(conn, sorted(free))
     going = [(order_id, shop_id) for order_id, shop_id in rows if order_id not in held]
     batch_ids = _new_batches(conn, going, why)
-    conn.execute("update hold set resume_due = false where order_id = any(%s) and resume_due", (due,))
+    # the end of a wait that fell into a run which is past it is looked at again when that run's batch is closed
+    conn.execute(
+        """update hold h set resume_due = false where order_id = any(%s) and resume_due and not exists (
+             select 1 from order_state s join batch b on b.id = s.batch_id
+             where s.order_id = h.order_id and b.state = 'open'
+               and s.stage in ('ingested', 'validated', 'locked', 'routed') and b.id <> all(%s))""",
+        (due, batch_ids),
+    )
     # a run that died after this very step finds its batches again
     mine = conn.execute(
         "select id from batch where origin = 'resume' and state = 'open' and flow_run_id = %s and id <> all(%s)",

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 from prefect import task
 
-from models.database import Connection, copy_rows, transaction
+from models.database import Connection, copy_rows, one, transaction
 from models.order import Cause, Finding, HoldCode, Stage, advance, place_holds, release_holds
 from models.rules.divisions import division, lineage
 from models.rules.routing import Choice, NoChoice, Site, choose_warehouse
-from tasks.batches import orders_in, take_batch, title
+from models.rules.shipping_report import Limits, reportable
+from tasks.batches import BatchRow, orders_in, take_batch, title
 from tasks.lock_stock import short_finding, sku_codes
 from tasks.runs import cause, held_rows, leave_table, stage_of
+from tasks.shop_settings import capabilities_of
 
 COUNTRY = ""
 """The division code of a service area that is the whole country."""
@@ -31,30 +33,41 @@ def route_batch(conn: Connection, batch_id: int, why: Cause) -> RouteCount:
 
     Safe to repeat: orders already routed are not looked at. One transaction; the pool lock of each
     line ends as moved and a lock of the warehouse takes its place. An order that no warehouse can
-    serve keeps its pool lock under SHORT_ROUTE.
+    serve, or that its shop could not be told of, keeps its pool lock under SHORT_ROUTE.
     """
-    take_batch(conn, batch_id)
+    limits = _limits(conn, take_batch(conn, batch_id))
     ids = orders_in(conn, batch_id, Stage.LOCKED)
     free_to_go = without_holds(conn, ids)
-    baskets = _baskets(conn, free_to_go)
+    lines = _lines(conn, free_to_go)
     sites = load_sites(conn)
-    free = _lock_stock_rows(conn, {sku for basket in baskets.values() for sku in basket})
+    free = _lock_stock_rows(conn, {sku for units in lines.values() for sku, _ in units.values()})
     areas = _areas(conn)
     choices: dict[int, Choice] = {}
     short: dict[int, NoChoice] = {}
+    untellable: dict[int, str] = {}
     for order_id, code in _places(conn, free_to_go):
-        choice = choose_warehouse(baskets[order_id], _covering(areas, code), _point(code), sites, free)
+        basket = _basket(lines[order_id])
+        choice = choose_warehouse(basket, _covering(areas, code), _point(code), sites, free)
         if isinstance(choice, NoChoice):
             short[order_id] = choice
             continue
+        if reason := reportable(limits, [{line: units for line, (_, units) in lines[order_id].items()}]):
+            untellable[order_id] = reason
+            continue
         choices[order_id] = choice
-        for sku, units in baskets[order_id].items():
+        for sku, units in basket.items():
             free[choice.warehouse_id, sku] -= units
     _save(conn, choices, why)
     release_holds(conn, list(choices), [HoldCode.SHORT_ROUTE], why)
-    place_holds(conn, _short_findings(conn, short), why)
+    place_holds(conn, [*_short_findings(conn, short), *_untellable_findings(untellable)], why)
     advance(conn, list(choices), Stage.ROUTED, why)
-    return RouteCount(len(choices), len(short), len(ids) - len(free_to_go))
+    return RouteCount(len(choices), len(short) + len(untellable), len(ids) - len(free_to_go))
+
+
+def _limits(conn: Connection, batch: BatchRow) -> Limits:
+    """What the batch's shop can be told of parcels."""
+    own = conn.execute("select settings->'capabilities' from shop where id = %s", (batch.shop_id,)).fetchone()
+    return capabilities_of(batch.shop_code, batch.channel, one(own) or {})
 
 
 def load_sites(conn: Connection) -> list[Site]:
@@ -79,15 +92,23 @@ def without_holds(conn: Connection, order_ids: Sequence[int]) -> list[int]:
     return [row[0] for row in rows]
 
 
-def _baskets(conn: Connection, order_ids: Sequence[int]) -> dict[int, dict[int, int]]:
-    baskets: dict[int, dict[int, int]] = {}
-    for order_id, sku_id, units in conn.execute(
-        """select order_id, sku_id, sum(quantity) from lock
-           where order_id = any(%s) and state = 'open' and warehouse_id is null group by 1, 2 order by 1""",
+def _lines(conn: Connection, order_ids: Sequence[int]) -> dict[int, dict[int, tuple[int, int]]]:
+    """Per order and line what it has locked: the SKU id and the units."""
+    lines: dict[int, dict[int, tuple[int, int]]] = {}
+    for order_id, line_no, sku_id, units in conn.execute(
+        """select order_id, line_no, sku_id, quantity from lock
+           where order_id = any(%s) and state = 'open' and warehouse_id is null order by 1, 2""",
         (list(order_ids),),
     ):
-        baskets.setdefault(order_id, {})[sku_id] = int(units)
-    return baskets
+        lines.setdefault(order_id, {})[line_no] = (sku_id, units)
+    return lines
+
+
+def _basket(lines: Mapping[int, tuple[int, int]]) -> dict[int, int]:
+    basket: dict[int, int] = {}
+    for sku, units in lines.values():
+        basket[sku] = basket.get(sku, 0) + units
+    return basket
 
 
 def _places(conn: Connection, order_ids: Sequence[int]) -> list[tuple[int, str]]:
@@ -163,6 +184,13 @@ def _short_findings(conn: Connection, short: Mapping[int, NoChoice]) -> list[tup
     return [
         (order_id, short_finding(HoldCode.SHORT_ROUTE, choice.missing, codes, _fullest(choice)))
         for order_id, choice in short.items()
+    ]
+
+
+def _untellable_findings(untellable: Mapping[int, str]) -> list[tuple[int, Finding]]:
+    return [
+        (order_id, Finding(HoldCode.SHORT_ROUTE, f"its shop could not be told of the parcels: {reason}", {}))
+        for order_id, reason in untellable.items()
     ]
 
 

@@ -1,6 +1,6 @@
 """Names of flow runs as a person reads them: `process_orders · tmall-1 · 11-11 08:00-08:15`."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from prefect.runtime import flow_run
 
@@ -39,6 +39,13 @@ def _span(start: datetime | str | None, end: datetime | str) -> str:
 def _china(at: datetime | str) -> datetime:
     moment = datetime.fromisoformat(at) if isinstance(at, str) else at
     return moment.astimezone(SHANGHAI)
+
+
+def audit_name() -> str:
+    """The shop, or all of them, and the day looked at: `audit_ingest · all shops · 2026-11-11`."""
+    parameters = flow_run.get_parameters()
+    day = parameters.get("day") or clock().now().astimezone(SHANGHAI).date() - timedelta(days=1)
+    return f"audit_ingest · {parameters.get('shop') or 'all shops'} · {day}"
 
 
 def minute_name(flow: str) -> str:

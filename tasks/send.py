@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from connectors.base import Channel, Message, ShipBack, Wms
+from connectors.base import Message, Wms
 from connectors.wms.webhook import MAX_BODY_BYTES, envelope, thin
 from models.database import transaction
 from models.errors import ChannelDenied
@@ -13,7 +13,9 @@ from models.messages import OutboxKind
 from models.settings import settings
 from tasks.counterparts import open_carrier, open_channel, open_wms
 from tasks.outbox import Pending
-from tasks.render import render_outbound, render_ship_backs, render_subscriptions
+from tasks.render import render_outbound, render_subscriptions
+from tasks.ship_back_calls import report_calls
+from tasks.ship_backs import render_ship_backs
 
 ALL_KINDS = tuple(OutboxKind)
 
@@ -60,13 +62,8 @@ def _hand_over(wms: Wms, message: Message) -> None:
 def _to_shop(code: str, pending: Sequence[Pending]) -> dict[int, Callable[[], None]]:
     with transaction() as conn:
         channel = open_channel(conn, code)
-        parcels = render_ship_backs(conn, pending, line_ships_once=channel.capabilities.lines_per_parcel)
-    return {message_id: partial(_report, channel, backs) for message_id, backs in parcels.items()}
-
-
-def _report(channel: Channel, parcels: Sequence[ShipBack]) -> None:
-    for parcel in parcels:
-        channel.ship_back(parcel)
+        tellings = render_ship_backs(conn, pending, channel.capabilities)
+    return report_calls(channel, code, tellings)
 
 
 def _to_carrier(pending: Sequence[Pending]) -> dict[int, Callable[[], None]]:

@@ -11,14 +11,15 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from connectors import registry
-from connectors.base import Health
+from connectors.base import Health, Push
 from models.database import Connection, transaction
-from models.errors import SetupError
+from models.errors import PipelineError, SetupError
 from models.settings import clock
 from tasks.catalog import Imported, import_areas, import_skus, import_warehouses
 from tasks.counterparts import KUAIDI100, open_channel, read_mapping
 from tasks.credentials import Owner, keep_secrets, secrets_of
 from tasks.stock_count import StockImport, import_stock
+from tasks.tokens import TokenStanding, shop_kind, standings
 
 __all__ = [
     "FILE",
@@ -38,6 +39,8 @@ __all__ = [
     "missing_carrier_credentials",
     "missing_credentials",
     "needed_credentials",
+    "needs_consent",
+    "token_standing",
 ]
 
 FILE = "file"
@@ -47,18 +50,8 @@ USUAL_POLL_MINUTES = 15
 POLL_MINUTES = range(1, 24 * 60 + 1)
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
-_NEEDED: Mapping[str, tuple[str, ...]] = {
-    FILE: (),
-    "woocommerce": ("endpoint", "consumer_key", "consumer_secret"),
-    "taobao": ("app_key", "app_secret", "session"),
-    "tmall": ("app_key", "app_secret", "session"),
-    KUAIDI100: ("key", "customer"),
-}
-_ENDPOINTS: Mapping[str, str] = {
-    "taobao": "https://gw.api.taobao.com/router/rest",
-    "tmall": "https://gw.api.taobao.com/router/rest",
-    KUAIDI100: "https://poll.kuaidi100.com",
-}
+_CARRIER_NEEDS: Mapping[str, tuple[str, ...]] = {KUAIDI100: ("key", "customer")}
+_CARRIER_ENDPOINTS: Mapping[str, str] = {KUAIDI100: "https://poll.kuaidi100.com"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +83,28 @@ def channels() -> tuple[str, ...]:
     return tuple(sorted(registry.CHANNELS))
 
 
-def needed_credentials(counterpart: str) -> tuple[str, ...]:
-    """The credentials that a channel or carrier cannot do without."""
-    return _NEEDED.get(counterpart, ())
+def needed_credentials(channel: str) -> tuple[str, ...]:
+    """The credentials without which a shop is not added.
+
+    A token that the seller's consent gives is none: `orderpool shop authorize` gets it afterwards.
+    """
+    if channel not in registry.CHANNELS:
+        return ()
+    kind = registry.CHANNELS[channel]
+    return tuple(name for name in kind.needs if kind.authoriser is None or name != kind.token)
 
 
 def missing_credentials(code: str, channel: str, given: Mapping[str, str]) -> tuple[str, ...]:
-    """What a shop of this channel still lacks, counting what the pool has of it."""
+    """What a shop of this channel still lacks to be added, counting what the pool has of it."""
     with transaction() as conn:
         there = secrets_of(conn, Owner.SHOP, code)
     return tuple(name for name in needed_credentials(channel) if not given.get(name) and name not in there)
+
+
+def needs_consent(code: str) -> bool:
+    """Whether a shop waits for its seller's consent: its channel has one, and there is no token."""
+    with transaction() as conn:
+        return any(not standing.present for standing in standings(conn, code))
 
 
 def add_shop(
@@ -128,7 +133,8 @@ def add_shop(
         is_new = _save_shop(conn, (code, channel, name, lock_unpaid, poll_minutes), own)
         there = secrets_of(conn, Owner.SHOP, code)
         made = _webhook_secret(channel, {**there, **given})
-        keep_secrets(conn, Owner.SHOP, code, {**_endpoint(channel, there), **given, **made})
+        usual = registry.CHANNELS[channel].usual_endpoint
+        keep_secrets(conn, Owner.SHOP, code, {**_endpoint(usual, there), **given, **made})
     return AddedShop(code, is_new, made)
 
 
@@ -177,12 +183,13 @@ def _save_shop(conn: Connection, row: tuple[str, str, str, bool | None, int | No
 
 
 def _webhook_secret(channel: str, known: Mapping[str, str]) -> dict[str, str]:
-    wanted = channel == "woocommerce" and "webhook_secret" not in known
+    kind = registry.CHANNELS[channel]
+    # a marketplace signs its notices with the application's secret, an own store with one of our choosing
+    wanted = kind.capabilities.push is Push.HTTP and kind.authoriser is None and "webhook_secret" not in known
     return {"webhook_secret": secrets.token_urlsafe(32)} if wanted else {}
 
 
-def _endpoint(counterpart: str, there: Mapping[str, str]) -> dict[str, str]:
-    usual = _ENDPOINTS.get(counterpart)
+def _endpoint(usual: str, there: Mapping[str, str]) -> dict[str, str]:
     return {"endpoint": usual} if usual and "endpoint" not in there else {}
 
 
@@ -206,23 +213,35 @@ def list_shops() -> list[ShopRow]:
 def check_shop(code: str) -> Health:
     """Make one signed read of a shop and say what a person has to mend; a shop of files has nothing to ask."""
     with transaction() as conn:
-        found = conn.execute("select channel from shop where code = %s", (code,)).fetchone()
-        if found is None:
-            raise SetupError(f"shop {code}: is not in the pool; `orderpool shop list` shows those that are")
-        if found[0] == FILE:
+        kind = shop_kind(conn, code)
+        if not kind.capabilities.pulls:
             return Health(True, detail="its orders come from files; there is nothing to ask")
+        there = secrets_of(conn, Owner.SHOP, code)
+        missing = tuple(name for name in kind.needs if name not in there)
+        if kind.authoriser is not None and missing == (kind.token,):
+            obstacle = f"shop {code}: waits for the seller's consent; `orderpool shop authorize {code}` asks for it"
+            return Health(False, missing, obstacle)
         try:
             channel = open_channel(conn, code)
         except SetupError as error:
-            return Health(False, missing_credentials(code, found[0], {}), str(error))
-    return channel.check()
+            return Health(False, missing, str(error))
+    try:
+        return channel.check()
+    except PipelineError as error:
+        return Health(False, (), str(error))
+
+
+def token_standing(code: str) -> TokenStanding | None:
+    """How a shop's token stands; None when its channel has none that ends."""
+    with transaction() as conn:
+        return next(iter(standings(conn, code)), None)
 
 
 def missing_carrier_credentials(name: str, given: Mapping[str, str]) -> tuple[str, ...]:
     """What the tracking service still lacks, counting what the pool has of it."""
     with transaction() as conn:
         there = secrets_of(conn, Owner.CARRIER, name)
-    return tuple(key for key in needed_credentials(name) if not given.get(key) and key not in there)
+    return tuple(key for key in _CARRIER_NEEDS[name] if not given.get(key) and key not in there)
 
 
 def add_carrier(name: str, credentials: Mapping[str, str]) -> None:
@@ -235,4 +254,4 @@ def add_carrier(name: str, credentials: Mapping[str, str]) -> None:
         raise SetupError(f"carrier {name}: needs the credentials {', '.join(missing)}")
     with transaction() as conn:
         there = secrets_of(conn, Owner.CARRIER, name)
-        keep_secrets(conn, Owner.CARRIER, name, {**_endpoint(name, there), **given})
+        keep_secrets(conn, Owner.CARRIER, name, {**_endpoint(_CARRIER_ENDPOINTS[name], there), **given})

@@ -6,19 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from connectors.mapping import Mapping, MappingError
 from models.database import Connection, copy_rows, take_ids
 from models.incoming import IncomingOrder
 from models.order import LINE_COLUMNS, Cause, write_events
 from models.receiver import RECEIVER_COLUMNS
-from models.sealing import phone_digits, phone_hash, seal
+from models.sealing import seal
 from tasks.amend import Amendment, amend_orders
+from tasks.receivers import personal_of, receiver_row
 
 ORDER_COLUMNS = (
     "id shop_id external_id order_no kind pay_state platform_status buyer_key created_at paid_at modified_at ship_by "
-    "goods_fen discount_fen freight_fen total_fen paid_fen refunded_fen stored_at"
+    "not_ready split_from goods_fen discount_fen freight_fen total_fen paid_fen refunded_fen stored_at"
 ).split()
 
 
@@ -99,7 +98,7 @@ def store_new(
     skus = sku_ids(conn, [arrival.order for arrival in arrivals])
     copy_rows(conn, "orders", ORDER_COLUMNS, (order_row(i, shop_id, a.order, why.at) for i, a in pairs))
     copy_rows(conn, "order_line", LINE_COLUMNS, (row for i, a in pairs for row in line_rows(i, a.order, skus)))
-    copy_rows(conn, "receiver", RECEIVER_COLUMNS, (receiver_row(i, a, mapping) for i, a in pairs))
+    copy_rows(conn, "receiver", RECEIVER_COLUMNS, (_receiver_row(i, a, mapping) for i, a in pairs))
     store_raw(conn, [(i, 1, a) for i, a in pairs], mapping, mapping_version_id)
     copy_rows(
         conn,
@@ -137,7 +136,7 @@ def store_changed(
                 order_id,
                 arrival.order,
                 line_rows(order_id, arrival.order, skus),
-                receiver_row(order_id, arrival, mapping),
+                mapping.personal(arrival.payload),
             )
             for order_id, arrival in changed
         ],
@@ -158,11 +157,16 @@ def quarantine(conn: Connection, shop_id: int, batch_id: int, refusals: Sequence
                 refusal.external_id,
                 batch_id,
                 str(refusal.problem),
-                seal(json.dumps(refusal.payload, ensure_ascii=False, default=str)),
+                seal(body_of(refusal.payload)),
                 at,
             ),
         )
     return len(refusals)
+
+
+def body_of(payload: dict[str, Any]) -> str:
+    """The text in which a payload is kept in quarantine."""
+    return json.dumps(payload, ensure_ascii=False, default=str)
 
 
 def free_from_quarantine(conn: Connection, shop_id: int, arrivals: Sequence[Arrival], at: datetime) -> None:
@@ -196,6 +200,8 @@ def order_row(order_id: int, shop_id: int, order: IncomingOrder, at: datetime) -
         order.paid_at,
         order.modified_at,
         order.ship_by,
+        order.not_ready,
+        order.split_from,
         order.goods_fen,
         order.discount_fen,
         order.freight_fen,
@@ -225,27 +231,8 @@ def line_rows(order_id: int, order: IncomingOrder, skus: dict[str, int]) -> list
     ]
 
 
-def receiver_row(order_id: int, arrival: Arrival, mapping: Mapping) -> tuple[Any, ...]:
-    """The row of `receiver`, in RECEIVER_COLUMNS, personal fields sealed. The division is found at validate."""
-    order, to = arrival.order, arrival.order.receiver
-    notes = {"buyer": order.buyer_note, "seller": order.seller_note}
-    return (
-        order_id,
-        _sealed(to.name),
-        _sealed(to.phone),
-        _sealed(to.address),
-        _sealed(json.dumps(notes, ensure_ascii=False)) if any(notes.values()) else None,
-        _sealed(orjson.dumps(mapping.personal(arrival.payload)).decode()),
-        phone_hash(to.phone),
-        _last4(to.phone),
-        to.province,
-        to.city,
-        to.district,
-        to.town,
-        "",
-        to.oaid,
-        to.masked,
-    )
+def _receiver_row(order_id: int, arrival: Arrival, mapping: Mapping) -> tuple[Any, ...]:
+    return receiver_row(order_id, personal_of(arrival.order, mapping.personal(arrival.payload)))
 
 
 def store_raw(
@@ -258,14 +245,3 @@ def store_raw(
         ("order_id", "revision", "mapping_version_id", "modified_at", "body"),
         ((i, r, mapping_version_id, a.order.modified_at, mapping.cut(a.payload)) for i, r, a in versions),
     )
-
-
-def _sealed(text: str) -> bytes | None:
-    return seal(text) if text else None
-
-
-def _last4(phone: str) -> str:
-    # a virtual number's extension is what carriers ask for; a masked number still shows its end
-    tail = phone.rsplit("-", 1)[-1] if "-" in phone and not phone.startswith("0") else phone
-    digits = phone_digits(tail) or "".join(c for c in tail[-4:] if c.isdigit())
-    return digits[-4:] if len(digits) >= 4 else ""

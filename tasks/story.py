@@ -68,8 +68,10 @@ def _story(conn: Connection, row: tuple[Any, ...]) -> dict[str, Any]:
             """select code, sentence, placed_at, released_at, released_by from hold
                where order_id = %s order by id""", order_id),
         "documents": _named(
-            conn, "no warehouse state created_at shipped_at",
-            """select distinct d.no, w.code, d.state, d.created_at, d.shipped_at from allocation a
+            conn, "no warehouse state created_at shipped_at blocked",
+            """select distinct d.no, w.code, d.state, d.created_at, d.shipped_at, array(
+                 select b.reason from document_block b where b.document_id = d.id and b.lifted_at is null order by 1)
+               from allocation a
                join outbound_document d on d.id = a.document_id join warehouse w on w.id = d.warehouse_id
                where a.order_id = %s order by 1""", order_id),
         "parcels": _named(
@@ -103,7 +105,8 @@ def as_text(story: dict[str, Any], ui_url: str) -> str:
         end = f"until {_minute(hold['until'])} by {hold['by']}" if hold["until"] else "OPEN"
         out.append(f"  hold {hold['code']} since {_minute(hold['since'])}, {end}: {hold['why']}")
     for document in story["documents"]:
-        out.append(f"  document {document['no']} in {document['warehouse']}: {document['state']}")
+        blocked = f", blocked: {', '.join(document['blocked'])}" if document["blocked"] else ""
+        out.append(f"  document {document['no']} in {document['warehouse']}: {document['state']}{blocked}")
     for parcel in story["parcels"]:
         out.append(
             f"  parcel {parcel['carrier']} {parcel['waybill']}: {parcel['stage']} since {_minute(parcel['since'])}"
@@ -115,8 +118,34 @@ def as_text(story: dict[str, Any], ui_url: str) -> str:
 def _event(event: dict[str, Any], ui_url: str) -> str:
     run = event["run"] or ""
     link = f" {ui_url}/runs/flow-run/{run}" if ui_url and run and ":" not in run else f" run {run}" if run else ""
-    detail = ", ".join(f"{key} {value}" for key, value in (event["detail"] or {}).items())
+    told = sorted((event["detail"] or {}).items(), key=lambda one: one[0] != "fields")  # what changed goes first
+    detail = ", ".join(_detail(key, value) for key, value in told if value != {})
     return f"  {_minute(event['at'])} {event['what']} by {event['by']}{link}" + (f" · {detail}" if detail else "")
+
+
+def _detail(key: str, value: Any) -> str:
+    """One piece of an event's detail; what an amendment changed reads as `goods re_review, + 2 x TEA (line 12)`."""
+    match key, value:
+        case "fields", dict():
+            return ", ".join(f"{field} {effect}" for field, effect in value.items())
+        case "lines", dict():
+            return ", ".join(_line_news(kind, line) for kind, lines in value.items() for line in lines)
+        case _, list():
+            return f"{key} {', '.join(str(one) for one in value)}"
+        case _:
+            return f"{key} {value}"
+
+
+def _line_news(kind: str, line: dict[str, Any]) -> str:
+    if kind == "changed":
+        pairs = ", ".join(f"{name} {old} -> {new}" for name, (old, new) in _pairs(line))
+        return f"line {line['line']}: {pairs}"
+    sign = "+" if kind == "added" else "-"
+    return f"{sign} {line['quantity']} x {line['sku'] or '(no code)'} (line {line['line']})"
+
+
+def _pairs(line: dict[str, Any]) -> list[tuple[str, list[Any]]]:
+    return [(name, line[name]) for name in ("sku", "quantity", "state") if name in line]
 
 
 def _minute(at: Any) -> str:

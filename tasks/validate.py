@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from prefect import task
 from psycopg.types.json import Jsonb
 
+from connectors.registry import CHANNELS
 from models.database import Connection, transaction
 from models.errors import FeedError
 from models.incoming import LineState, PayState
@@ -26,13 +27,16 @@ from tasks.batches import BatchRow, orders_in, take_batch, title
 from tasks.quality import Unmet, unmet_expectations
 from tasks.replay import replay_batch
 from tasks.runs import cause, held_rows, is_retry, leave_table, stage_of, step_failed
+from tasks.split_orders import settle_splits
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-PLATFORM_WIDE = {"taobao": ("taobao", "tmall"), "tmall": ("taobao", "tmall")}
-"""Channels whose order numbers never repeat between shops; elsewhere each shop counts for itself."""
+def channels_like(channel: str) -> list[str]:
+    """The channels that never give an order number of this one again; elsewhere each shop counts for itself."""
+    name = CHANNELS[channel].shared_numbers
+    return [other for other, kind in CHANNELS.items() if name and kind.shared_numbers == name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class _Order:
     total_fen: int
     freight_fen: int
     refunded_fen: int
+    not_ready: str
     created_age_s: float
     paid_lag_s: float
     region: tuple[str, str, str, str]
@@ -75,9 +80,11 @@ def validate_batch(conn: Connection, batch_id: int, why: Cause) -> ValidateCount
     """Review the batch's ingested orders and move them on, with a hold for each reason to doubt.
 
     Safe to repeat: orders already validated are not looked at. One transaction. Raises FeedError and
-    moves none when the batch as a whole is wrong and nobody has accepted it.
+    moves none when the batch as a whole is wrong and nobody has accepted it. Orders that the platform split give way
+    to their children first.
     """
     batch = take_batch(conn, batch_id)
+    split = settle_splits(conn, batch_id, why)
     ids = orders_in(conn, batch_id, Stage.INGESTED)
     _look_up_skus(conn, ids)
     orders = _load(conn, ids, why)
@@ -87,7 +94,7 @@ def validate_batch(conn: Connection, batch_id: int, why: Cause) -> ValidateCount
     _judge_feed(batch, len(live), unmet)
     findings = _row_findings(unmet) + _review(conn, batch, live)
     place_holds(conn, findings, why)
-    held = {order_id for order_id, _ in findings}
+    held = {order_id for order_id, _ in findings} | split
     advance(conn, closed, Stage.CANCELLED, why)
     advance(conn, [order.id for order in live], Stage.VALIDATED, why)
     accepted = [order.id for order in live if order.id not in held]
@@ -121,7 +128,7 @@ def _load(conn: Connection, order_ids: Sequence[int], why: Cause) -> list[_Order
     rows = conn.execute(
         """select o.id, o.order_no, o.pay_state, o.platform_status, o.total_fen, o.freight_fen, o.created_at, o.paid_at,
                   r.province, r.city, r.district, r.town, r.address_enc, r.phone_enc is not null, r.masked,
-                  o.refunded_fen
+                  o.refunded_fen, o.not_ready
            from orders o join receiver r on r.order_id = o.id
            where o.id = any(%s) and o.kind = 'goods' order by o.id""",
         (list(order_ids),),
@@ -139,6 +146,7 @@ def _load(conn: Connection, order_ids: Sequence[int], why: Cause) -> list[_Order
                 total_fen=row[4],
                 freight_fen=row[5],
                 refunded_fen=row[15],
+                not_ready=row[16],
                 created_age_s=(why.at - row[6]).total_seconds(),
                 paid_lag_s=(row[7] - row[6]).total_seconds() if row[7] else 0.0,
                 region=(row[8], row[9], row[10], row[11]),
@@ -218,7 +226,7 @@ def _review(conn: Connection, batch: BatchRow, orders: Sequence[_Order]) -> list
         states = [(line.number, line.state) for line in order.lines]
         open_lines = [line for line in order.lines if line.state is not LineState.CLOSED]
         found += [
-            (order.id, payment_finding(order.pay_state, order.platform_status)),
+            (order.id, payment_finding(order.pay_state, order.platform_status, order.not_ready)),
             (order.id, refund_finding([(line.number, line.state) for line in open_lines])),
             (order.id, unplaced_refund_finding(order.refunded_fen, states)),
             (order.id, sku_finding([(line.number, line.sku_code, line.sku_id) for line in open_lines])),
@@ -234,7 +242,7 @@ def _earlier_of_same_no(conn: Connection, batch: BatchRow, order_ids: Sequence[i
            from orders o join orders e on e.order_no = o.order_no and e.id < o.id
            join shop s on s.id = e.shop_id
            where o.id = any(%s) and (e.shop_id = o.shop_id or s.channel = any(%s)) group by 1""",
-        (list(order_ids), list(PLATFORM_WIDE.get(batch.channel, ()))),
+        (list(order_ids), channels_like(batch.channel)),
     ).fetchall()
     return dict(rows)
 

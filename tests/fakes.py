@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connectors.mapping import load_mapping
-from connectors.registry import mapping_for
+from connectors.registry import own_mapping
 from models.batch import BatchOrigin
 from models.database import connect, transaction
 from models.order import Cause
@@ -23,7 +22,7 @@ from tasks.windows import find_shop
 NOON = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
 """Noon in China on a day without a sale."""
 
-WOO = load_mapping(mapping_for("woocommerce"))
+WOO = own_mapping("woocommerce")
 
 
 def why(run: str = "run-1", at: datetime = NOON) -> Cause:

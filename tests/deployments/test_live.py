@@ -137,6 +137,14 @@ class TestWaitingWork:
 
         assert waiting_work() == ["reports", "shop:W1"]
 
+    def test_a_shops_own_lag_decides_when_its_notices_are_ripe(self, database: str) -> None:
+        add_shop("W1", "woocommerce", credentials=WOO, settings={"capabilities": {"lag_s": 600}})
+        add_shop("W2", "woocommerce", credentials=WOO, settings={"capabilities": {"lag_s": "broken"}})
+        arrive(database, "shop:W1", age=timedelta(minutes=2))
+        arrive(database, "shop:W2", age=timedelta(minutes=2))
+
+        assert waiting_work() == ["shop:W2"]
+
     def test_notices_of_a_shop_that_is_off_or_unknown_wait_for_nobody(self, database: str) -> None:
         add_shop("W1", "woocommerce", credentials=WOO)
         arrive(database, "shop:W1", age=timedelta(minutes=2))

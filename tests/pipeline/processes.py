@@ -8,7 +8,11 @@ from contextlib import contextmanager
 from multiprocessing.context import ForkServerProcess
 from typing import Any
 
-FLOWS = {"process_orders": "flows.process_orders", "track_parcels": "flows.track_parcels"}
+FLOWS = {
+    "audit_ingest": "flows.audit_ingest",
+    "process_orders": "flows.process_orders",
+    "track_parcels": "flows.track_parcels",
+}
 HANDED_ON = ("ORDERPOOL_DATABASE_URL", "ORDERPOOL_PUBLIC_URL")
 
 _server = multiprocessing.get_context("forkserver")

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -39,6 +40,39 @@ def test_a_shop_is_opened_with_its_credentials(conn: psycopg.Connection) -> None
     add_shop("S1", "woocommerce", credentials=WOO)
 
     assert isinstance(open_channel(conn, "S1"), WooCommerceChannel)
+
+
+def test_a_shop_has_what_its_platform_grants_it(conn: psycopg.Connection) -> None:
+    add_shop("S1", "woocommerce", credentials=WOO, settings={"capabilities": {"page_size": 20, "lag_s": 90}})
+    add_shop("S2", "woocommerce", credentials=WOO)
+
+    mine, others = open_channel(conn, "S1").capabilities, open_channel(conn, "S2").capabilities
+
+    assert (mine.page_size, mine.lag) == (20, timedelta(seconds=90))
+    assert others == WooCommerceChannel.capabilities
+
+
+def test_codes_that_the_platform_listed_go_before_the_mappings(conn: psycopg.Connection) -> None:
+    add_shop("S1", "woocommerce", credentials=WOO)
+    conn.execute(
+        """insert into shop_carrier (shop_id, carrier, code, name, pattern, loaded_at)
+           select id, 'yunda', 'YD-1', '', '', now() from shop"""
+    )
+
+    channel = open_channel(conn, "S1")
+
+    assert isinstance(channel, WooCommerceChannel)
+    assert (channel._carriers["yunda"], channel._carriers["ems"]) == ("YD-1", "EMS")
+
+
+def test_every_connector_of_a_shop_shares_one_budget(conn: psycopg.Connection) -> None:
+    add_shop("S1", "woocommerce", credentials=WOO)
+
+    first, second = open_channel(conn, "S1"), open_channel(conn, "S1")
+
+    assert isinstance(first, WooCommerceChannel)
+    assert isinstance(second, WooCommerceChannel)
+    assert first._budget is second._budget
 
 
 def test_a_shop_without_a_credential_says_which(conn: psycopg.Connection) -> None:
@@ -95,12 +129,14 @@ def test_every_call_to_one_shop_uses_one_client(conn: psycopg.Connection, monkey
 
 def test_a_shop_reads_with_its_channels_mapping_or_with_its_own(conn: psycopg.Connection, tmp_path: Path) -> None:
     own = tmp_path / "own.yaml"
-    own.write_text(registry.mapping_for("woocommerce").read_text("utf-8").replace("version: 1", "version: 77"))
+    usual = read_mapping(registry.mapping_for("woocommerce")).version
+    text = registry.mapping_for("woocommerce").read_text("utf-8")
+    own.write_text(text.replace(f"version: {usual}", "version: 77"))
     add_shop("S1", "woocommerce", credentials=WOO)
     add_shop("S2", "woocommerce", credentials=WOO, mapping=own)
     own.unlink()
 
-    assert (shop_mapping(conn, "S1").version, shop_mapping(conn, "S2").version) == (1, 77)
+    assert (shop_mapping(conn, "S1").version, shop_mapping(conn, "S2").version) == (usual, 77)
 
 
 def test_a_mapping_version_is_kept_once_with_its_text(conn: psycopg.Connection) -> None:
@@ -111,7 +147,7 @@ def test_a_mapping_version_is_kept_once_with_its_text(conn: psycopg.Connection) 
 
     assert first == again
     assert conn.execute("select name, version, digest, body from mapping_version").fetchall() == [
-        ("woocommerce", "1", mapping.digest, path.read_text("utf-8"))
+        ("woocommerce", str(mapping.version), mapping.digest, path.read_text("utf-8"))
     ]
 
 

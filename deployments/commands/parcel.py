@@ -1,0 +1,38 @@
+"""`orderpool parcel renumber`: correct the number under which a parcel travels."""
+
+from typing import Annotated
+
+import typer
+
+from deployments.commands import app
+from deployments.commands.orders import person
+
+parcel = typer.Typer(help="Single parcels.", no_args_is_help=True)
+app.add_typer(parcel, name="parcel", rich_help_panel="Orders")
+
+
+@parcel.command()
+def renumber(
+    waybill: Annotated[str, typer.Argument(help="The number it has in the pool.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The number on its label.")],
+    carrier: Annotated[str, typer.Option(help="Its carrier, if that was wrong: Kuaidi100's code.")] = "",
+    reason: Annotated[str, typer.Option(help="Why, for the order's story.")] = "",
+    track_only: Annotated[
+        bool, typer.Option("--track-only", help="Follow it under the right number; the shop keeps the one it has.")
+    ] = False,
+) -> None:
+    """Give a parcel its right number: it is followed under it, and its shop is told as far as its channel allows."""
+    from deployments.databases import ensure_database
+    from models.database import transaction
+    from models.order import Cause
+    from models.settings import clock
+    from tasks.batches import RULE_VERSION
+    from tasks.parcel_numbers import Correction, renumber_parcel
+
+    ensure_database()
+    wish = Correction(waybill.strip(), new.strip(), carrier.strip(), reason.strip(), track_only)
+    with transaction() as conn:
+        done = renumber_parcel(conn, wish, Cause(person(), clock().now(), None, RULE_VERSION))
+    now = f"{done.carrier} {done.waybill}"
+    said = f"is {now} now and followed as such" if done.changed else f"is {now} already"
+    typer.echo(f"parcel {wish.waybill} of {done.document_no}: {said}; {done.shop}")

@@ -1,0 +1,33 @@
+"""watch_deadlines: what waits too long becomes an alert."""
+
+from functools import partial
+from typing import Any
+
+from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from flows.stages import end_of_run, reason
+from tasks.run_names import minute_name
+from tasks.watch import watch
+
+NAMED = 5
+
+
+@flow(name="watch_deadlines", flow_run_name=partial(minute_name, "watch_deadlines"))
+def watch_deadlines() -> State[Any]:
+    """Evaluate every rule; the run fails when there is a new alert, naming it, so that automations see it."""
+    state = watch(return_state=True)
+    if not state.is_completed():
+        return end_of_run([reason(state)], "")
+    count = state.result()
+    if not count.new:
+        return Completed(message=f"{count.open} alerts open, 0 new, {count.closed} closed")
+    more = f" (+ {len(count.new) - NAMED} more)" if len(count.new) > NAMED else ""
+    sentence = f"watch: {len(count.new)} new of {count.open} alerts: {'; '.join(count.new[:NAMED])}{more}"
+    get_run_logger().error(sentence)
+    return Failed(message=sentence)
+
+
+if __name__ == "__main__":
+    watch_deadlines()

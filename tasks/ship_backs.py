@@ -1,0 +1,212 @@
+"""Ship-backs: what is written for a shop when boxes leave, and what it is told of each box when that is sent."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from connectors.base import Box, Capabilities, PieceCount, ShipBack
+from models.database import Connection
+from models.messages import OutboxKind
+from models.rules.shipping_report import Line, NotYet, Parcel, Refusal, Report, Shipment, judge
+from tasks.outbox import Effect, Pending, post
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What a message tells a shop of one box: a report for each order in it, or why there can be none.
+
+    `after` are boxes of the same orders that left before and whose reports have not got through, by parcel id with
+    their numbers. `doubtful`: the number that is to be corrected may never have reached the shop.
+    """
+
+    message_id: int
+    parcel_id: int
+    waybill: str
+    reports: tuple[ShipBack, ...]
+    refusals: tuple[Refusal, ...]
+    delays: tuple[NotYet, ...]
+    after: Mapping[int, str]
+    doubtful: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Parcel:
+    """A box as the pool knows it; `delivered` and `waits` say whether reports of it got through, and are on the way."""
+
+    id: int
+    carrier: str
+    waybill: str
+    told_waybill: str
+    delivered: bool
+    waits: bool
+    pieces: Mapping[int, Mapping[int, int]]  # per order id, per line
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """An order as the shop knows it."""
+
+    external_id: str
+    channel: str
+    shipment: Shipment
+
+
+def message_key(kind: OutboxKind, parcel_id: int, revision: int) -> str:
+    """The idempotency key of a parcel's message: `ship-back-17`, after a correction of its number `ship-back-17-2`."""
+    key = f"{kind.value.replace('_', '-')}-{parcel_id}"
+    return key if revision == 1 else f"{key}-{revision}"
+
+
+def post_when_complete(conn: Connection, document_ids: Sequence[int], at: datetime) -> None:
+    """Write what was kept back for these closed documents, whose shops take all numbers of an order in one call.
+
+    That is one ship-back for every box, of any document, that has none yet and holds only orders all of whose
+    documents are closed. Documents that close at the same moment see each other: their orders are locked first.
+    """
+    if not document_ids:
+        return
+    orders = conn.execute(
+        """select order_id from order_state
+           where order_id in (select order_id from allocation where document_id = any(%s))
+           order by order_id for update""",
+        (list(document_ids),),
+    ).fetchall()
+    rows = conn.execute(
+        """select p.id, p.renumbered + 1, 'shop:' || s.code, d.batch_id
+           from parcel p join outbound_document d on d.id = p.document_id join shop s on s.id = d.shop_id
+           where d.id in (select document_id from allocation where order_id = any(%s) and document_id is not null)
+             and not exists (
+               select 1 from parcel_line pl join allocation a on a.order_id = pl.order_id
+               left join outbound_document x on x.id = a.document_id
+               where pl.parcel_id = p.id and (x.id is null or x.state not in ('shipped', 'short')))
+             and not exists (
+               select 1 from generate_series(1, p.renumbered + 1) r
+               join outbox o on o.key = 'ship-back-' || p.id || case when r > 1 then '-' || r else '' end)
+           order by p.id""",
+        ([row[0] for row in orders],),
+    ).fetchall()
+    kind = OutboxKind.SHIP_BACK
+    effects = [Effect(kind, row[2], row[0], message_key(kind, row[0], row[1]), row[3], row[1]) for row in rows]
+    post(conn, effects, at)
+
+
+def render_ship_backs(conn: Connection, pending: Sequence[Pending], capabilities: Capabilities) -> list[Telling]:
+    """What each message tells its shop, boxes that left first first; a box may hold several orders."""
+    messages = {message.subject_id: message for message in pending}
+    order_ids = [
+        row[0]
+        for row in conn.execute(
+            "select distinct order_id from parcel_line where parcel_id = any(%s)", (list(messages),)
+        ).fetchall()
+    ]
+    parcels = _parcels(conn, order_ids)
+    orders = _orders(conn, order_ids, parcels)
+    verdicts = {key: judge(order.shipment, capabilities, order.channel) for key, order in orders.items()}
+    return [
+        _telling(messages[parcel.id], parcel, parcels, orders, verdicts)
+        for parcel in parcels.values()
+        if parcel.id in messages
+    ]
+
+
+def _parcels(conn: Connection, order_ids: Sequence[int]) -> dict[int, _Parcel]:
+    """Every box of these orders, of any document, by id ascending."""
+    rows = conn.execute(
+        """select p.id, p.carrier, p.waybill, p.told_waybill, p.renumbered, pl.order_id, pl.line_no, pl.quantity
+           from parcel p join parcel_line pl on pl.parcel_id = p.id
+           where p.document_id in (select document_id from allocation where order_id = any(%(orders)s))
+             and pl.order_id = any(%(orders)s) order by p.id, pl.order_id, pl.line_no""",
+        {"orders": list(order_ids)},
+    ).fetchall()
+    pieces: dict[int, dict[int, dict[int, int]]] = {}
+    for row in rows:
+        pieces.setdefault(row[0], {}).setdefault(row[5], {})[row[6]] = row[7]
+    states = _states(conn, {row[0]: row[4] for row in rows})
+    return {
+        i: _Parcel(i, carrier, waybill, told, "delivered" in states[i], "pending" in states[i], pieces[i])
+        for i, carrier, waybill, told, *_ in rows
+    }
+
+
+def _states(conn: Connection, renumbered: Mapping[int, int]) -> dict[int, set[str]]:
+    # by key: the outbox has no index by parcel
+    keys = [
+        message_key(OutboxKind.SHIP_BACK, parcel_id, revision)
+        for parcel_id, times in renumbered.items()
+        for revision in range(1, times + 2)
+    ]
+    states: dict[int, set[str]] = {parcel_id: set() for parcel_id in renumbered}
+    for parcel_id, state in conn.execute("select subject_id, state from outbox where key = any(%s)", (keys,)):
+        states[parcel_id].add(state)
+    return states
+
+
+def _orders(conn: Connection, order_ids: Sequence[int], parcels: Mapping[int, _Parcel]) -> dict[int, _Order]:
+    lines: dict[int, dict[int, Line]] = {}
+    for row in conn.execute(
+        """select l.order_id, l.line_no, l.platform_line, l.sku_code, l.quantity,
+                  coalesce(sum(a.quantity - a.shipped)
+                           filter (where coalesce(d.state, '') not in ('shipped', 'short')), 0)::int,
+                  l.state = 'closed' or count(a.order_id) = 0
+           from order_line l left join allocation a on a.order_id = l.order_id and a.line_no = l.line_no
+           left join outbound_document d on d.id = a.document_id
+           where l.order_id = any(%s) group by l.order_id, l.line_no order by 1, 2""",
+        (list(order_ids),),
+    ):
+        lines.setdefault(row[0], {})[row[1]] = Line(*row[1:])
+    boxes: dict[int, list[Parcel]] = {}
+    for parcel in parcels.values():
+        for order_id, pieces in parcel.pieces.items():
+            boxes.setdefault(order_id, []).append(Parcel(parcel.id, parcel.carrier, parcel.waybill, pieces))
+    rows = conn.execute(
+        """select o.id, o.external_id, s.channel, o.order_no from orders o join shop s on s.id = o.shop_id
+           where o.id = any(%s) order by o.id""",
+        (list(boxes),),
+    ).fetchall()
+    return {
+        order_id: _Order(external_id, channel, Shipment(order_no, lines[order_id], boxes[order_id]))
+        for order_id, external_id, channel, order_no in rows
+    }
+
+
+def _telling(
+    message: Pending,
+    parcel: _Parcel,
+    parcels: Mapping[int, _Parcel],
+    orders: Mapping[int, _Order],
+    verdicts: Mapping[int, Mapping[int, Report | Refusal | NotYet]],
+) -> Telling:
+    said = [(orders[order_id], verdicts[order_id][parcel.id]) for order_id in parcel.pieces]
+    return Telling(
+        message.id,
+        parcel.id,
+        parcel.waybill,
+        tuple(_ship_back(order, parcel, said, message.key) for order, said in said if isinstance(said, Report)),
+        tuple(said for _, said in said if isinstance(said, Refusal)),
+        tuple(said for _, said in said if isinstance(said, NotYet)),
+        {
+            other.id: other.waybill
+            for other in parcels.values()
+            if other.id < parcel.id and other.waits and not other.delivered and other.pieces.keys() & parcel.pieces
+        },
+        parcel.told_waybill != "" and not parcel.delivered,
+    )
+
+
+def _ship_back(order: _Order, parcel: _Parcel, report: Report, key: str) -> ShipBack:
+    lines = order.shipment.lines
+    return ShipBack(
+        order.external_id,
+        order.shipment.order_no,
+        parcel.carrier,
+        parcel.waybill,
+        () if report.whole else tuple(lines[number].platform_line for number in report.pieces),
+        report.last,
+        key,
+        tuple(
+            PieceCount(lines[number].platform_line, lines[number].sku_code, units, units == lines[number].quantity)
+            for number, units in report.pieces.items()
+        ),
+        tuple(Box(other.carrier, other.waybill) for other in report.others),
+        parcel.told_waybill,
+    )

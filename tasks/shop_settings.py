@@ -1,0 +1,210 @@
+"""What may be set per shop: capabilities where its platform grants it something else, and when to alarm."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, get_args, get_type_hints
+
+from psycopg.types.json import Jsonb
+
+from connectors import registry
+from connectors.base import Capabilities, StockMode
+from models.database import transaction
+from models.errors import SetupError
+
+ALARMS: Mapping[str, float] = {"ship_back_overdue_h": 2, "token_alarm_days": 7}
+"""Settings that are numbers, with what holds for a shop without one.
+
+`ship_back_overdue_h`: after so many hours an unreported parcel is an alert. `token_alarm_days`: so many days before a
+token ends for good it is one.
+"""
+
+
+class PersonalField(StrEnum):
+    """What of a receiver may come masked."""
+
+    NAME = "name"
+    PHONE = "phone"
+    ADDRESS = "address"
+
+
+_HINTS = get_type_hints(Capabilities)
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([smhd]?)")
+_YES_NO = {"yes": True, "true": True, "no": False, "false": False}
+_MAY_BE_ZERO = frozenset({"reships", "lag", "overlap"})
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """A setting of a shop as text: what holds, and what holds for shops of its channel that set nothing."""
+
+    name: str
+    value: str
+    usual: str
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the shop differs."""
+        return self.value != self.usual
+
+
+def _kinds(capability: str) -> tuple[Any, ...]:
+    hint = _HINTS[capability]
+    return get_args(hint) if type(None) in get_args(hint) else (hint,)
+
+
+def setting_name(capability: str) -> str:
+    """The name under which a capability is set: with its unit where it is a time (`lag` is set as `lag_s`)."""
+    return f"{capability}_s" if timedelta in _kinds(capability) else capability
+
+
+# whether a shop can be read at all is in the nature of its channel
+CAPABILITY_NAMES: Mapping[str, str] = {
+    setting_name(field.name): field.name for field in fields(Capabilities) if field.name != "pulls"
+}
+"""The capability that each setting replaces."""
+
+
+def capabilities_of(shop_code: str, channel: str, stored: Mapping[str, Any]) -> Capabilities:
+    """What a shop can do: its channel's capabilities with the shop's own values (`settings["capabilities"]`).
+
+    Raises SetupError naming the shop and the setting that cannot be used.
+    """
+    usual = registry.CHANNELS[channel].capabilities
+    return replace(usual, **{_capability(shop_code, name): _read(shop_code, name, raw) for name, raw in stored.items()})
+
+
+def set_shop(code: str, wishes: Mapping[str, str]) -> list[SettingRow]:
+    """Change a shop's settings and return them all; an empty text goes back to the usual value.
+
+    Raises SetupError when the shop, a name or a value is not known; then nothing is changed.
+    """
+    with transaction() as conn:
+        found = conn.execute("select channel, settings from shop where code = %s for update", (code,)).fetchone()
+        if found is None:
+            raise SetupError(f"shop {code}: is not in the pool; `orderpool shop list` shows those that are")
+        channel, stored = found
+        own = dict(stored.get("capabilities") or {})
+        for name, text in wishes.items():
+            _change(code, stored if name in ALARMS else own, name, text.strip())
+        capabilities_of(code, channel, own)
+        changed = {key: value for key, value in stored.items() if key != "capabilities"}
+        changed |= {"capabilities": own} if own else {}
+        if wishes:
+            conn.execute("update shop set settings = %s where code = %s", (Jsonb(changed), code))
+    return _rows(code, channel, changed)
+
+
+def _change(code: str, place: dict[str, Any], name: str, text: str) -> None:
+    if name not in ALARMS:
+        _capability(code, name)
+    if not text:
+        place.pop(name, None)
+    elif name not in ALARMS:
+        place[name] = _stored(_read(code, name, text))
+    elif (value := _number(text)) is not None:
+        place[name] = value
+    else:
+        raise SetupError(f"shop {code}: setting {name}: want a number above 0, not {text!r}")
+
+
+def _rows(code: str, channel: str, stored: Mapping[str, Any]) -> list[SettingRow]:
+    usual = registry.CHANNELS[channel].capabilities
+    own = capabilities_of(code, channel, stored.get("capabilities") or {})
+    rows = [
+        SettingRow(name, as_text(getattr(own, capability)), as_text(getattr(usual, capability)))
+        for name, capability in CAPABILITY_NAMES.items()
+    ]
+    return rows + [SettingRow(name, as_text(stored.get(name, value)), as_text(value)) for name, value in ALARMS.items()]
+
+
+def as_text(value: Any) -> str:
+    """A capability or setting as people write it: `90d`, `none`, `name,phone`."""
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case timedelta():
+            seconds = value.total_seconds()
+            unit = next((unit for unit in "dhm" if seconds and seconds % _UNITS[unit] == 0), "s")
+            return f"{seconds / _UNITS[unit]:g}{unit}"
+        case frozenset():
+            return ",".join(sorted(str(item) for item in value)) or "none"
+        case float() | int():
+            return f"{value:g}" if value < 1e6 else f"{value:.0f}"
+    return str(value)
+
+
+def _stored(value: Any) -> Any:
+    """A value as JSON keeps it: times in seconds, several words as a list."""
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return sorted(value) if isinstance(value, frozenset) else value
+
+
+def _capability(code: str, name: str) -> str:
+    if name not in CAPABILITY_NAMES:
+        known = ", ".join(sorted((*CAPABILITY_NAMES, *ALARMS)))
+        raise SetupError(f"shop {code}: there is no setting {name}; there are {known}")
+    return CAPABILITY_NAMES[name]
+
+
+def _read(code: str, name: str, raw: Any) -> Any:
+    text = as_text(frozenset(raw) if isinstance(raw, list) else raw)
+    capability = CAPABILITY_NAMES[name]
+    kind, *none = _kinds(capability)
+    if none and text == "none":
+        return None
+    value, wish = _reading(kind, text, 0 if capability in _MAY_BE_ZERO else 1)
+    if value is None:
+        raise SetupError(f"shop {code}: setting {name}: want {wish}{' or none' if none else ''}, not {text!r}")
+    return value
+
+
+def _reading(kind: Any, text: str, least: int) -> tuple[Any, str]:
+    """The value that a text means (None: it means none), and what would."""
+    if kind is bool:
+        return _YES_NO.get(text), "yes or no"
+    if kind is int:
+        return _whole(text, least), f"a whole number from {least}"
+    if kind is float:
+        return _number(text), "a number above 0"
+    if kind is timedelta:
+        return _time(text, least), f"a time from {least} s, such as 90s, 30m, 2h or 90d"
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return _word(kind, text), f"one of {', '.join(kind)}"
+    known = StockMode if get_args(kind) == (StockMode,) else PersonalField
+    return _words(known, text), f"some of {', '.join(known)}, with commas between"
+
+
+def _number(text: str) -> float | None:
+    try:
+        found = float(text)
+    except ValueError:
+        return None
+    return found if math.isfinite(found) and found > 0 else None
+
+
+def _whole(text: str, least: int) -> int | None:
+    is_one = text.isascii() and text.isdigit() and len(text) < 10
+    return int(text) if is_one and int(text) >= least else None
+
+
+def _time(text: str, least: int) -> timedelta | None:
+    found = _DURATION.fullmatch(text)
+    seconds = float(found[1]) * _UNITS[found[2]] if found else -1.0
+    return timedelta(seconds=seconds) if least <= seconds < 1e9 else None
+
+
+def _word(kind: type[StrEnum], text: str) -> StrEnum | None:
+    return next((member for member in kind if member.value == text), None)
+
+
+def _words(kind: type[StrEnum], text: str) -> frozenset[StrEnum] | None:
+    found = [_word(kind, part.strip()) for part in text.split(",")] if text != "none" else []
+    return None if None in found else frozenset(member for member in found if member is not None)

@@ -1,0 +1,139 @@
+"""watch: what has been waiting too long, or soon will, becomes an alert; what is over closes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from connectors.carriers.codes import carrier_name
+from models.alert import AlertRule
+from models.database import Connection, transaction
+from models.order import Cause
+from models.settings import SHANGHAI
+from tasks.alerts import OpenAlert, open_alerts, raise_alerts
+from tasks.runs import cause, in_plain_words, leave_table
+from tasks.shop_settings import ALARMS
+from tasks.tokens import AHEAD, TokenStanding, standings
+
+LATE = timedelta(hours=2)
+"""A refresh that is due for so long has failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchCount:
+    """Open alerts, those opened by this run (their sentences), those closed."""
+
+    open: int
+    new: tuple[str, ...]
+    closed: int
+
+
+def tokens_at_risk(conn: Connection, now: datetime) -> dict[str, str]:
+    """A sentence per shop whose access token has ended or needs a person before it does.
+
+    A token that is refreshed by itself in time is none.
+    """
+    days: dict[str, float] = dict(
+        conn.execute(
+            "select code, coalesce((settings->>'token_alarm_days')::float, %s) from shop where active",
+            (ALARMS["token_alarm_days"],),
+        ).fetchall()
+    )
+    found = {}
+    for standing in standings(conn):
+        ahead = timedelta(days=days[standing.shop_code])
+        if obstacle := _risk(standing, ahead, now):
+            wish = f"`orderpool shop authorize {standing.shop_code}`"
+            found[f"shop:{standing.shop_code}"] = f"shop {standing.shop_code}: {obstacle}: {wish}"
+    return found
+
+
+def _risk(standing: TokenStanding, ahead: timedelta, now: datetime) -> str:
+    """What threatens a shop's token, "" when nothing does."""
+    ends, refresh_at, last = standing.ends_at, standing.refresh_at, standing.ends_for_good_at
+    if ends is not None and ends <= now:
+        return f"its access token ended {_china(ends)}"
+    if refresh_at is not None and refresh_at <= now - LATE:
+        return f"its access token ends {_china(ends)} and could not be refreshed"
+    if last is None or _renews_both(standing, ahead):
+        return ""
+    if not standing.refreshable and standing.given_at is not None:
+        # a token that lives a week must not be an alert all its life
+        ahead = min(ahead, (last - standing.given_at) / 4)
+    what = "refresh token" if standing.refreshable else "access token, which cannot be refreshed,"
+    return f"its {what} ends {_china(last)}" if last <= now + ahead else ""
+
+
+def _renews_both(standing: TokenStanding, ahead: timedelta) -> bool:
+    """Whether the refresh token lives as long as a long-lived access token, so both are renewed shortly before."""
+    if standing.ends_at is None or standing.refresh_ends_at is None or standing.given_at is None:
+        return False
+    together = abs(standing.refresh_ends_at - standing.ends_at) < AHEAD / 2
+    return standing.refreshable and together and standing.ends_at - standing.given_at > ahead
+
+
+def overdue_ship_backs(conn: Connection, now: datetime) -> dict[str, str]:
+    """A sentence per parcel that left and that its shop has not been told of for hours (set per shop)."""
+    rows = conn.execute(
+        """select distinct on (x.subject_id) x.subject_id, s.code, p.carrier, p.waybill, x.created_at, x.last_error
+           from outbox x join shop s on x.counterpart = 'shop:' || s.code left join parcel p on p.id = x.subject_id
+           where x.kind = 'ship_back' and (x.state = 'pending' or x.state = 'refused')
+             and x.created_at <= %(now)s
+               - coalesce((s.settings->>'ship_back_overdue_h')::float, %(hours)s) * interval '1 hour'
+           order by x.subject_id, x.attempts desc, x.id""",
+        {"now": now, "hours": ALARMS["ship_back_overdue_h"]},
+    ).fetchall()
+    return {
+        f"parcel:{parcel_id}": f"shop {shop}: parcel {carrier_name(carrier or '')} {waybill or parcel_id} is not "
+        f"reported since {_china(since)}: {obstacle or 'not tried yet'}"
+        for parcel_id, shop, carrier, waybill, since, obstacle in rows
+    }
+
+
+RULES: Mapping[AlertRule, Callable[[Connection, datetime], dict[str, str]]] = {
+    AlertRule.TOKEN_EXPIRING: tokens_at_risk,
+    AlertRule.SHIP_BACK_OVERDUE: overdue_ship_backs,
+}
+"""The rules that are evaluated here; those that others evaluate raise their alerts themselves."""
+
+
+def watch_all(why: Cause) -> tuple[WatchCount, list[OpenAlert]]:
+    """Evaluate every rule, each in its own transaction; the counts and every open alert.
+
+    What this very run opened in an attempt that was cut off is new still.
+    """
+    closed = 0
+    for rule, look in RULES.items():
+        with transaction() as conn:
+            closed += raise_alerts(conn, rule, look(conn, why.at), why.at, why.flow_run_id).closed
+    with transaction() as conn:
+        alerts = open_alerts(conn)
+        new = open_alerts(conn, why.flow_run_id) if why.flow_run_id else []
+    return WatchCount(len(alerts), tuple(alert.sentence for alert in new), closed), alerts
+
+
+# a Retry must look again, so no result is taken over
+@task(task_run_name="watch deadlines", tags=["stage:watch"], cache_policy=NO_CACHE)
+def watch() -> WatchCount:
+    """The watch of a run, with a table of every open alert."""
+    with in_plain_words("watch", "rules"):
+        count, alerts = watch_all(cause("watch"))
+    if alerts:
+        new = set(count.new)
+        rows = [
+            {
+                "new": "new" if alert.sentence in new else "",
+                "rule": alert.rule.value,
+                "since": _china(alert.opened_at),
+                "what": alert.sentence,
+            }
+            for alert in sorted(alerts, key=lambda alert: (alert.sentence not in new, alert.opened_at))
+        ]
+        leave_table("watch", "alerts", rows, "Open alerts")
+    return count
+
+
+def _china(at: datetime | None) -> str:
+    return f"{at.astimezone(SHANGHAI):%m-%d %H:%M}" if at else "at an unknown time"

@@ -1,0 +1,145 @@
+"""Taking back instructions that never left: of documents that are blocked, and of orders that the shop cancelled."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from models.batch import BatchOrigin
+from models.database import Connection
+from models.order import Cause, HoldCode, Stage, advance, release_holds, write_own_events
+from tasks.amend import step_back, take_amended_lines
+from tasks.batches import open_batch
+from tasks.lock_stock import unlock_stock
+from tasks.split_orders import free_children, relatives_of
+
+# documents whose instruction surely no warehouse has, while it must not go out as it is
+_STALE = """
+  with waiting as materialized (
+    select subject_id as document_id, counterpart from outbox
+    where kind = 'outbound.created' and (state = 'pending' or state = 'refused')
+      and counterpart = coalesce(%s, counterpart)),
+  parts as (
+    select w.document_id, w.counterpart, bool_and(o.pay_state = 'cancelled') as called_off from waiting w
+    join allocation a on a.document_id = w.document_id join orders o on o.id = a.order_id group by 1, 2)
+  select p.document_id, p.counterpart from parts p
+  where (p.called_off
+         or exists (select 1 from document_block b where b.document_id = p.document_id and b.lifted_at is null))
+    and not exists (select 1 from outbox y where y.kind = 'outbound.created' and y.subject_id = p.document_id
+                    and (y.in_doubt or y.state not in ('pending', 'refused')))
+  order by 1"""
+
+
+def lift_blocks(conn: Connection, at: datetime) -> int:
+    """End the blocks of documents that ended, or none of whose orders is held for it any more; returns how many."""
+    return conn.execute(
+        """update document_block b set lifted_at = %s from outbound_document d
+           where b.lifted_at is null and d.id = b.document_id
+             and (d.state in ('shipped', 'short', 'rejected', 'cancelled') or not exists (
+               select 1 from allocation a join hold h on h.order_id = a.order_id
+               where a.document_id = d.id and h.code = 'CHANGED_LATE' and h.released_at is null))""",
+        (at,),
+    ).rowcount
+
+
+def with_stale_instructions(conn: Connection) -> list[str]:
+    """The counterparts for which an instruction waits that is to be taken back."""
+    return sorted({row[1] for row in conn.execute(_STALE, (None,))})
+
+
+def withdraw_stale(conn: Connection, counterpart: str, why: Cause) -> int:
+    """Take back instructions that never reached the warehouse and must not go out as they are.
+
+    The caller is the only sender, so nothing of them is under way. Their documents are cancelled, stock and
+    allocations given back. Orders that the shop cancelled end as cancelled; the others begin again, with what the
+    shop said since, in a batch that `resume_orders` takes up. Returns how many documents.
+    """
+    lift_blocks(conn, why.at)
+    rows = conn.execute(_STALE, (counterpart,)).fetchall()
+    if not rows:
+        return 0
+    documents = _takeable(conn, [row[0] for row in rows])
+    _end_documents(conn, list(documents), why)
+    orders = sorted({order_id for order_ids in documents.values() for order_id in order_ids})
+    unlock_stock(conn, orders, why)
+    cancelled = _cancelled_ones(conn, orders)
+    _cancel(conn, cancelled, why)
+    _begin_again(conn, [order_id for order_id in orders if order_id not in cancelled], why)
+    free_children(conn, cancelled, why)
+    return len(documents)
+
+
+def _takeable(conn: Connection, documents: Sequence[int]) -> dict[int, list[int]]:
+    """Those of the documents none of whose orders has a part elsewhere, with their orders; all locked, by id.
+
+    An order with another document at work cannot begin again: its instruction stays back until a person decides.
+    """
+    rows = conn.execute("select distinct order_id from allocation where document_id = any(%s)", (list(documents),))
+    orders = [row[0] for row in rows]
+    # children of a split order among them are moved as well
+    conn.execute(
+        "select 1 from order_state where order_id = any(%s) order by order_id for update",
+        ([*orders, *relatives_of(conn, orders)],),
+    )
+    created = conn.execute(
+        "select id from outbound_document where id = any(%s) and state = 'created' order by id for update",
+        (list(documents),),
+    ).fetchall()
+    parts: dict[int, set[int]] = {}
+    for order_id, document_id in conn.execute(
+        """select distinct a.order_id, a.document_id from allocation a where a.order_id in (
+             select order_id from allocation where document_id = any(%s)) order by 1""",
+        (list(documents),),
+    ):
+        parts.setdefault(order_id, set()).add(document_id)
+    return _closed({row[0] for row in created}, parts)
+
+
+def _closed(documents: Collection[int], parts: dict[int, set[int]]) -> dict[int, list[int]]:
+    kept = set(documents)
+    while stays := {part for whole in parts.values() if not whole <= kept for part in whole & kept}:
+        kept -= stays
+    return {document: [order for order, whole in parts.items() if document in whole] for document in sorted(kept)}
+
+
+def _end_documents(conn: Connection, documents: list[int], why: Cause) -> None:
+    conn.execute(
+        "update outbox set state = 'withdrawn' where kind = 'outbound.created' and subject_id = any(%s)", (documents,)
+    )
+    rows = conn.execute(
+        """with ended as (update outbound_document set state = 'cancelled' where id = any(%s) returning id, no)
+           select distinct a.order_id, e.no from ended e join allocation a on a.document_id = e.id order by 1""",
+        (documents,),
+    ).fetchall()
+    conn.execute(
+        "update document_block set lifted_at = %s where document_id = any(%s) and lifted_at is null",
+        (why.at, documents),
+    )
+    write_own_events(conn, ((order_id, "withdrawn", {"document": no}) for order_id, no in rows), why)
+
+
+def _cancelled_ones(conn: Connection, order_ids: list[int]) -> list[int]:
+    rows = conn.execute(
+        "select id from orders where id = any(%s) and pay_state = 'cancelled' order by id", (order_ids,)
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def _cancel(conn: Connection, order_ids: list[int], why: Cause) -> None:
+    conn.execute("delete from allocation where order_id = any(%s)", (order_ids,))
+    take_amended_lines(conn, order_ids)
+    release_holds(conn, order_ids, list(HoldCode), why)
+    advance(conn, order_ids, Stage.CANCELLED, why)
+
+
+def _begin_again(conn: Connection, order_ids: list[int], why: Cause) -> None:
+    rows = conn.execute("select shop_id, id from orders where id = any(%s) order by 1, 2", (order_ids,)).fetchall()
+    by_shop: dict[int, list[int]] = {}
+    for shop_id, order_id in rows:
+        by_shop.setdefault(shop_id, []).append(order_id)
+    for shop_id, ids in by_shop.items():
+        batch_id = open_batch(conn, shop_id, BatchOrigin.RESUME, str(why.flow_run_id), why.at)
+        # no run owns it: what is in an abandoned batch goes on with the next resume
+        conn.execute(
+            "update batch set state = 'abandoned', joined = %s, closed_at = %s where id = %s",
+            (len(ids), why.at, batch_id),
+        )
+        step_back(conn, batch_id, ids, why)

@@ -1,0 +1,94 @@
+"""The flows that look after shops and deadlines, as runs of a real Prefect server."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from deployments.simulation import connect_shops
+from flows.refresh_shops import refresh_shops
+from flows.watch_deadlines import watch_deadlines
+from models.settings import clock
+from sandbox.server import Sandbox, running
+from tests.fakes import FakePool
+from tests.shared_pool import emptied, shared_pool
+
+
+@pytest.fixture(scope="module")
+def upkeep_database(postgres: str) -> Iterator[str]:
+    with shared_pool(postgres, "upkeep") as url:
+        yield url
+
+
+@pytest.fixture
+def pool(upkeep_database: str) -> Iterator[FakePool]:
+    """A pool without a web shop of its own."""
+    with emptied(upkeep_database):
+        pool = FakePool()
+        pool.execute("update shop set active = false")
+        yield pool
+
+
+@pytest.fixture(autouse=True)
+def prefect(prefect_server: str) -> Iterator[None]:
+    """The session's Prefect server, also when Prefect was imported before its address was known."""
+    with temporary_settings({PREFECT_API_URL: prefect_server}):
+        yield
+
+
+@pytest.fixture
+def sandbox(pool: FakePool) -> Iterator[Sandbox]:
+    """A sandbox whose shops the pool knows."""
+    with running() as sandbox:
+        connect_shops(sandbox.world())
+        yield sandbox
+
+
+def end_token(pool: FakePool, shop: str) -> None:
+    pool.execute(
+        "update credential set expires_at = %s where owner_code = %s and name in ('session', 'access_token')",
+        clock().now() - timedelta(hours=1),
+        shop,
+    )
+
+
+def test_a_new_alert_fails_the_run_once_and_a_known_one_does_not(pool: FakePool, sandbox: Sandbox) -> None:
+    end_token(pool, "tmall-1")
+
+    first = watch_deadlines(return_state=True)
+    second = watch_deadlines(return_state=True)
+    pool.execute("update credential set expires_at = null")
+    third = watch_deadlines(return_state=True)
+
+    assert first.is_failed()
+    assert str(first.message).startswith("watch: 1 new of 1 alerts: shop tmall-1: its access token ended")
+    assert (second.name, second.message) == ("Completed", "1 alerts open, 0 new, 0 closed")
+    assert third.message == "0 alerts open, 0 new, 1 closed"
+
+
+def test_tokens_and_carriers_are_refreshed(pool: FakePool, sandbox: Sandbox) -> None:
+    end_token(pool, "tmall-1")
+    before = sandbox.shop("tmall-1")["session"]
+
+    state = refresh_shops(return_state=True)
+
+    assert state.is_completed()
+    assert str(state.message).startswith("1 tokens, ")
+    assert sandbox.shop("tmall-1")["session"] != before
+    assert pool.rows("select count(distinct shop_id) > 1 from shop_carrier") == [(True,)]
+
+
+def test_a_shop_that_cannot_be_refreshed_fails_the_run_in_plain_words(pool: FakePool, sandbox: Sandbox) -> None:
+    end_token(pool, "tmall-1")
+    pool.execute("update shop set active = code = 'tmall-1'")
+    pool.execute(
+        "update credential set value_enc = (select value_enc from credential where name = 'app_key' limit 1)"
+        " where owner_code = 'tmall-1' and name = 'refresh_token'"
+    )
+
+    state = refresh_shops(return_state=True)
+
+    assert state.is_failed()
+    assert str(state.message).startswith("refresh: 1 tokens not refreshed: tmall-1: refresh the token: invalid_grant")
+    assert "`orderpool shop authorize tmall-1`" in str(state.message)
