@@ -250,6 +250,13 @@ class Channel(Protocol):
         terms: Terms = ...,
     ) -> None: ...
 
+    @property
+    def hides_changes(self) -> bool:
+        """Whether its list leaves out orders of some states: then known open ones are asked for one by one.
+
+        False on nearly every platform. It may become true while orders are listed.
+        """
+
     @staticmethod
     def ready_to_ship(payload: dict[str, Any]) -> NotReady | None:
         """Why an order whose mapped status is `ready` or `blocked` must not be shipped; None: nothing more is known.

@@ -16,6 +16,7 @@ Converter = Callable[[Any], Any]
 MAX_FEN: Final = 100_000_000_000  # a billion yuan: above it a unit or a column is wrong
 MAX_ID_CHARS: Final = 128
 MAX_QUANTITY: Final = 1_000_000
+DOUBLE_ERROR_FEN: Final = 1e-6  # far above what sums of doubles miss, far below the third decimal
 EXACT_FLOAT: Final = 2**53  # above it a float no longer holds every whole number
 CHINA: Final = timezone(timedelta(hours=8), "Asia/Shanghai")
 EXCEL_EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001 - a day without a zone; day 0 of Excel's 1900 date system, its false leap day included
@@ -103,6 +104,15 @@ def yuan_to_fen(value: Any) -> int:
     if amount != amount.to_integral_value():
         raise BadValue("has more than 2 decimals")
     return _bounded(int(amount))
+
+
+def yuan_double_to_fen(value: Any) -> int:
+    """`yuan_to_fen` for platforms that calculate in doubles: one that misses a fen by its error only is that fen."""
+    if isinstance(value, float) and abs(value) * 100 <= MAX_FEN:
+        nearest = round(value * 100)
+        if abs(value * 100 - nearest) < DOUBLE_ERROR_FEN:
+            return nearest
+    return yuan_to_fen(value)
 
 
 def _bounded(amount: int) -> int:
@@ -269,4 +279,8 @@ TIMES: Final[dict[str, Converter]] = {
     "epoch_ms": epoch_ms,
     "china_promise": china_promise,
 }
-AMOUNTS: Final[dict[str, Converter]] = {"yuan_to_fen": yuan_to_fen, "fen": fen}
+AMOUNTS: Final[dict[str, Converter]] = {
+    "yuan_to_fen": yuan_to_fen,
+    "yuan_double_to_fen": yuan_double_to_fen,
+    "fen": fen,
+}

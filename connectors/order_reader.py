@@ -39,7 +39,7 @@ _ORDER: Final[dict[str, tuple[str, Any]]] = {
     "modified_at": ("time", None),
     "ship_by": ("time", None),
     "goods_fen": ("amount", None),
-    "discount_fen": ("amount", 0),
+    "discount_fen": ("amount", None),
     "freight_fen": ("amount", 0),
     "total_fen": ("amount", REQUIRED),
     "paid_fen": ("amount", None),
@@ -47,6 +47,7 @@ _ORDER: Final[dict[str, tuple[str, Any]]] = {
     "buyer_note": ("text", ""),
     "seller_note": ("text", ""),
     "split_from": ("id", ""),
+    "cod_fen": ("amount", 0),
 }
 _RECEIVER: Final = (
     "name phone province city district town address oaid name_cipher phone_cipher address_cipher merge_key"
@@ -165,9 +166,12 @@ def _assemble(
     kind: OrderKind, values: list[Any], receiver: IncomingReceiver, lines: tuple[IncomingLine, ...], not_ready: str
 ) -> IncomingOrder:
     (external_id, order_no, status, buyer_key, created_at, paid_at, modified_at, ship_by) = values[:8]
-    (goods, discount, freight, total, paid, refunded, buyer_note, seller_note, split_from, pay_state) = values[8:]
+    (goods, discount, freight, total, paid, refunded, buyer_note, seller_note, *_) = values[8:]
+    split_from, cod, pay_state = values[16:]
     if paid is None:
-        paid = 0 if pay_state is PayState.UNPAID else total
+        paid = 0 if pay_state is PayState.UNPAID else total - cod
+    if discount is None:
+        discount = max(goods + freight - total, 0) if goods is not None else 0
     return IncomingOrder(
         external_id or order_no,
         order_no,
@@ -191,6 +195,7 @@ def _assemble(
         lines,
         not_ready,
         split_from,
+        cod,
     )
 
 
@@ -200,7 +205,7 @@ def _sharing(order: IncomingOrder) -> IncomingOrder:
     The largest remainders get the odd fen, earlier lines first among equals.
     """
     weights = [line.unit_price_fen * line.quantity for line in order.lines]
-    goods, whole = order.total_fen - order.freight_fen, sum(weights)
+    goods, whole = max(order.total_fen - order.freight_fen, 0), sum(weights)
     if whole <= 0:
         return order
     shares = [goods * weight // whole for weight in weights]

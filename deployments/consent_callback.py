@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 from models.errors import PipelineError, SetupError
+from tasks.authorise import ConsentDeclined
 
 HOST = "127.0.0.1"
 REQUEST_TIMEOUT_S = 5.0
@@ -35,6 +36,8 @@ class CallbackPage:
         deadline = time.monotonic() + patience_s
         with self._server as server:
             while not server.code:
+                if server.declined is not None:
+                    raise server.declined
                 server.timeout = deadline - time.monotonic()
                 if server.timeout <= 0:
                     obstacle = f"; the last answer: {server.refusal}" if server.refusal else ""
@@ -47,6 +50,7 @@ class _Server(HTTPServer):
     accept: Accept
     code = ""
     refusal = ""
+    declined: ConsentDeclined | None = None
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -66,6 +70,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.code = self.server.accept(query)
         except PipelineError as error:
             self.server.refusal = str(error)
+            # an answer to another request may come from anywhere; this one is ours
+            self.server.declined = error if isinstance(error, ConsentDeclined) else None
             self._say(400, str(error))
             return
         self._say(200, "The consent has arrived. You can close this page and go back to the terminal.")

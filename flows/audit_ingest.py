@@ -7,19 +7,19 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.stages import end_of_run, reason, run_stages
-from tasks.audit_ingest import AuditCount, audit_orders, shops_to_audit, yesterday
+from tasks.audit_ingest import AuditCount, audit_orders, due_days, shops_to_audit
 from tasks.run_names import audit_name
 from tasks.windows import only_run_of
 
 
 @flow(name="audit_ingest", flow_run_name=audit_name, persist_result=True)
 def audit_ingest(shop: str | None = None, day: date | None = None) -> State[Any]:
-    """Compare `day` (yesterday in China) of one shop, or of every shop, with the pool and the quarantine.
+    """Compare `day` of one shop, or of every shop, with the pool and the quarantine.
 
-    Orders that are missing are read and taken through all stages. The run still fails and names them: a lost order
-    is never silent. Retry compares again.
+    Without `day` every day is compared that no audit has seen to its end, yesterday in China at least. Orders that are
+    missing are read and taken through all stages. The run still fails and names them: a lost order is never silent.
+    Retry compares again.
     """
-    asked = day or yesterday()
     shops = [shop] if shop else shops_to_audit()
     failures: list[str] = []
     listed = 0
@@ -28,16 +28,17 @@ def audit_ingest(shop: str | None = None, day: date | None = None) -> State[Any]
             if not alone:
                 failures.append(f"audit: {code} was not compared; another run is busy with it, retry when it is done")
                 continue
-            state: State[AuditCount] = audit_orders(code, asked, return_state=True)
-            if not state.is_completed():
-                failures.append(reason(state))
-                continue
-            count = state.result()
-            listed += count.listed
-            if count.missing:
-                failures.append(_missing(code, count))
-            failures += run_stages(count.batch_ids)
-    return end_of_run(failures, f"{listed} orders of {asked} in {len(shops)} shops: none is missing")
+            for asked in [day] if day else due_days(code):
+                state: State[AuditCount] = audit_orders(code, asked, return_state=True)
+                if not state.is_completed():
+                    failures.append(reason(state))
+                    continue
+                count = state.result()
+                listed += count.listed
+                if count.missing:
+                    failures.append(_missing(code, count))
+                failures += run_stages(count.batch_ids)
+    return end_of_run(failures, f"{listed} orders of {len(shops)} shops: none is missing")
 
 
 def _missing(shop: str, count: AuditCount) -> str:

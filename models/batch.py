@@ -100,7 +100,8 @@ class Batch(SQLModel, table=True):
 class IngestAudit(SQLModel, table=True):
     """One comparison of what a platform lists for a day in China with the pool and the quarantine.
 
-    `missing` are ids that were in neither; they are read at once, and `found` of them were still there to read.
+    `missing` are ids that were in neither; they are read at once, and `found` of them were still there to read. An
+    audit that was cut off before that is not `complete`.
     """
 
     __tablename__: ClassVar[str] = "ingest_audit"
@@ -115,5 +116,6 @@ class IngestAudit(SQLModel, table=True):
     listed: int
     missing: list[Any] = Field(sa_type=JSON)
     found: int = 0
+    complete: bool = False
     flow_run_id: str | None = Field(default=None, sa_type=Text)
     at: datetime = Field(sa_type=AT)

@@ -98,3 +98,4 @@ class IncomingOrder:
     lines: tuple[IncomingLine, ...]
     not_ready: str = ""  # why it must not leave though its status says it may, "" when nothing is in the way
     split_from: str = ""  # the external_id of the order that the platform split this one from
+    cod_fen: int = 0  # what the carrier is to collect from the buyer at the door

@@ -75,6 +75,7 @@ class Order(SQLModel, table=True):
     total_fen: int = Field(sa_type=BigInteger)
     paid_fen: int = Field(sa_type=BigInteger)
     refunded_fen: int = Field(sa_type=BigInteger)
+    cod_fen: int = Field(default=0, sa_type=BigInteger)
     stored_at: datetime = Field(sa_type=AT)
 
 
@@ -208,7 +209,8 @@ GIVES_UP_STOCK = frozenset(
 class Hold(SQLModel, table=True):
     """One reason why an order waits; the order moves on when none is open.
 
-    `resume_due` marks an end of waiting that `resume_orders` has not looked at yet.
+    `placed_at` is when it was placed, or its sentence last told news. `resume_due` marks an end of waiting that
+    `resume_orders` has not looked at yet.
     """
 
     __tablename__: ClassVar[str] = "hold"
@@ -323,23 +325,31 @@ class Finding:
     evidence: dict[str, Any]
 
 
-def place_holds(conn: Connection, findings: Sequence[tuple[int, Finding]], why: Cause) -> int:
-    """Open a hold for each (order id, finding) that is not open already, with one event each; returns how many."""
+def place_holds(conn: Connection, findings: Sequence[tuple[int, Finding]], why: Cause, *, renew: bool = False) -> int:
+    """Open a hold for each (order id, finding) that is not open already, with one event each; returns how many.
+
+    With `renew` one that is open takes the new sentence, evidence and time, with an event as well, and counts.
+    """
     if not findings:
         return 0
+    if renew:
+        again = """do update set sentence = excluded.sentence, evidence = excluded.evidence,
+                     rule_version = excluded.rule_version, placed_at = excluded.placed_at"""
+    else:
+        again = "do nothing"
     rows = conn.execute(
-        """with placed as (
+        f"""with placed as (
              insert into hold (order_id, code, sentence, evidence, rule_version, placed_at, resume_due)
              select * from (
                select unnest(%(orders)s::bigint[]) o, unnest(%(codes)s::text[]), unnest(%(sentences)s::text[]),
                       unnest(%(evidence)s::jsonb[]), %(rule)s::int, %(at)s::timestamptz, false) f
              order by o
-             on conflict (order_id, code) where released_at is null do nothing
+             on conflict (order_id, code) where released_at is null {again}
              returning order_id, code, sentence)
            insert into event (order_id, at, what, actor, flow_run_id, rule_version, detail)
            select order_id, %(at)s, 'held', %(actor)s, %(run)s, %(rule)s,
                   jsonb_build_object('code', code, 'sentence', sentence)
-           from placed returning 1""",
+           from placed returning 1""".encode(),
         {
             "orders": [order_id for order_id, _ in findings],
             "codes": [finding.code.value for _, finding in findings],
@@ -355,11 +365,18 @@ def place_holds(conn: Connection, findings: Sequence[tuple[int, Finding]], why: 
 
 
 def release_holds(
-    conn: Connection, order_ids: Sequence[int], codes: Sequence[HoldCode], why: Cause, *, resume: bool = False
+    conn: Connection,
+    order_ids: Sequence[int],
+    codes: Sequence[HoldCode],
+    why: Cause,
+    *,
+    resume: bool = False,
+    reason: str = "",
 ) -> int:
     """Close these codes' open holds of these orders, with one event each; other holds stay. Returns how many.
 
-    `resume` lets `resume_orders` take the orders up again; a stage that goes on with them itself leaves it out.
+    `reason` is a person's, for the events. `resume` lets `resume_orders` take the orders up again; a stage that goes on
+    with them itself leaves it out.
     """
     rows = conn.execute(
         """with freed as (
@@ -367,7 +384,8 @@ def release_holds(
              where order_id = any(%(orders)s) and code = any(%(codes)s) and released_at is null
              returning order_id, code)
            insert into event (order_id, at, what, actor, flow_run_id, rule_version, detail)
-           select order_id, %(at)s, 'released', %(actor)s, %(run)s, %(rule)s, jsonb_build_object('code', code)
+           select order_id, %(at)s, 'released', %(actor)s, %(run)s, %(rule)s,
+                  jsonb_strip_nulls(jsonb_build_object('code', code, 'reason', nullif(%(reason)s, '')))
            from freed returning 1""",
         {
             "orders": list(order_ids),
@@ -377,6 +395,7 @@ def release_holds(
             "run": why.flow_run_id,
             "rule": why.rule_version,
             "resume": resume,
+            "reason": reason,
         },
     ).fetchall()
     return len(rows)

@@ -154,6 +154,7 @@ class Shop:
     hooks: dict[int, Hook] = field(default_factory=dict)
     ids: dict[int, str] = field(default_factory=dict)
     nonces: dict[str, datetime] = field(default_factory=dict)
+    answered: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)  # by method and request id
     sessions: list[str] = field(default_factory=list)
     refresh_token: str = ""
     tokens: TokenBook | None = None

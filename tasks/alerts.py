@@ -1,6 +1,6 @@
 """Alerts: opened when something needs a person, closed by themselves when it is over."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,14 +26,18 @@ class Raised:
     closed: int
 
 
-def raise_alerts(
-    conn: Connection, rule: AlertRule, found: Mapping[str, str], at: datetime, flow_run_id: str | None = None
-) -> Raised:
-    """Have exactly these subjects of a rule alerted, each with its sentence.
+Look = Callable[[Connection, datetime], Mapping[str, str]]
+"""Evaluates a rule: its subjects with a sentence each, as things stand now."""
+
+
+def raise_alerts(conn: Connection, rule: AlertRule, look: Look, at: datetime, flow_run_id: str | None = None) -> Raised:
+    """Have exactly the subjects that `look` finds alerted, each with its sentence.
 
     One alert is open per rule and subject: a known one keeps its time and gets the new sentence, one whose subject
-    is not among them any more closes. Two who evaluate a rule at once follow each other.
+    is not among them any more closes. Two who evaluate a rule at once follow each other, each with its own look.
     """
+    conn.execute("select pg_advisory_xact_lock(hashtext('alerts ' || %s))", (rule.value,))
+    found = look(conn, at)
     given = {
         "rule": rule.value,
         "subjects": list(found),
@@ -41,7 +45,6 @@ def raise_alerts(
         "at": at,
         "run": flow_run_id,
     }
-    conn.execute("select pg_advisory_xact_lock(hashtext('alerts ' || %(rule)s))", given)
     closed = conn.execute(
         """update alert set closed_at = %(at)s
            where rule = %(rule)s and closed_at is null and subject <> all(%(subjects)s)""",

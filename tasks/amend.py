@@ -38,12 +38,12 @@ _FACTS = """
     modified_at = n.modified_at, ship_by = n.ship_by, not_ready = n.not_ready,
     split_from = coalesce(nullif(n.split_from, ''), o.split_from), goods_fen = n.goods_fen,
     discount_fen = n.discount_fen, freight_fen = n.freight_fen, total_fen = n.total_fen, paid_fen = n.paid_fen,
-    refunded_fen = n.refunded_fen
+    refunded_fen = n.refunded_fen, cod_fen = n.cod_fen
   from unnest(%s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[],
               %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-              %s::bigint[])
+              %s::bigint[], %s::bigint[])
        n(id, pay_state, platform_status, paid_at, modified_at, ship_by, not_ready, split_from, goods_fen,
-         discount_fen, freight_fen, total_fen, paid_fen, refunded_fen)
+         discount_fen, freight_fen, total_fen, paid_fen, refunded_fen, cod_fen)
   where o.id = n.id"""
 
 _KEPT = frozenset({HoldCode.SKIPPED, HoldCode.REPLAYED})
@@ -101,7 +101,7 @@ def amend_orders(conn: Connection, batch_id: int, amendments: Sequence[Amendment
     _note_lines(conn, rulings)
     _move_deadlines(conn, rulings)
     _block_documents(conn, rulings, why)
-    place_holds(conn, [(ruling.order_id, _finding(ruling)) for ruling in rulings if _concerns_a_person(ruling)], why)
+    _tell_a_person(conn, [ruling for ruling in rulings if _concerns_a_person(ruling)], why)
     return len(again)
 
 
@@ -147,17 +147,31 @@ def _concerns_a_person(ruling: _Ruling) -> bool:
     return bool(ruling.fields(Effect.BLOCK) or ruling.fields(Effect.REFUSE))
 
 
-def _finding(ruling: _Ruling) -> Finding:
+def _tell_a_person(conn: Connection, rulings: Sequence[_Ruling], why: Cause) -> None:
+    """Hold orders that were dispatched and changed; a hold that is open tells all that changed since it was placed."""
+    rows = conn.execute(
+        """select order_id, evidence->'fields' from hold
+           where order_id = any(%s) and code = 'CHANGED_LATE' and released_at is null""",
+        ([ruling.order_id for ruling in rulings],),
+    ).fetchall()
+    told: dict[int, list[str] | None] = dict(rows)
+    findings = [(ruling.order_id, _finding(ruling, told.get(ruling.order_id) or ())) for ruling in rulings]
+    place_holds(conn, findings, why, renew=True)
+
+
+def _finding(ruling: _Ruling, told: Sequence[str]) -> Finding:
+    """What a person is to know: what changed, with what the open hold told before."""
     order = ruling.amendment.order
     stopped, refused = ruling.fields(Effect.BLOCK), ruling.fields(Effect.REFUSE)
     nos = [document.no for document in ruling.known.documents]
-    news = ", ".join(field.value for field in (*stopped, *refused))
+    fields = list(dict.fromkeys([*told, *(field.value for field in (*stopped, *refused))]))
+    news = ", ".join(fields)
     end = f"{', '.join(nos)} left before; what was shipped stays" if refused else _what_stops(ruling.known)
     return Finding(
         HoldCode.CHANGED_LATE,
         f"the shop changed the order after its dispatch ({news}); {end}",
         {
-            "fields": [field.value for field in (*stopped, *refused)],
+            "fields": fields,
             "documents": nos,
             "pay_state": order.pay_state.value,
             "refunded_fen": order.refunded_fen,
@@ -197,7 +211,7 @@ _RECEIVER_FIELDS = {Field.ADDRESS, Field.CONTACT}
 
 def _note_facts(conn: Connection, rulings: Sequence[_Ruling]) -> None:
     rows = [_facts(ruling) for ruling in rulings]
-    conn.execute(_FACTS, [[row[place] for row in rows] for place in range(14)])
+    conn.execute(_FACTS, [[row[place] for row in rows] for place in range(15)])
     fuller = {ruling.order_id: _fuller(ruling) for ruling in rulings}
     known = {ruling.order_id: ruling.known.personal for ruling in rulings}
     save_personal(conn, {i: personal for i, personal in fuller.items() if personal != known[i]})
@@ -220,6 +234,7 @@ def _facts(ruling: _Ruling) -> tuple[Any, ...]:
         order.total_fen,
         order.paid_fen,
         order.refunded_fen,
+        order.cod_fen,
     )
 
 
@@ -270,6 +285,7 @@ def _move_deadlines(conn: Connection, rulings: Sequence[_Ruling]) -> None:
         for document in ruling.known.documents
         if not document.ended
     ]
+    conn.execute("select 1 from outbound_document where id = any(%s) order by id for update", (documents,))
     conn.execute(
         """update outbound_document d set ship_by = n.at, deadline_at = n.at
            from (select a.document_id, min(o.ship_by) as at from allocation a join orders o on o.id = a.order_id
@@ -280,16 +296,19 @@ def _move_deadlines(conn: Connection, rulings: Sequence[_Ruling]) -> None:
 
 
 def _block_documents(conn: Connection, rulings: Sequence[_Ruling], why: Cause) -> None:
-    blocks = [
-        (document.id, ruling.order_id, reason)
+    # of several orders in a document the last says whose news it was
+    blocks = {
+        (document.id, reason): ruling.order_id
         for ruling in rulings
         for document in ruling.known.documents
         if not document.ended
         for reason in sorted({REASONS[field].value for field in ruling.fields(Effect.BLOCK)})
-    ]
+    }
     conn.execute(
         """insert into document_block (document_id, order_id, reason, placed_at)
            select d, o, r, %s from unnest(%s::bigint[], %s::bigint[], %s::text[]) b(d, o, r)
-           on conflict (document_id, reason) where lifted_at is null do nothing""",
-        (why.at, [block[0] for block in blocks], [block[1] for block in blocks], [block[2] for block in blocks]),
+           order by 1, 3
+           on conflict (document_id, reason) where lifted_at is null
+           do update set order_id = excluded.order_id, placed_at = excluded.placed_at""",
+        (why.at, [document for document, _ in blocks], list(blocks.values()), [reason for _, reason in blocks]),
     )

@@ -13,7 +13,7 @@ from connectors.base import Channel
 from connectors.registry import CHANNELS
 from models.alert import AlertRule
 from models.batch import BatchOrigin
-from models.database import Connection, transaction
+from models.database import Connection, one, transaction
 from models.errors import PipelineError, SetupError
 from models.order import Cause
 from models.settings import SHANGHAI, clock
@@ -24,6 +24,7 @@ from tasks.runs import cause, failed_by, failed_for_now, in_one_line, leave_tabl
 from tasks.windows import find_shop
 
 READ_AT_ONCE = 50
+MOST_DAYS = 7
 REMEMBERED = timedelta(days=7)
 """How long a day's missing orders stay an alert, unless a later audit of the day finds nothing missing."""
 
@@ -48,6 +49,23 @@ def day_in_china(day: date) -> tuple[datetime, datetime]:
 def yesterday() -> date:
     """The last day in China that is over."""
     return clock().now().astimezone(SHANGHAI).date() - timedelta(days=1)
+
+
+def due_days(shop_code: str) -> list[date]:
+    """The days up to yesterday that no audit of the shop has compared to its end, at most the last seven.
+
+    Yesterday again when there are none: a Retry compares anew.
+    """
+    last = yesterday()
+    with transaction() as conn:
+        row = conn.execute(
+            """select max(a.day) from ingest_audit a join shop s on s.id = a.shop_id
+               where s.code = %s and a.complete""",
+            (shop_code,),
+        ).fetchone()
+    done = row[0] if row and row[0] else last - timedelta(days=1)
+    missed = min((last - done).days, MOST_DAYS)
+    return [last - timedelta(days=ago) for ago in range(max(missed, 1) - 1, -1, -1)]
 
 
 def shops_to_audit() -> list[str]:
@@ -75,6 +93,9 @@ def audit_day(shop_code: str, day: date, why: Cause) -> AuditCount:
     if end > why.at - channel.capabilities.lag:
         raise SetupError(f"shop {shop_code}: {day} is not over; an audit looks at whole days in China's time")
     listed, missing = _compare(channel, shop.id, start, end)
+    # kept before anything is read: an attempt that is cut off must not make what it read look never missing
+    with transaction() as conn:
+        audit_id, missing = _keep(conn, shop.id, day, listed, missing, why)
     reader = Reader(shop, mapping, version, BatchOrigin.AUDIT, None, why)
     found = 0
     for first in range(0, len(missing), READ_AT_ONCE):
@@ -84,8 +105,8 @@ def audit_day(shop_code: str, day: date, why: Cause) -> AuditCount:
         reader.take(there)
     reader.finish()
     with transaction() as conn:
-        _keep(conn, shop.id, day, listed, missing, found, why)
-        raise_alerts(conn, AlertRule.INGEST_MISSING, missing_days(conn, why.at), why.at)
+        conn.execute("update ingest_audit set found = %s, complete = true where id = %s", (found, audit_id))
+        raise_alerts(conn, AlertRule.INGEST_MISSING, missing_days, why.at, why.flow_run_id)
         batches = _batches_of(conn, shop.id, why)
     return AuditCount(str(day), listed, tuple(missing), found, batches)
 
@@ -113,12 +134,25 @@ def _unknown(conn: Connection, shop_id: int, external_ids: list[str]) -> Iterato
     return (row[0] for row in rows.fetchall())
 
 
-def _keep(conn: Connection, shop_id: int, day: date, listed: int, missing: list[str], found: int, why: Cause) -> None:
-    conn.execute(
-        """insert into ingest_audit (shop_id, day, listed, missing, found, flow_run_id, at)
-           values (%s, %s, %s, %s, %s, %s, %s)""",
-        (shop_id, day, listed, Jsonb(missing), found, why.flow_run_id, why.at),
-    )
+def _keep(
+    conn: Connection, shop_id: int, day: date, listed: int, missing: list[str], why: Cause
+) -> tuple[int, list[str]]:
+    """Write the result, with what an attempt of this run that was cut off had found missing before."""
+    before = conn.execute(
+        """select id, missing from ingest_audit
+           where shop_id = %s and day = %s and flow_run_id = %s and not complete for update""",
+        (shop_id, day, why.flow_run_id),
+    ).fetchone()
+    if before is None:
+        row = conn.execute(
+            """insert into ingest_audit (shop_id, day, listed, missing, found, complete, flow_run_id, at)
+               values (%s, %s, %s, %s, 0, false, %s, %s) returning id""",
+            (shop_id, day, listed, Jsonb(missing), why.flow_run_id, why.at),
+        )
+        return int(one(row.fetchone())), missing
+    every = list(dict.fromkeys([*before[1], *missing]))
+    conn.execute("update ingest_audit set listed = %s, missing = %s where id = %s", (listed, Jsonb(every), before[0]))
+    return before[0], every
 
 
 def missing_days(conn: Connection, now: datetime) -> dict[str, str]:

@@ -76,6 +76,10 @@ def code_in(answer: str, consent: Consent) -> str:
     return code_of({name: values[-1] for name, values in parse_qs(query).items()}, consent)
 
 
+class ConsentDeclined(SetupError):
+    """The platform's answer to our request gives no code, as when the seller declines."""
+
+
 def code_of(query: Mapping[str, str], consent: Consent) -> str:
     """The code in the parameters of a callback; raises SetupError as `code_in` does."""
     if not hmac.compare_digest(query.get("state", "").encode(), consent.state.encode()):
@@ -83,7 +87,7 @@ def code_of(query: Mapping[str, str], consent: Consent) -> str:
         raise SetupError(f"shop {consent.shop_code}: {obstacle}")
     if not query.get("code"):
         said = query.get("error_description") or query.get("error") or "no code"
-        raise SetupError(f"shop {consent.shop_code}: the platform answered without a code: {said[:100]}")
+        raise ConsentDeclined(f"shop {consent.shop_code}: the platform answered without a code: {said[:100]}")
     return query["code"]
 
 

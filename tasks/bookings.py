@@ -85,7 +85,13 @@ class Changes:
 
 
 def load_documents(conn: Connection, nos: Sequence[str]) -> dict[str, Document]:
-    """The documents of these numbers with their lines, locked in key order: documents, SKU pools, stock."""
+    """The documents of these numbers with their lines, locked in key order: orders, documents, SKU pools, stock."""
+    conn.execute(
+        """select 1 from order_state where order_id in (
+             select a.order_id from allocation a join outbound_document d on d.id = a.document_id where d.no = any(%s))
+           order by order_id for update""",
+        (list(nos),),
+    )
     rows = conn.execute(
         """select d.id, d.no, d.state, d.carrier, d.warehouse_id, w.code, d.batch_id,
                   d.shipped_at, s.code, s.channel, s.settings->'capabilities'

@@ -35,6 +35,17 @@ class Outcome:
     batch_id: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Waybills:
+    """Whose the reported numbers are: the document of each number in use, and (number, document) of corrected ones."""
+
+    owners: dict[str, str]
+    former: frozenset[tuple[str, str]]
+
+    def known_to(self, document: Document, waybill: str) -> bool:
+        return self.owners.get(waybill) == document.no or (waybill, document.no) in self.former
+
+
 class _Untrue(Exception):
     """A report that cannot be true, in words for its note."""
 
@@ -46,17 +57,17 @@ Report = tuple[int, str, Mapping[str, Any]]
 def apply_confirmations(conn: Connection, reports: Sequence[Report], why: Cause) -> dict[int, Outcome]:
     """Apply signed reports in the order they came; a report that cannot be true is ignored and says why.
 
-    A late lower state is kept as an event and changes nothing else. Rows are locked in key order: documents,
-    SKU pools, stock.
+    A late lower state is kept as an event and changes nothing else. Rows are locked in key order: orders,
+    documents, SKU pools, stock.
     """
     nos = sorted({str(_data(envelope).get("outbound_no", "")) for _, _, envelope in reports})
     documents = load_documents(conn, nos)
-    owners = _waybill_owners(conn, reports)
+    waybills = _waybills(conn, reports)
     changes = Changes()
     outcomes: dict[int, Outcome] = {}
     for inbox_id, warehouse_code, envelope in reports:
         try:
-            outcomes[inbox_id] = _apply(documents, owners, changes, warehouse_code, envelope, why.at)
+            outcomes[inbox_id] = _apply(documents, waybills, changes, warehouse_code, envelope, why.at)
         except _Untrue as error:
             outcomes[inbox_id] = Outcome(str(error))
     save_changes(conn, changes, why)
@@ -88,23 +99,25 @@ def _listed(package: Mapping[str, Any]) -> list[Any]:
     return lines if isinstance(lines, list) else []
 
 
-def _waybill_owners(conn: Connection, reports: Sequence[Report]) -> dict[str, str]:
-    waybills = [str(package["tracking_no"]) for _, _, envelope in reports for package in _packages(envelope)]
-    # a corrected number stays its parcel's: a report told again may still have it
-    rows = conn.execute(
-        """select unnest(p.former_waybills), d.no from parcel p join outbound_document d on d.id = p.document_id
-           where p.renumbered > 0 and p.former_waybills && %(waybills)s
-           union all
-           select p.waybill, d.no from parcel p join outbound_document d on d.id = p.document_id
-           where p.waybill = any(%(waybills)s)""",
-        {"waybills": waybills},
+def _waybills(conn: Connection, reports: Sequence[Report]) -> _Waybills:
+    numbers = [str(package["tracking_no"]) for _, _, envelope in reports for package in _packages(envelope)]
+    owners = conn.execute(
+        """select p.waybill, d.no from parcel p join outbound_document d on d.id = p.document_id
+           where p.waybill = any(%s)""",
+        (numbers,),
     ).fetchall()
-    return dict(rows)
+    # a document's report told again may still have a number that was corrected; another document may truly own it
+    former = conn.execute(
+        """select unnest(p.former_waybills), d.no from parcel p join outbound_document d on d.id = p.document_id
+           where p.renumbered > 0 and p.former_waybills && %s""",
+        (numbers,),
+    ).fetchall()
+    return _Waybills(dict(owners), frozenset(former))
 
 
 def _apply(
     documents: Mapping[str, Document],
-    owners: dict[str, str],
+    waybills: _Waybills,
     changes: Changes,
     warehouse_code: str,
     envelope: Mapping[str, Any],
@@ -120,7 +133,7 @@ def _apply(
     note = {"document": document.no, "wms_no": str(data.get("wms_no", ""))[:64]}
     events = [(order_id, f"document_{to.value}", note) for order_id in document.order_ids]
     if to is DocumentState.SHIPPED:
-        parcels = _ship(document, owners, changes, envelope, now)
+        parcels = _ship(document, waybills, changes, envelope, now)
         changes.events += events
         return Outcome(parcels=parcels, batch_id=document.batch_id)
     changes.events += events
@@ -138,10 +151,8 @@ def _move(document: Document, to: DocumentState, changes: Changes) -> None:
     changes.documents[document.id] = document
 
 
-def _ship(
-    document: Document, owners: dict[str, str], changes: Changes, envelope: Mapping[str, Any], now: datetime
-) -> int:
-    packages = _fresh_packages(document, owners, _packages(envelope))
+def _ship(document: Document, waybills: _Waybills, changes: Changes, envelope: Mapping[str, Any], now: datetime) -> int:
+    packages = _fresh_packages(document, waybills, _packages(envelope))
     data = _data(envelope)
     said_final = data.get("final")
     boxes = _boxes(document, packages, whole=said_final is not False and len(_packages(envelope)) == 1)
@@ -157,7 +168,7 @@ def _ship(
         changes.hold(document, HoldCode.SHIPPED_SHORT, "the warehouse shipped less than was ordered and closed it")
     for package, box in zip(packages, boxes, strict=True):
         waybill = str(package["tracking_no"])
-        owners[waybill] = document.no
+        waybills.owners[waybill] = document.no
         changes.parcels.append(
             NewParcel(
                 document,
@@ -181,17 +192,17 @@ def _package_no(document: Document, package: Mapping[str, Any], waybill: str) ->
 
 
 def _fresh_packages(
-    document: Document, owners: Mapping[str, str], packages: Sequence[Mapping[str, Any]]
+    document: Document, waybills: _Waybills, packages: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
     if not packages:
         raise _Untrue(f"document {document.no}: the report holds no package with a tracking_no")
     for package in packages:
         if len(str(package["tracking_no"])) > MAX_WAYBILL:
             raise _Untrue(f"document {document.no}: a waybill of {len(str(package['tracking_no']))} characters is none")
-        owner = owners.get(str(package["tracking_no"]))
-        if owner and owner != document.no:
+        owner = waybills.owners.get(str(package["tracking_no"]))
+        if owner and not waybills.known_to(document, str(package["tracking_no"])):
             raise _Untrue(f"document {document.no}: waybill {package['tracking_no']} belongs to {owner}")
-    fresh = [package for package in packages if str(package["tracking_no"]) not in owners]
+    fresh = [package for package in packages if not waybills.known_to(document, str(package["tracking_no"]))]
     if not fresh:
         raise _Untrue(f"document {document.no}: its parcels are known already")
     return fresh

@@ -1,19 +1,21 @@
 """ingest: read what changed in a shop, map it to one shape, store it in batches."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import psycopg
 from prefect import task
 
+from connectors.channels.reading import patiently
 from connectors.mapping import Mapping, MappingError
 from models.batch import BatchOrigin, WindowState
 from models.database import Connection, transaction
 from models.errors import PipelineError
-from models.order import Cause
+from models.order import Cause, Stage
 from models.sealing import unseal
 from models.settings import settings
 from tasks.batches import close_batch, open_batch
@@ -33,6 +35,9 @@ from tasks.store import (
     store_new,
 )
 from tasks.windows import ShopRow, Window, claim_window, find_shop, finish_window
+
+ASKED_AT_ONCE: Final = 50
+UNDISPATCHED: Final = (Stage.INGESTED, Stage.VALIDATED, Stage.LOCKED, Stage.ROUTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,8 @@ def ingest_shop(shop_code: str, since: datetime | None, until: datetime | None, 
     if window.state is WindowState.OPEN:
         for page in channel.changed_orders(window.since - channel.capabilities.overlap, window.until):
             reader.take(page)
+        if channel.hides_changes:
+            take_unlisted(channel.order, reader)
         reader.finish()
     with transaction() as conn:
         finish_notices(conn, shop_code, window.until, why.at)
@@ -75,6 +82,23 @@ def ingest_shop(shop_code: str, since: datetime | None, until: datetime | None, 
     label = f"{window.since:%m-%d %H:%M}-{window.until:%H:%M} UTC"
     count = reader.count
     return IngestCount(batches, count.stored, count.joined, count.rejected, label)
+
+
+def take_unlisted(ask: Callable[[str], dict[str, Any] | None], reader: "Reader") -> None:
+    """Ask for each order of the shop that is not dispatched and that this reading did not meet.
+
+    One that the platform no longer has is left alone.
+    """
+    with transaction() as conn:
+        rows = conn.execute(
+            """select o.external_id from orders o join order_state s on s.order_id = o.id
+               where o.shop_id = %s and s.stage = any(%s) order by o.id""",
+            (reader.shop.id, [stage.value for stage in UNDISPATCHED]),
+        ).fetchall()
+    unmet = [row[0] for row in rows if row[0] not in reader.met]
+    for start in range(0, len(unmet), ASKED_AT_ONCE):
+        found = (patiently(partial(ask, external_id)) for external_id in unmet[start : start + ASKED_AT_ONCE])
+        reader.take([payload for payload in found if payload is not None])
 
 
 class Reader:
@@ -93,6 +117,7 @@ class Reader:
         self.mapping = mapping
         self.count = StoreCount(0, 0, 0)
         self.batch_ids: list[int] = []
+        self.met: set[str] = set()
         self._version = mapping_version
         self._origin = origin
         self._window = window
@@ -111,6 +136,7 @@ class Reader:
     def add(self, arrivals: Sequence[Arrival], refused: Sequence[tuple[dict[str, Any], MappingError]]) -> None:
         """Gather orders that are read and payloads that could not be; store a batch when enough have gathered."""
         for arrival in arrivals:
+            self.met.add(arrival.order.external_id)
             known = self._arrivals.get(arrival.order.external_id)
             self._arrivals[arrival.order.external_id] = newest([known, arrival] if known else [arrival])[0]
         for payload, problem in refused:
@@ -135,7 +161,7 @@ class Reader:
     def _store(self, last: bool) -> None:
         arrivals = newest(list(self._arrivals.values()))
         with transaction() as conn:
-            fresh, changed = split_known(conn, self.shop.id, arrivals)
+            fresh, changed = split_known(conn, self.shop.id, arrivals, self.mapping)
             refusals = unknown_refusals(conn, self.shop.id, self._refusals)
             if fresh or changed or refusals:
                 self._store_batch(conn, fresh, changed, refusals)

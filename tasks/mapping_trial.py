@@ -25,7 +25,7 @@ DERIVED: Final = {
     "order.external_id": "order.order_no",
     "order.modified_at": "order.paid_at, else order.created_at",
     "order.goods_fen": "order.total_fen - order.freight_fen + order.discount_fen",
-    "order.paid_fen": "0 when unpaid, else order.total_fen",
+    "order.paid_fen": "0 when unpaid, else order.total_fen - order.cod_fen",
     "line.line_no": "its position",
     "line.unit_price_fen": "line.paid_fen / line.quantity",
 }

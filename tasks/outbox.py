@@ -15,7 +15,7 @@ from models.errors import ChannelRejected, ChannelUnavailable, OutcomeUnknown, P
 from models.messages import OutboxKind
 from models.order import Cause
 from models.settings import clock
-from tasks.withdraw import with_stale_instructions, withdraw_stale
+from tasks.withdraw import lift_blocks, settle_reported, with_stale_instructions, withdraw_stale
 
 RETRY_AFTER = tuple(timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400))
 """Waits after the 1st, 2nd ... failed attempt (the retry table of Standard Webhooks senders)."""
@@ -85,10 +85,16 @@ def undelivered(
 ) -> list[tuple[str, int, str]]:
     """Per counterpart: how many of the batches' messages are not delivered, and the obstacle met last.
 
-    With `since` only messages written then or later count.
+    An instruction that stays back because its document is blocked says `blocked: goods_changed`. With `since` only
+    messages written then or later count.
     """
     return conn.execute(
-        """select counterpart, count(*), (array_agg(last_error order by attempts desc, next_at desc, id))[1] from outbox
+        """select counterpart, count(*), (array_agg(
+             case when b.reasons is null or in_doubt and last_error <> '' then last_error
+                  else 'blocked: ' || b.reasons end order by attempts desc, next_at desc, id))[1]
+           from outbox o cross join lateral (
+             select string_agg(reason, ', ' order by reason) as reasons from document_block
+             where o.kind = 'outbound.created' and document_id = o.subject_id and lifted_at is null) b
            where batch_id = any(%s) and kind = any(%s) and state in ('pending', 'refused')
              and created_at >= coalesce(%s, created_at) group by 1 order by 1""",
         (list(batch_ids), [kind.value for kind in kinds], since),
@@ -159,10 +165,15 @@ def deliver(
 
     Only one process sends to a counterpart at a time, so a message is never under way twice; the lock ends with
     the process. A few messages go first: while none of a round gets through the other side is down, and no more
-    are tried. Instructions of documents that were blocked, or whose orders were cancelled meanwhile, are withdrawn.
+    are tried. Instructions of documents that were blocked, or whose orders were cancelled meanwhile, are withdrawn;
+    those of documents that their warehouse reported on arrived.
     """
     outcome = Delivery()
     with _only_sender_to(counterpart):
+        with transaction() as conn:
+            lift_blocks(conn, why.at)
+        with transaction() as conn:
+            settle_reported(conn, counterpart, why.at)
         with transaction() as conn:
             withdraw_stale(conn, counterpart, why)
         tried: set[int] = set()
@@ -216,8 +227,10 @@ def _next_chunk(
                    select 1 from outbox earlier where earlier.counterpart = o.counterpart
                    and earlier.subject_id = o.subject_id and earlier.kind = o.kind
                    and earlier.revision < o.revision and earlier.state = 'pending')
-                 and not (kind = 'outbound.created' and exists (
+                 and not (kind = 'outbound.created' and not in_doubt and exists (
                    select 1 from document_block b where b.document_id = o.subject_id and b.lifted_at is null))
+                 and not (kind = 'outbound.created' and exists (
+                   select 1 from outbound_document d where d.id = o.subject_id and d.state <> 'created'))
                order by id limit %(size)s""",
             {
                 "counterpart": counterpart,
@@ -261,7 +274,11 @@ def _send_all(calls: dict[int, Callable[[], None]]) -> dict[int, Exception]:
 
 
 def _started(pending: Sequence[Pending]) -> list[Pending]:
-    """Mark messages as under way; those of documents that were blocked this moment stay back."""
+    """Mark messages as under way; those of documents that were blocked this moment stay back.
+
+    One that may have arrived goes again although its document is blocked: by its key the warehouse takes it once, and
+    without its answer nobody would ever know.
+    """
     ids = [message.id for message in pending]
     with transaction() as conn:
         # whoever blocks a document locks its message first: one of us sees what the other did
@@ -269,7 +286,7 @@ def _started(pending: Sequence[Pending]) -> list[Pending]:
         # should this process be killed, what it was sending may have arrived
         rows = conn.execute(
             """update outbox o set in_doubt = true where id = any(%s)
-               and not (kind = 'outbound.created' and exists (
+               and not (kind = 'outbound.created' and not in_doubt and exists (
                  select 1 from document_block b where b.document_id = o.subject_id and b.lifted_at is null))
                returning id""",
             (ids,),

@@ -24,11 +24,16 @@ NUMBER: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{5,31}")
 """What a waybill looks like at every carrier we know."""
 
 
+_OF_ANOTHER: Final = frozenset({ParcelStage.DELIVERED, ParcelStage.RETURNED})
+"""Ends that a carrier tells, which may have been those of somebody else's parcel."""
+
+
 @dataclass(frozen=True, slots=True)
 class Correction:
     """The wish to give the parcel with number `waybill` the number `to`; `carrier` "" stays as it is.
 
-    `track_only`: the shop keeps the number that it was told.
+    `track_only`: the shop keeps the number that it was told. `heard_of_another`: the end of its way that is known was
+    that of somebody else's parcel, under the wrong number.
     """
 
     waybill: str
@@ -36,6 +41,7 @@ class Correction:
     carrier: str = ""
     reason: str = ""
     track_only: bool = False
+    heard_of_another: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,7 @@ def renumber_parcel(conn: Connection, wish: Correction, why: Cause) -> Renumbere
 
     What was heard under the wrong number was about something else, so its way begins anew. Safe to repeat. Raises
     SetupError naming the parcel and what stands in the way: the form of the number, another parcel that has it, a
-    parcel that has arrived, or a shop that takes no (further) correction.
+    parcel that has arrived, a shop that takes no (further) correction, or one that is just being told.
     """
     parcel = _find(conn, wish)
     carrier = wish.carrier or parcel.carrier
@@ -133,8 +139,7 @@ def _find(conn: Connection, wish: Correction) -> _Parcel:
 
 
 def _check(conn: Connection, parcel: _Parcel, wish: Correction, carrier: str) -> None:
-    if parcel.stage in PARCEL_ENDS:
-        raise SetupError(f"parcel {parcel.waybill}: cannot be renumbered; it is {parcel.stage}")
+    _check_way(parcel, wish)
     if not NUMBER.fullmatch(wish.to):
         raise SetupError(f"number {wish.to}: want 6 to 32 letters, digits and dashes")
     if carrier not in carrier_codes():
@@ -155,6 +160,16 @@ def _check(conn: Connection, parcel: _Parcel, wish: Correction, carrier: str) ->
         raise SetupError(f"parcel {parcel.waybill}: cannot be renumbered to {wish.to}; {known}")
 
 
+def _check_way(parcel: _Parcel, wish: Correction) -> None:
+    if parcel.stage not in PARCEL_ENDS or (wish.heard_of_another and parcel.stage in _OF_ANOTHER):
+        return
+    way_out = "; if that was heard of another parcel under a wrong number, say --heard-of-another"
+    raise SetupError(
+        f"parcel {parcel.waybill}: cannot be renumbered; it is {parcel.stage}"
+        + (way_out if parcel.stage in _OF_ANOTHER else "")
+    )
+
+
 def _fits(pattern: str, number: str) -> bool:
     try:
         return not pattern or re.fullmatch(pattern, number) is not None
@@ -163,7 +178,12 @@ def _fits(pattern: str, number: str) -> bool:
 
 
 def _news(conn: Connection, parcel: _Parcel, wish: Correction) -> _News:
-    """What the shop is to hear, by what it may know: every message that reached it, or may have."""
+    """What the shop is to hear, by what it may know: every message that reached it, or may have.
+
+    A message is sent with the number of its parcel at that moment. So one that has not left never outlives a
+    correction: another takes its place, and the newest that was delivered carried `waybill` if it is of the parcel's
+    last correction, and `told_waybill` if it is older.
+    """
     rows = _messages(conn, OutboxKind.SHIP_BACK, parcel)
     shop = f"shop {parcel.shop_code}"
     if not parcel.capabilities.reports_shipping:
@@ -174,11 +194,13 @@ def _news(conn: Connection, parcel: _Parcel, wish: Correction) -> _News:
     current = revision == parcel.renumbered + 1
     reached = state == "delivered" or (in_doubt and not parcel.told_waybill)
     replaces = parcel.waybill if current and reached else parcel.told_waybill
-    if wish.track_only:
-        return _News(False, replaces, f"{shop} keeps {replaces}" if replaces else f"{shop} is still to hear of it")
-    if in_doubt and state == "pending" and parcel.told_waybill:
+    if in_doubt and state == "pending" and (wish.track_only or parcel.told_waybill):
         obstacle = f"{shop} is just being told of {parcel.waybill}; try again when that is settled"
         raise SetupError(f"parcel {parcel.waybill}: cannot be renumbered yet; {obstacle}")
+    if wish.track_only and state == "pending":
+        return _News(True, replaces, f"{shop} is still to hear of it")
+    if wish.track_only and replaces:
+        return _News(False, replaces, f"{shop} keeps {replaces}")
     if not replaces:
         return _News(True, "", f"{shop} is told of this number only")
     number = _correction_number(parcel, wish, sum(row[1] == "delivered" for row in rows))
@@ -242,7 +264,8 @@ def _post(conn: Connection, parcel: _Parcel, news: _News, why: Cause) -> None:
     to = {OutboxKind.SUBSCRIBE: "carrier:kuaidi100"}
     if news.send:
         to[OutboxKind.SHIP_BACK] = f"shop:{parcel.shop_code}"
-    overtaken = [key for kind in to for key in _keys(kind, parcel)]
+    kinds = (OutboxKind.SUBSCRIBE, OutboxKind.SHIP_BACK)
+    overtaken = [key for kind in kinds for key in _keys(kind, parcel)]
     conn.execute(
         "update outbox set state = 'withdrawn' where key = any(%s) and state in ('pending', 'refused')", (overtaken,)
     )

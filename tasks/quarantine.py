@@ -62,7 +62,7 @@ def let_in(conn: Connection, present: Present, batch_id: int, tried: Tried, why:
     leaves the quarantine. For the others the obstacle of today is noted.
     """
     arrivals = newest([arrival for _, arrival in tried.readable])
-    fresh, changed = split_known(conn, present.shop_id, arrivals)
+    fresh, changed = split_known(conn, present.shop_id, arrivals, present.mapping)
     new = store_new(conn, present.shop_id, batch_id, fresh, present.mapping, present.version, why)
     store_changed(conn, batch_id, changed, present.mapping, present.version, why)
     conn.execute(

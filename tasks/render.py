@@ -15,16 +15,21 @@ from tasks.parcel_phone import parcel_phones
 
 
 def render_outbound(conn: Connection, document_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """The `data` of `outbound.created` per document id: what to ship, to whom (masked, with a token), by when."""
+    """The `data` of `outbound.created` per document id: what to ship, to whom (masked, with a token), by when.
+
+    What is paid at the door is asked for once: of an order in several documents with the first of them.
+    """
     lines = _lines(conn, document_ids)
     rows = conn.execute(
         """select d.id, d.no, d.revision, d.carrier, d.receiver_token, d.ship_by, w.code, w.settings->>'owner_code',
                   w.sender_name, w.sender_phone, w.address, s.channel, s.code, s.name, o.order_nos, o.total_fen,
-                  r.province, r.city, r.district, r.town, r.oaid, r.name_enc, r.phone_enc, r.notes_enc
+                  r.province, r.city, r.district, r.town, r.oaid, r.name_enc, r.phone_enc, r.notes_enc, o.cod_fen
            from outbound_document d
            join warehouse w on w.id = d.warehouse_id join shop s on s.id = d.shop_id
            cross join lateral (
-             select array_agg(order_no order by id) as order_nos, sum(total_fen) as total_fen, min(id) as first_id
+             select array_agg(order_no order by id) as order_nos, sum(total_fen) as total_fen, min(id) as first_id,
+                    sum(case when d.id = (select min(document_id) from allocation where order_id = orders.id)
+                        then cod_fen else 0 end) as cod_fen
              from orders where id in (select order_id from allocation where document_id = d.id)) o
            join receiver r on r.order_id = o.first_id
            where d.id = any(%s)""",
@@ -65,7 +70,7 @@ def _outbound(row: Sequence[Any], lines: list[dict[str, Any]]) -> dict[str, Any]
             "qty": sum(line["qty"] for line in lines),
             "amount": yuan(int(row[15])),
             "currency": "CNY",
-            "cod_amount": "0.00",
+            "cod_amount": yuan(int(row[24])),
         },
         "buyer_note": mask_contacts(notes.get("buyer", "")),
         "seller_note": mask_contacts(notes.get("seller", "")),

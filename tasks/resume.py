@@ -36,7 +36,6 @@ def resume_waiting(conn: Connection, why: Cause) -> ResumeCount:
     """
     give_up_old_batches(conn, why)
     close_finished_batches(conn, why)
-    lift_blocks(conn, why.at)
     timed, known = _timed(conn, why), _skus_known(conn)
     due = sorted({*timed, *known, *_released(conn), *_stock_came(conn), *_given_up(conn)})
     rows = conn.execute(
@@ -233,5 +232,9 @@ def _given_up(conn: Connection) -> list[int]:
 @task(persist_result=True, task_run_name="find orders that go on", tags=["stage:resume"])
 def resume() -> ResumeCount:
     """The first step of a resume run."""
-    with in_plain_words("resume", "orders"), transaction() as conn:
-        return resume_waiting(conn, cause("resume"))
+    with in_plain_words("resume", "orders"):
+        why = cause("resume")
+        with transaction() as conn:
+            lift_blocks(conn, why.at)
+        with transaction() as conn:
+            return resume_waiting(conn, why)

@@ -44,7 +44,7 @@ def _china(at: datetime | str) -> datetime:
 def audit_name() -> str:
     """The shop, or all of them, and the day looked at: `audit_ingest · all shops · 2026-11-11`."""
     parameters = flow_run.get_parameters()
-    day = parameters.get("day") or clock().now().astimezone(SHANGHAI).date() - timedelta(days=1)
+    day = parameters.get("day") or f"up to {clock().now().astimezone(SHANGHAI).date() - timedelta(days=1)}"
     return f"audit_ingest · {parameters.get('shop') or 'all shops'} · {day}"
 
 

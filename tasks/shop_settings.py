@@ -23,6 +23,10 @@ token ends for good it is one.
 """
 
 
+LONGEST_ALARM = 3650
+"""No alarm waits longer, in hours or days: a number beyond it is a slip of the hand."""
+
+
 class PersonalField(StrEnum):
     """What of a receiver may come masked."""
 
@@ -106,10 +110,10 @@ def _change(code: str, place: dict[str, Any], name: str, text: str) -> None:
         place.pop(name, None)
     elif name not in ALARMS:
         place[name] = _stored(_read(code, name, text))
-    elif (value := _number(text)) is not None:
+    elif (value := _number(text)) is not None and value <= LONGEST_ALARM:
         place[name] = value
     else:
-        raise SetupError(f"shop {code}: setting {name}: want a number above 0, not {text!r}")
+        raise SetupError(f"shop {code}: setting {name}: want a number above 0, at most {LONGEST_ALARM}, not {text!r}")
 
 
 def _rows(code: str, channel: str, stored: Mapping[str, Any]) -> list[SettingRow]:

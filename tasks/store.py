@@ -17,7 +17,7 @@ from tasks.receivers import personal_of, receiver_row
 
 ORDER_COLUMNS = (
     "id shop_id external_id order_no kind pay_state platform_status buyer_key created_at paid_at modified_at ship_by "
-    "not_ready split_from goods_fen discount_fen freight_fen total_fen paid_fen refunded_fen stored_at"
+    "not_ready split_from goods_fen discount_fen freight_fen total_fen paid_fen refunded_fen cod_fen stored_at"
 ).split()
 
 
@@ -58,12 +58,13 @@ def newest(arrivals: Sequence[Arrival]) -> list[Arrival]:
 
 
 def split_known(
-    conn: Connection, shop_id: int, arrivals: Sequence[Arrival]
+    conn: Connection, shop_id: int, arrivals: Sequence[Arrival], mapping: Mapping
 ) -> tuple[list[Arrival], list[tuple[int, Arrival]]]:
     """Which arrivals are new, and which are newer versions of orders in the pool (with their ids).
 
     Times of change are whole seconds, and files have none: of the same time, a version whose money or payment
-    differs is newer.
+    differs is newer, unless it is the very payload that was stored last: what an order refuses to take over, such as
+    a cancellation after it left, differs at every reading.
     """
     rows = conn.execute(
         """select external_id, id, modified_at, pay_state, total_fen, paid_fen, refunded_fen from orders
@@ -72,13 +73,30 @@ def split_known(
     ).fetchall()
     known = {row[0]: row[1:] for row in rows}
     fresh = [arrival for arrival in arrivals if arrival.order.external_id not in known]
-    changed = []
+    changed: list[tuple[int, Arrival]] = []
+    doubtful: list[tuple[int, Arrival]] = []
     for order, arrival in ((arrival.order, arrival) for arrival in arrivals if arrival.order.external_id in known):
         order_id, modified_at, *facts = known[order.external_id]
         differs = facts != [order.pay_state.value, order.total_fen, order.paid_fen, order.refunded_fen]
-        if order.modified_at > modified_at or (order.modified_at == modified_at and differs):
+        if order.modified_at > modified_at:
             changed.append((order_id, arrival))
-    return fresh, changed
+        elif order.modified_at == modified_at and differs:
+            doubtful.append((order_id, arrival))
+    return fresh, changed + _not_stored_last(conn, doubtful, mapping)
+
+
+def _not_stored_last(
+    conn: Connection, versions: Sequence[tuple[int, Arrival]], mapping: Mapping
+) -> list[tuple[int, Arrival]]:
+    if not versions:
+        return []
+    rows = conn.execute(
+        """select distinct on (order_id) order_id, body from raw_order
+           where order_id = any(%s) order by order_id, revision desc""",
+        ([order_id for order_id, _ in versions],),
+    ).fetchall()
+    last: dict[int, str] = dict(rows)
+    return [(i, arrival) for i, arrival in versions if last.get(i) != mapping.cut(arrival.payload)]
 
 
 def store_new(
@@ -145,13 +163,14 @@ def store_changed(
 
 
 def quarantine(conn: Connection, shop_id: int, batch_id: int, refusals: Sequence[Refusal], at: datetime) -> int:
-    """Keep unreadable payloads whole and sealed, once per platform id; a later good version frees them."""
+    """Keep unreadable payloads whole and sealed, the newest per platform id; a later good version frees them."""
     for refusal in refusals:
         conn.execute(
             """insert into quarantined_order (shop_id, external_id, batch_id, problem, body_enc, stored_at)
                values (%s, %s, %s, %s, %s, %s)
                on conflict (shop_id, external_id) do update
-               set problem = excluded.problem, body_enc = excluded.body_enc, released_at = null""",
+               set problem = excluded.problem, body_enc = excluded.body_enc, released_at = null,
+                 batch_id = excluded.batch_id, stored_at = excluded.stored_at""",
             (
                 shop_id,
                 refusal.external_id,
@@ -208,6 +227,7 @@ def order_row(order_id: int, shop_id: int, order: IncomingOrder, at: datetime) -
         order.total_fen,
         order.paid_fen,
         order.refunded_fen,
+        order.cod_fen,
         at,
     )
 

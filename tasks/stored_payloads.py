@@ -146,7 +146,7 @@ def orders_as_stored(conn: Connection, order_ids: Sequence[int]) -> dict[int, In
         facts = cur.execute(
             """select id, external_id, order_no, kind, pay_state, platform_status, buyer_key, created_at, paid_at,
                       modified_at, ship_by, goods_fen, discount_fen, freight_fen, total_fen, paid_fen, refunded_fen,
-                      not_ready, split_from
+                      not_ready, split_from, cod_fen
                from orders where id = any(%s)""",
             (ids,),
         ).fetchall()

@@ -8,12 +8,14 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from connectors.carriers.codes import carrier_name
+from connectors.registry import CHANNELS
 from models.alert import AlertRule
 from models.database import Connection, transaction
+from models.errors import PipelineError
 from models.order import Cause
 from models.settings import SHANGHAI
 from tasks.alerts import OpenAlert, open_alerts, raise_alerts
-from tasks.runs import cause, in_plain_words, leave_table
+from tasks.runs import cause, in_one_line, in_plain_words, leave_table
 from tasks.shop_settings import ALARMS
 from tasks.tokens import AHEAD, TokenStanding, standings
 
@@ -76,14 +78,24 @@ def _renews_both(standing: TokenStanding, ahead: timedelta) -> bool:
 
 def overdue_ship_backs(conn: Connection, now: datetime) -> dict[str, str]:
     """A sentence per parcel that left and that its shop has not been told of for hours (set per shop)."""
+    told = [name for name, kind in CHANNELS.items() if kind.capabilities.reports_shipping]
     rows = conn.execute(
-        """select distinct on (x.subject_id) x.subject_id, s.code, p.carrier, p.waybill, x.created_at, x.last_error
-           from outbox x join shop s on x.counterpart = 'shop:' || s.code left join parcel p on p.id = x.subject_id
-           where x.kind = 'ship_back' and (x.state = 'pending' or x.state = 'refused')
-             and x.created_at <= %(now)s
-               - coalesce((s.settings->>'ship_back_overdue_h')::float, %(hours)s) * interval '1 hour'
-           order by x.subject_id, x.attempts desc, x.id""",
-        {"now": now, "hours": ALARMS["ship_back_overdue_h"]},
+        """with late as (
+             select id, code, channel, %(now)s
+               - coalesce((settings->>'ship_back_overdue_h')::float, %(hours)s) * interval '1 hour' as since
+             from shop)
+           (select distinct on (x.subject_id) x.subject_id, s.code, p.carrier, p.waybill, x.created_at, x.last_error
+            from outbox x join late s on x.counterpart = 'shop:' || s.code left join parcel p on p.id = x.subject_id
+            where x.kind = 'ship_back' and (x.state = 'pending' or x.state = 'refused') and x.created_at <= s.since
+            order by x.subject_id, x.attempts desc, x.id)
+           union all  -- what is kept back until the rest of its order left
+           select p.id, s.code, p.carrier, p.waybill, p.shipped_at, 'the rest of the order has not left yet'
+           from outbound_document d join late s on s.id = d.shop_id and s.channel = any(%(told)s)
+           join parcel p on p.document_id = d.id
+           where d.state not in ('shipped', 'short') and p.shipped_at <= s.since
+             and not exists (select 1 from outbox x where x.kind = 'ship_back' and x.subject_id = p.id)
+           order by 1""",
+        {"now": now, "hours": ALARMS["ship_back_overdue_h"], "told": told},
     ).fetchall()
     return {
         f"parcel:{parcel_id}": f"shop {shop}: parcel {carrier_name(carrier or '')} {waybill or parcel_id} is not "
@@ -102,12 +114,20 @@ RULES: Mapping[AlertRule, Callable[[Connection, datetime], dict[str, str]]] = {
 def watch_all(why: Cause) -> tuple[WatchCount, list[OpenAlert]]:
     """Evaluate every rule, each in its own transaction; the counts and every open alert.
 
+    Raises PipelineError naming the rules that could not be evaluated, after the others were.
+
     What this very run opened in an attempt that was cut off is new still.
     """
     closed = 0
+    obstacles = []
     for rule, look in RULES.items():
-        with transaction() as conn:
-            closed += raise_alerts(conn, rule, look(conn, why.at), why.at, why.flow_run_id).closed
+        try:
+            with transaction() as conn:
+                closed += raise_alerts(conn, rule, look, why.at, why.flow_run_id).closed
+        except Exception as error:  # noqa: BLE001 - one rule that breaks must not silence the others
+            obstacles.append(f"{rule}: {in_one_line(error)}")
+    if obstacles:
+        raise PipelineError("; ".join(obstacles))
     with transaction() as conn:
         alerts = open_alerts(conn)
         new = open_alerts(conn, why.flow_run_id) if why.flow_run_id else []

@@ -25,24 +25,50 @@ _STALE = """
          or exists (select 1 from document_block b where b.document_id = p.document_id and b.lifted_at is null))
     and not exists (select 1 from outbox y where y.kind = 'outbound.created' and y.subject_id = p.document_id
                     and (y.in_doubt or y.state not in ('pending', 'refused')))
+    and exists (select 1 from outbound_document d where d.id = p.document_id and d.state = 'created')
   order by 1"""
 
 
 def lift_blocks(conn: Connection, at: datetime) -> int:
-    """End the blocks of documents that ended, or none of whose orders is held for it any more; returns how many."""
+    """End the blocks of documents that ended, or that a person let go; returns how many.
+
+    Let go is a document when CHANGED_LATE was released after the last news of the order that the block is about, and
+    is open for none of its orders. To be called in a transaction of its own: whoever amends orders has locked them
+    before it touches their blocks. What is being amended at this moment is left to the next call.
+    """
     return conn.execute(
-        """update document_block b set lifted_at = %s from outbound_document d
-           where b.lifted_at is null and d.id = b.document_id
-             and (d.state in ('shipped', 'short', 'rejected', 'cancelled') or not exists (
-               select 1 from allocation a join hold h on h.order_id = a.order_id
-               where a.document_id = d.id and h.code = 'CHANGED_LATE' and h.released_at is null))""",
+        """update document_block set lifted_at = %s where id in (
+             select b.id from document_block b join outbound_document d on d.id = b.document_id
+             where b.lifted_at is null and (d.state in ('shipped', 'short', 'rejected', 'cancelled') or (
+               b.placed_at <= (select max(h.placed_at) from hold h where h.order_id = b.order_id
+                               and h.code = 'CHANGED_LATE' and h.released_at is not null)
+               and not exists (select 1 from allocation a join hold h on h.order_id = a.order_id
+                               where a.document_id = d.id and h.code = 'CHANGED_LATE' and h.released_at is null)))
+             order by b.id for update of b skip locked)""",
         (at,),
     ).rowcount
 
 
+def settle_reported(conn: Connection, counterpart: str, at: datetime) -> int:
+    """Count instructions as delivered whose warehouse reported on their documents: it has them; returns how many."""
+    return conn.execute(
+        """update outbox set state = 'delivered', delivered_at = %s, last_error = '', in_doubt = false
+           where id in (
+             select o.id from outbox o join outbound_document d on d.id = o.subject_id and d.state <> 'created'
+             where o.kind = 'outbound.created' and o.counterpart = %s and o.state in ('pending', 'refused')
+             order by o.id for update of o skip locked)""",
+        (at, counterpart),
+    ).rowcount
+
+
 def with_stale_instructions(conn: Connection) -> list[str]:
-    """The counterparts for which an instruction waits that is to be taken back."""
-    return sorted({row[1] for row in conn.execute(_STALE, (None,))})
+    """The counterparts for which an instruction waits that is to be taken back, or that turned out to have arrived."""
+    reported = conn.execute(
+        """select distinct o.counterpart from outbox o
+           join outbound_document d on d.id = o.subject_id and d.state <> 'created'
+           where o.kind = 'outbound.created' and (o.state = 'pending' or o.state = 'refused')"""
+    )
+    return sorted({*(row[0] for row in reported), *(row[1] for row in conn.execute(_STALE, (None,)))})
 
 
 def withdraw_stale(conn: Connection, counterpart: str, why: Cause) -> int:
@@ -52,7 +78,6 @@ def withdraw_stale(conn: Connection, counterpart: str, why: Cause) -> int:
     allocations given back. Orders that the shop cancelled end as cancelled; the others begin again, with what the
     shop said since, in a batch that `resume_orders` takes up. Returns how many documents.
     """
-    lift_blocks(conn, why.at)
     rows = conn.execute(_STALE, (counterpart,)).fetchall()
     if not rows:
         return 0

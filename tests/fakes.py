@@ -144,15 +144,19 @@ class FakePool:
 
     def take(self, *pages: Sequence[dict[str, Any]], run: str = "run-1") -> StoreCount:
         """Read pages of the web shop into the pool, as one window of one run."""
-        with transaction() as conn:
-            shop = find_shop(conn, "WOO")
-            mapping = shop_mapping(conn, "WOO")
-            version = mapping_version_id(conn, mapping)
-        reader = Reader(shop, mapping, version, BatchOrigin.WINDOW, None, why(run))
+        reader = self.reader(run)
         for page in pages:
             reader.take(page)
         reader.finish()
         return reader.count
+
+    def reader(self, run: str) -> Reader:
+        """What one run reads the web shop with."""
+        with transaction() as conn:
+            shop = find_shop(conn, "WOO")
+            mapping = shop_mapping(conn, "WOO")
+            version = mapping_version_id(conn, mapping)
+        return Reader(shop, mapping, version, BatchOrigin.WINDOW, None, why(run))
 
     def open_batches(self) -> list[int]:
         """The batches that are under way."""

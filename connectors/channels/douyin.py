@@ -102,6 +102,7 @@ class DouyinChannel:
         stock_modes=frozenset(StockMode),
     )
     ship_back_class = RepeatClass.QUERYABLE
+    hides_changes = False
 
     def __init__(
         self,
@@ -246,7 +247,9 @@ class DouyinChannel:
             return
         pieces = [{"shipped_order_id": piece.line_no, "shipped_num": piece.quantity} for piece in parcel.pieces]
         pack = {**box, "shipped_order_info": pieces}
-        wish = {"order_id": parcel.external_id, "request_id": parcel.key, "pack_list": [pack]}
+        # a parcel may hold several orders, and the platform takes a request once for all of a shop
+        request_id = f"{parcel.key}-{parcel.external_id}"
+        wish = {"order_id": parcel.external_id, "request_id": request_id, "pack_list": [pack]}
         self._ship("order.logisticsAddMultiPack", wish, parcel)
 
     def _ship(self, method: str, wish: dict[str, Any], parcel: ShipBack) -> None:

@@ -200,6 +200,7 @@ class FileChannel:
         reports_shipping=False,
     )
     ship_back_class = RepeatClass.MANUAL
+    hides_changes = False
 
     def __init__(
         self,

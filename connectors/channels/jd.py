@@ -91,7 +91,7 @@ class JdChannel:
         frozenset(("LOCKED", "PAUSE", "POP_ORDER_PAUSE")),
     )
     """Which of them not every application may ask for (unconfirmed): they are given up one group after the other when
-    the platform refuses the list for its parameters. What enters such a state is then seen when it leaves it."""
+    the platform refuses the list for its parameters. What enters such a state is then not listed: `hides_changes`."""
 
     capabilities = Capabilities(
         window=timedelta(minutes=30),  # a month is allowed; short windows keep pages few
@@ -130,6 +130,12 @@ class JdChannel:
         access = Access(name, credentials, terms, self.token, self.needs)
         self._gateway = JosGateway(client, name, access, now)
         self._states = _filters(credentials.get("order_states") or self.ORDER_STATES, self.UNCERTAIN_STATES)
+        self._filters = len(self._states)
+
+    @property
+    def hides_changes(self) -> bool:
+        """Whether the platform refused to list some states, of the calls that were made so far."""
+        return len(self._states) < self._filters
 
     @staticmethod
     def ready_to_ship(payload: dict[str, Any]) -> NotReady | None:
@@ -142,14 +148,19 @@ class JdChannel:
         A list is sorted by time of change, oldest first, and a window is closed before it is read: its rows can
         only leave it. Each that leaves moves all rows behind it one place to the front, so reading from page 1 on
         would pass over rows. Read from the last page to the first, such rows are seen twice rather than never.
-        Raises ChannelError types.
+        A span that is deeper than the platform shows is read in halves. Raises ChannelError types, ChannelRejected
+        when a single second is too deep.
         """
         for start, end in spans(self.name, self.capabilities, since, until, self._now()):
-            yield from self._window(_dates(start, end, "0"), opening=start == since)
+            yield from self._window(start, end, opening=start == since)
 
-    def _window(self, wish: dict[str, str], *, opening: bool) -> Iterator[Rows]:
+    def _window(self, start: datetime, end: datetime, *, opening: bool) -> Iterator[Rows]:
+        wish = _dates(start, end, "0")
         rows, total = patiently(partial(self._page, wish, FIELDS, 1), 1 if opening else TRIES)
-        if total > self.capabilities.page_size:
+        if middle := self._half(start, end, total):
+            yield from self._window(start, middle, opening=False)
+            yield from self._window(middle, end, opening=False)
+        elif total > self.capabilities.page_size:
             read = partial(self._page, wish, FIELDS)
             found = pages(self.name, self.capabilities, total, lambda number: patiently(partial(read, number))[0])
             yield from filter(None, found)
@@ -161,15 +172,37 @@ class JdChannel:
         """The numbers of every order created in [since, until), page by page.
 
         Sorted by creation, rows never leave a window; they come in when they are paid, and move those behind them
-        to later pages. So each is read from its first page to its last, wherever that is by then.
+        to later pages. So each is read from its first page to its last, wherever that is by then. A span that is,
+        or becomes, deeper than the platform shows is read in halves; its first numbers then come twice.
         """
         for start, end in spans(self.name, self.capabilities, since, until, self._now()):
-            wish, page, total = _dates(start, end, "1"), 1, 1
-            while (page - 1) * self.capabilities.page_size < total:
-                rows, total = patiently(partial(self._page, wish, "orderId", page))
-                if rows:
-                    yield [self._number_in(row) for row in rows]
-                page += 1
+            yield from self._created(start, end)
+
+    def _created(self, start: datetime, end: datetime) -> Iterator[list[str]]:
+        wish, page, total = _dates(start, end, "1"), 1, 1
+        while (page - 1) * self.capabilities.page_size < total:
+            rows, total = patiently(partial(self._page, wish, "orderId", page))
+            if middle := self._half(start, end, total):
+                yield from self._created(start, middle)
+                yield from self._created(middle, end)
+                return
+            if rows:
+                yield [self._number_in(row) for row in rows]
+            page += 1
+
+    def _half(self, start: datetime, end: datetime, total: int) -> datetime | None:
+        """Where to part a span of so many orders, None when the platform shows them all.
+
+        Raises ChannelRejected when the span is a single second: the list takes whole ones.
+        """
+        deepest = self.capabilities.deepest_row
+        if deepest is None or total <= deepest:
+            return None
+        seconds = int((end - start).total_seconds())
+        if seconds <= 1:
+            obstacle = f"lists {total} orders in the second {china_time(start)}, of which it shows {deepest}"
+            raise ChannelRejected(self.name, "list orders", obstacle)
+        return start + timedelta(seconds=seconds // 2)
 
     def _number_in(self, row: dict[str, Any]) -> str:
         number = row.get("orderId")
@@ -273,6 +306,9 @@ class JdChannel:
             return Health(False, ("access_token, or the order permission of the app",), str(error))
         except ChannelError as error:
             return Health(False, (), str(error))
+        if self.hides_changes:
+            listed = self._states[0]
+            return Health(True, (), f"only orders in {listed} are listed, other open ones are asked for one by one")
         return Health(True)
 
     def list_carriers(self) -> list[PlatformCarrier]:

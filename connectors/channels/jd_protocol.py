@@ -104,10 +104,8 @@ def refusal_in(answer: Mapping[str, Any], who: str, action: str, *, changes: boo
         return None
     code, said = _code(verdict), _said(verdict)
     obstacle = f"code {code} {brief(said)}".strip()
-    if known := _by_words(said, who, action, obstacle):
+    if known := _by_words(said, who, action, obstacle, changes=changes):
         return known
-    if TRANSIENT.search(obstacle):
-        return _unsaid(changes)(who, action, obstacle)
     final = changes or NO_SUCH_ORDER.search(said) is not None
     return (ChannelRejected if final else ChannelUnavailable)(who, action, obstacle)
 
@@ -123,16 +121,20 @@ def error_of(error: Any, who: str, action: str, *, changes: bool) -> ChannelErro
         return ChannelDenied(who, action, obstacle)
     if code in _UNKNOWN_METHOD:
         return ChannelRejected(who, action, obstacle)
-    return _by_words(said, who, action, obstacle) or _unsaid(changes)(who, action, obstacle)
+    return _by_words(said, who, action, obstacle, changes=changes) or _unsaid(changes)(who, action, obstacle)
 
 
 def _unsaid(changes: bool) -> type[ChannelError]:
     return OutcomeUnknown if changes else ChannelUnavailable
 
 
-def _by_words(said: str, who: str, action: str, obstacle: str) -> ChannelError | None:
+def _by_words(said: str, who: str, action: str, obstacle: str, *, changes: bool) -> ChannelError | None:
+    # what passes may name parameters and states too: it must not be taken for a refusal of them
+    passes = TRANSIENT.search(obstacle) is not None
+    if passes and not _LIMITED.search(said):
+        return _unsaid(changes)(who, action, obstacle)
     # a parameter that goes too far is also "too much" of something: it is asked for first
-    if PARAMETER.search(said):
+    if PARAMETER.search(said) and not passes:
         return ChannelRejected(who, action, obstacle)
     if _LIMITED.search(said):
         return RateLimited(who, action, obstacle, BAN_S)

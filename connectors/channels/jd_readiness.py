@@ -11,7 +11,6 @@ from models.incoming import PayState
 
 MERCHANT_SHIPS: Final = "22"  # SOP
 VOUCHER: Final = "75"  # LOC: a service, there is no parcel
-JD_DELIVERS: Final = frozenset(("68", "69"))  # 京配, 京配自提: JD fetches and carries it, with a number of its own
 ON_DELIVERY: Final = "1"  # payType is `1-货到付款`
 UNSET_YEAR: Final = "0001-"
 
@@ -29,8 +28,6 @@ def _shipped_by_jd(payload: dict[str, Any]) -> NotReady | None:
         return NotReady(PayState.PLATFORM_SHIPS, "it is a voucher or a service: there is no parcel")
     if kind not in ("", MERCHANT_SHIPS):
         return NotReady(PayState.PLATFORM_SHIPS, f"its orderType {kind[:20]} is not one that merchants ship")
-    if _written(payload, "idSopShipmenttype") in JD_DELIVERS:
-        return NotReady(PayState.PLATFORM_SHIPS, "JD delivers it itself")
     return None
 
 

@@ -82,6 +82,7 @@ class PinduoduoChannel:
         stock_modes=frozenset(StockMode),
     )
     ship_back_class = RepeatClass.QUERYABLE
+    hides_changes = False
 
     def __init__(
         self,
@@ -271,12 +272,17 @@ class PinduoduoChannel:
 
 
 def _complete(order: dict[str, Any]) -> dict[str, Any]:
-    """The order with its refund state at each line too: the platform has one for all, a mapping reads lines alone."""
+    """The order with its gifts among its lines, for nothing, and with its refund state at each of them.
+
+    The platform has one state for all, and a mapping reads lines alone, of one list.
+    """
     lines = order.get("item_list")
     if type(lines) is not list:
         return order
     state = {"refund_status": order.get("refund_status")}
-    return {**order, "item_list": [{**state, **line} if type(line) is dict else line for line in lines]}
+    lines = [{**state, **line} if type(line) is dict else line for line in lines]
+    gifts = [{**state, **gift, "goods_price": 0} for gift in rows_of(order, "gift_list")]
+    return {**order, "item_list": lines + gifts, "gift_list": []}
 
 
 def _seconds(moment: datetime) -> int:

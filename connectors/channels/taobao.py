@@ -95,6 +95,7 @@ class TaobaoChannel:
         stock_modes=frozenset(StockMode),
     )
     ship_back_class = RepeatClass.QUERYABLE
+    hides_changes = False
 
     def __init__(
         self,

@@ -54,8 +54,9 @@ from models.masking import brief
 API: Final = "/wp-json/wc/v3"
 TIMEOUT_S: Final = 20.0
 READS_PER_WINDOW: Final = 5
-IGNORED: Final = frozenset(("trash", "checkout-draft", "auto-draft"))
-"""Statuses of things that are not orders yet, or no more; they never leave the connector."""
+DRAFTS: Final = frozenset(("checkout-draft", "auto-draft"))
+"""Statuses of things that are not orders yet; they never leave the connector."""
+IGNORED: Final = frozenset(("trash", *DRAFTS))
 DEAD: Final = frozenset(("cancelled", "refunded", "failed", *IGNORED))
 
 _DIGESTS: Final = {"HMAC-SHA256": hashlib.sha256, "HMAC-SHA1": hashlib.sha1}
@@ -121,6 +122,7 @@ class WooCommerceChannel:
         stock_modes=frozenset({StockMode.ABSOLUTE}),
     )
     ship_back_class = RepeatClass.QUERYABLE
+    hides_changes = False
 
     def __init__(
         self,
@@ -155,9 +157,15 @@ class WooCommerceChannel:
         The window is closed and in the past and rows come by id, so while we read rows can only leave it; read
         from the last page to the first, one that moves up is seen twice rather than never. Should the total grow
         (a store whose clock is ahead) the window is read again, 5 times at most. Raises ChannelError types.
+
+        What was put into the bin is listed by itself only, and is no order any more.
         """
         # the comparison may be exclusive at the edges: ask for a second more in front
         window = {"modified_after": _gmt(since - timedelta(seconds=1)), "modified_before": _gmt(until)}
+        for status in ("any", "trash"):
+            yield from self._whole_window({**window, "status": status})
+
+    def _whole_window(self, window: Mapping[str, str]) -> Iterator[list[dict[str, Any]]]:
         for _ in range(READS_PER_WINDOW):
             grew = yield from self._read_window(window)
             if not grew:
@@ -166,7 +174,7 @@ class WooCommerceChannel:
 
     def created_ids(self, since: datetime, until: datetime) -> Iterator[list[str]]:
         """The ids of every order created in [since, until), page by page; a store may list some twice."""
-        window = {"after": _gmt(since - timedelta(seconds=1)), "before": _gmt(until)}
+        window = {"after": _gmt(since - timedelta(seconds=1)), "before": _gmt(until), "status": "any"}
         pages = self._read_window(window)
         yield from ([str(row["id"]) for row in rows if "id" in row] for rows in pages)
 
@@ -188,7 +196,6 @@ class WooCommerceChannel:
         query = {
             **window,
             "dates_are_gmt": "true",
-            "status": "any",
             "orderby": "id",
             "order": "asc",
             "per_page": str(self.capabilities.page_size),
@@ -200,7 +207,7 @@ class WooCommerceChannel:
             raise ChannelRejected(self.name, "GET orders", "the answer is no list of orders")
         if "modified_after" in window:
             self._check_window(rows, window["modified_after"], window["modified_before"])
-        return [row for row in rows if row.get("status") not in IGNORED], self._total(response)
+        return [row for row in rows if row.get("status") not in DRAFTS], self._total(response)
 
     def _total(self, response: httpx.Response) -> int:
         total = response.headers.get("x-wp-total", "")

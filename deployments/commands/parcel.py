@@ -20,6 +20,10 @@ def renumber(
     track_only: Annotated[
         bool, typer.Option("--track-only", help="Follow it under the right number; the shop keeps the one it has.")
     ] = False,
+    heard_of_another: Annotated[
+        bool,
+        typer.Option("--heard-of-another", help="It was not delivered or returned: that was another's, by its number."),
+    ] = False,
 ) -> None:
     """Give a parcel its right number: it is followed under it, and its shop is told as far as its channel allows."""
     from deployments.databases import ensure_database
@@ -30,7 +34,7 @@ def renumber(
     from tasks.parcel_numbers import Correction, renumber_parcel
 
     ensure_database()
-    wish = Correction(waybill.strip(), new.strip(), carrier.strip(), reason.strip(), track_only)
+    wish = Correction(waybill.strip(), new.strip(), carrier.strip(), reason.strip(), track_only, heard_of_another)
     with transaction() as conn:
         done = renumber_parcel(conn, wish, Cause(person(), clock().now(), None, RULE_VERSION))
     now = f"{done.carrier} {done.waybill}"

@@ -162,12 +162,22 @@ def _pieces(shipment: Shipment, parcel: Parcel) -> Mapping[int, int]:
 def _report(
     shipment: Shipment, parcel: Parcel, claim: Mapping[int, int], told: Sequence[Parcel], limits: Limits
 ) -> Report:
-    wanted = (line for line in shipment.lines.values() if line.number in claim or not line.closed)
-    whole = len(shipment.parcels) == 1 and all(claim.get(line.number) == line.quantity for line in wanted)
+    whole = len(shipment.parcels) == 1 and _is_all(shipment, parcel, claim, limits)
     if limits.numbers_at_once:
         return Report(claim, whole, True, tuple(other for other in told if other is not parcel))
     last = parcel is told[-1] and shipment.to_come == 0
     return Report(claim, whole, last, tuple(told[: told.index(parcel)]))
+
+
+def _is_all(shipment: Shipment, parcel: Parcel, claim: Mapping[int, int], limits: Limits) -> bool:
+    """Whether a box stands for its order: one with a closed line elsewhere must not, where lines can be named.
+
+    That line may have left already, or leave from a warehouse of the platform, under a number that is not ours.
+    """
+    if limits.tracking_unit != "order":
+        return all(parcel.pieces.get(line.number) == line.quantity for line in shipment.lines.values())
+    wanted = (line for line in shipment.lines.values() if line.number in claim or not line.closed)
+    return all(claim.get(line.number) == line.quantity for line in wanted)
 
 
 def _numbers(count: int) -> str:

@@ -16,6 +16,7 @@ from connectors.converters import (
     local_time,
     quantity,
     text,
+    yuan_double_to_fen,
     yuan_to_fen,
     zone_named,
 )
@@ -137,3 +138,16 @@ def test_names_are_joined_as_they_are_written() -> None:
     assert full_name("张", "伟") == "张伟"
     assert full_name("", "李雷") == "李雷"
     assert full_name("Zhang", "Wei") == "Wei Zhang"
+
+
+@pytest.mark.parametrize(
+    ("value", "amount"), [(104.70000000000002, 10470), (0.1 + 0.2, 30), (-9.899999999999999, -990), ("104.70", 10470)]
+)
+def test_a_double_that_misses_a_fen_by_its_error_is_that_fen(value: float | str, amount: int) -> None:
+    assert yuan_double_to_fen(value) == amount
+
+
+@pytest.mark.parametrize("value", [104.701, 1.005, "104.70000000000002", float("nan"), float("inf"), 1e300, True])
+def test_a_double_with_a_third_decimal_is_refused(value: Any) -> None:
+    with pytest.raises(BadValue):
+        yuan_double_to_fen(value)

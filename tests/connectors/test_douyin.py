@@ -2,7 +2,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -289,6 +289,12 @@ class TestMapping:
         for _, order in found:
             assert order.goods_fen - order.discount_fen + order.freight_fen == order.total_fen
             assert sum(line.paid_fen for line in order.lines) + order.freight_fen == order.total_fen
+
+    def test_an_order_without_a_last_moment_is_due_at_the_appointed_one(self) -> None:
+        payload = {**recorded("douyin")[0], "exp_ship_time": 0, "appointment_ship_time": 1795399200}
+
+        assert MAPPING.read(payload).ship_by == datetime.fromtimestamp(1795399200, UTC)
+        assert MAPPING.read({**payload, "appointment_ship_time": 0}).ship_by is None
 
     def test_an_order_in_fen_and_seconds(self) -> None:
         order = MAPPING.read(recorded("douyin")[0])

@@ -103,7 +103,16 @@ class TestShipBack:
             douyin.ship_back(second)
 
         rows = [(row["waybill"], row["line_nos"], row["request_key"]) for row in book(world)["ship_backs"]]
-        assert rows == [(NUMBER, [CUP], "k1"), (OTHER, [CUP, TEA], "k2")]
+        assert rows == [(NUMBER, [CUP], f"k1-{NO}"), (OTHER, [CUP, TEA], f"k2-{NO}")]
+
+    def test_a_box_with_pieces_of_two_orders_ships_them_in_both(self, world: Sandbox, douyin: DouyinChannel) -> None:
+        numbers = [order["no"] for order in orders(2)]
+        world.do("POST", "/shops/douyin-1/orders", {"orders": orders(2)})
+
+        for no in numbers:
+            douyin.ship_back(replace(part("k1", NUMBER, (f"{no}2", 1)), external_id=no, order_no=no))
+
+        assert [row["order_no"] for row in book(world)["ship_backs"]] == numbers
 
     def test_the_same_pieces_with_another_key_ship_once(self, world: Sandbox, douyin: DouyinChannel) -> None:
         load(world)

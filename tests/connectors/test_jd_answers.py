@@ -188,6 +188,10 @@ class TestRefusals:
             ("99", "参数end_date的跨度超过一个月", ChannelRejected, ChannelRejected),
             ("67", "系统异常", ChannelUnavailable, OutcomeUnknown),
             (None, "", ChannelUnavailable, OutcomeUnknown),
+            ("99", "订单状态校验系统异常", ChannelUnavailable, OutcomeUnknown),
+            ("99", "参数校验超时，请稍后重试", ChannelUnavailable, OutcomeUnknown),
+            ("99", "请求频繁，请稍后重试", RateLimited, RateLimited),
+            ("99", "参数查询过于频繁，请稍后重试", RateLimited, RateLimited),
         ],
     )
     def test_of_the_gateway(
@@ -217,6 +221,12 @@ class TestRefusals:
             ({"r": {"success": False, "chineseErrCode": "无权限"}}, ChannelDenied, ChannelDenied),
             ({"r": {"success": False, "chineseErrCode": "请求频繁"}}, RateLimited, RateLimited),
             ({"r": {"success": False, "errorCode": "999999"}}, ChannelUnavailable, OutcomeUnknown),
+            (
+                {"r": {"success": False, "errorCode": "999999", "chineseErrCode": "订单状态更新失败"}},
+                ChannelUnavailable,
+                OutcomeUnknown,
+            ),
+            ({"r": {"success": False, "chineseErrCode": "参数服务系统繁忙"}}, ChannelUnavailable, OutcomeUnknown),
             ({"r": {"success": False, "errorCode": 99999999}}, ChannelUnavailable, OutcomeUnknown),
             ({"r": {"success": False, "errorCode": "9999991"}}, ChannelUnavailable, ChannelRejected),
         ],

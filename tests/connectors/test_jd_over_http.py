@@ -199,13 +199,28 @@ class TestReading:
         assert len(moved) > 100
         assert bool(set(numbers) - set(seen) - set(moved)) == lost
 
-    def test_a_list_deeper_than_the_platform_shows_is_refused(
+    def test_a_list_deeper_than_the_platform_shows_is_read_in_halves(
         self, sandbox: Sandbox, client: httpx.Client, credentials: dict[str, str]
     ) -> None:
-        load(sandbox, 30)
+        numbers = load(sandbox, 90)
+        shallow = opened(client, credentials, **small_pages(deepest_row=20))
 
-        with pytest.raises(ChannelRejected, match="lists 30 orders in one window, of which it shows 20"):
-            read(opened(client, credentials, **small_pages(deepest_row=20)))
+        created = [number for page in shallow.created_ids(NOON - HOUR, NOON) for number in page]
+
+        assert sorted(set(read(shallow))) == numbers
+        assert sorted(set(created)) == numbers
+
+    def test_a_second_deeper_than_the_platform_shows_is_refused(
+        self, sandbox: Sandbox, client: httpx.Client, credentials: dict[str, str]
+    ) -> None:
+        moment = (NOON - timedelta(minutes=7)).isoformat()
+        load(sandbox, 30, created_at=moment, modified_at=moment)
+        shallow = opened(client, credentials, **small_pages(deepest_row=20))
+
+        with pytest.raises(ChannelRejected, match=r"lists 30 orders in the second 2026-11-20 11:5\d:\d\d, of which"):
+            read(shallow)
+        with pytest.raises(ChannelRejected, match="lists 30 orders in the second"):
+            list(shallow.created_ids(NOON - HOUR, NOON))
 
     def test_pages_that_the_platform_leaves_empty_lose_no_order_silently(
         self, sandbox: Sandbox, client: httpx.Client, credentials: dict[str, str], monkeypatch: pytest.MonkeyPatch
@@ -218,15 +233,6 @@ class TestReading:
             read(opened(client, credentials, **one_row_pages))
         with pytest.raises(ChannelUnavailable, match="page 101 of 102 orders is empty"):
             list(opened(client, credentials, **one_row_pages).created_ids(NOON - HOUR, NOON))
-
-    def test_new_orders_deeper_than_the_platform_shows_are_refused(
-        self, sandbox: Sandbox, client: httpx.Client, credentials: dict[str, str]
-    ) -> None:
-        load(sandbox, 102)
-        shallow = {"capabilities": replace(JdChannel.capabilities, page_size=1, deepest_row=100)}
-
-        with pytest.raises(ChannelRejected, match="page 101 of 102 orders is empty"):
-            list(opened(client, credentials, **shallow).created_ids(NOON - HOUR, NOON))
 
     def test_orders_too_old_to_be_listed_are_a_wish_that_cannot_be_done(self, shop: JdChannel) -> None:
         with pytest.raises(SetupError, match="90 days back"):
@@ -259,6 +265,35 @@ class TestReading:
         tried = [wish["order_state"] for wish in asked.lists()]
         assert ["LOCKED" in states for states in tried] == [True, True, False, False, False, False]
         assert tried[-1] == "WAIT_SELLER_STOCK_OUT,WAIT_GOODS_RECEIVE_CONFIRM,FINISHED_L,TRADE_CANCELED"
+
+    def test_a_shop_whose_states_are_not_all_listed_says_so(self, credentials: dict[str, str]) -> None:
+        def refuse(method: str, wish: dict[str, Any]) -> httpx.Response | None:
+            said = {"success": "false", "numberCode": "1", "chineseErrCode": "order_state不合法"}
+            narrow = "LOCKED" not in wish["order_state"]
+            return None if narrow else refusing(method, "searchorderinfo_result", {"apiResult": said})
+
+        shop = opened(Asked(refuse).client, credentials)
+        before = shop.hides_changes
+        health = shop.check()
+
+        assert (before, shop.hides_changes, health.ok) == (False, True, True)
+        assert "WAIT_SELLER_STOCK_OUT" in health.detail
+        assert "LOCKED" not in health.detail
+
+    def test_a_shop_whose_states_are_all_listed_hides_nothing(self, shop: JdChannel) -> None:
+        assert (shop.check().detail, shop.hides_changes) == ("", False)
+
+    def test_a_passing_fault_gives_up_no_state(self, sandbox: Sandbox, credentials: dict[str, str]) -> None:
+        said = {"success": False, "errorCode": "999999", "chineseErrCode": "订单状态查询系统异常"}
+        faults = [refusing(LIST, "searchorderinfo_result", {"apiResult": said})]
+        asked = Asked(lambda method, wish: faults.pop() if faults else None)
+        shop = opened(asked.client, credentials)
+
+        with pytest.raises(ChannelUnavailable):
+            read(shop, timedelta(minutes=30))
+        read(shop, timedelta(minutes=30))
+
+        assert {wish["order_state"] for wish in asked.lists()} == {JdChannel.ORDER_STATES}
 
     def test_a_refusal_that_no_filter_mends_gives_up_nothing(self, credentials: dict[str, str]) -> None:
         said = {"success": False, "numberCode": 1, "chineseErrCode": "参数end_date错误"}
@@ -674,7 +709,8 @@ class TestStates:
             ({"status": "closed"}, PayState.CANCELLED),
             ({"status": "finished"}, PayState.FINISHED),
             ({"type": "75"}, PayState.PLATFORM_SHIPS),
-            ({"raw": {"idSopShipmenttype": 68}}, PayState.PLATFORM_SHIPS),
+            ({"raw": {"idSopShipmenttype": 68}}, PayState.READY),
+            ({"raw": {"storeOrder": "京仓订单"}}, PayState.PLATFORM_SHIPS),
             ({"raw": {"returnOrder": "1"}}, PayState.BLOCKED),
         ],
     )

@@ -82,6 +82,34 @@ class TestMapping:
 
         assert [MAPPING.read(payload).total_fen for payload in (older, on_delivery)] == [30000, 30000]
 
+    @pytest.mark.parametrize("confirmed", [None, "0001-01-01 00:00:00"])
+    @pytest.mark.parametrize("way", ["1-货到付款", 1])
+    def test_what_is_due_at_the_door_is_not_paid(self, way: Any, confirmed: str | None) -> None:
+        on_delivery = {**RECORDED[0], "payType": way, "paymentConfirmTime": confirmed}
+        older = {**on_delivery, "shouldPay": None, "actualPay": "0.00", "orderPayment": "300.00"}
+
+        assert [(order.paid_fen, order.cod_fen) for order in map(MAPPING.read, (on_delivery, older))] == [
+            (0, 31600),
+            (0, 30000),
+        ]
+
+    @pytest.mark.parametrize("change", [{"paymentConfirmTime": "2026-11-20 09:01:55"}, {"orderState": "FINISHED_L"}])
+    def test_what_was_paid_at_the_door_is_due_no_more(self, change: dict[str, Any]) -> None:
+        on_delivery = {**RECORDED[0], "payType": "1-货到付款", "paymentConfirmTime": "0001-01-01 00:00:00"}
+        order = MAPPING.read({**on_delivery, **change})
+
+        assert (order.paid_fen, order.cod_fen) == (31600, 0)
+
+    def test_the_discount_is_the_difference_to_the_total_that_counts(self) -> None:
+        order = MAPPING.read({**RECORDED[0], "shouldPay": None, "actualPay": None, "orderPayment": "300.00"})
+
+        assert (order.goods_fen, order.discount_fen, order.freight_fen, order.total_fen) == (33800, 4600, 800, 30000)
+
+    def test_no_line_has_an_amount_below_zero(self) -> None:
+        order = MAPPING.read({**RECORDED[0], "shouldPay": "3.00", "freightPrice": "8.00"})
+
+        assert [line.paid_fen for line in order.lines] == [0, 0]
+
     def test_an_unknown_state_is_named(self) -> None:
         with pytest.raises(MappingError, match=f"order {FIRST}: pay_state: orderState = 'SOON' is not in"):
             MAPPING.read({**RECORDED[0], "orderState": "SOON"})

@@ -58,6 +58,26 @@ class TestRecordedPayloads:
         ]
         assert (order.receiver.masked, order.receiver.name, order.receiver.town) == (True, "张**", "五常街道")
 
+    @pytest.mark.parametrize(
+        ("changes", "amounts"),
+        [
+            ({"type": "cod", "pay_time": None}, (0, 27800)),
+            ({"type": "cod"}, (27800, 0)),
+            ({"pay_time": None}, (27800, 0)),
+        ],
+    )
+    def test_what_a_taobao_buyer_pays_at_the_door(self, changes: dict[str, Any], amounts: tuple[int, int]) -> None:
+        order = TAOBAO.read({**recorded("taobao")[0], **changes})
+
+        assert (order.paid_fen, order.cod_fen) == amounts
+
+    @pytest.mark.parametrize("paid_at", [None, "2026-11-20T01:02:03"])
+    def test_what_a_store_s_buyer_pays_at_the_door(self, paid_at: str | None) -> None:
+        payload = {**recorded("woocommerce")[0], "payment_method": "cod", "date_paid_gmt": paid_at}
+        order = WOO.read(payload)
+
+        assert (order.paid_fen, order.cod_fen) == ((order.total_fen, 0) if paid_at else (0, order.total_fen))
+
     def test_a_presale_promises_in_words_and_has_an_item_code_only(self) -> None:
         order = TAOBAO.read(recorded("taobao")[1])
 

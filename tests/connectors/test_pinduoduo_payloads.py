@@ -23,7 +23,7 @@ from models.errors import (
     RateLimited,
     TokenRefused,
 )
-from models.incoming import PayState
+from models.incoming import LineState, PayState
 from tests.connectors.conftest import DATA, NOON, recorded
 from tests.connectors.pinduoduo_shop import NOW, READING
 
@@ -237,6 +237,38 @@ def test_text_in_place_of_numbers_and_a_sku_sold_twice_are_read() -> None:
 
     assert (order.pay_state, order.total_fen) == (PayState.READY, 3490)
     assert [(line.line_no, line.paid_fen) for line in order.lines] == [("1234567899999", 2990), ("1234567899999#2", 0)]
+
+
+def completed(order: dict[str, Any]) -> dict[str, Any]:
+    """The order as the channel gives it when the platform tells this."""
+    found = answering({"order_info_get_response": {"order_info": order}}).order("1")
+    assert found is not None
+    return found
+
+
+def test_gifts_are_lines_for_nothing() -> None:
+    gift = {"sku_id": 1234567890555, "outer_id": "WZ-009-WHT", "goods_name": "袜", "goods_count": 2, "goods_price": 9.9}
+    payload = completed(recorded("pinduoduo")[0] | {"refund_status": 2, "gift_list": [gift, "x", None]})
+    order = READING.read(payload)
+
+    assert [(line.line_no, line.sku_code, line.quantity, line.paid_fen, line.state) for line in order.lines] == [
+        ("1234567890123", "DJ-001-BLK-L", 1, 8738, LineState.REFUNDING),
+        ("1234567890555", "WZ-009-WHT", 2, 1732, LineState.REFUNDING),
+        ("1234567890555#2", "WZ-009-WHT", 2, 0, LineState.REFUNDING),
+    ]
+
+
+@pytest.mark.parametrize("gifts", [None, [], {}, "x", [1]])
+def test_an_order_without_gifts_has_its_own_lines_only(gifts: Any) -> None:
+    assert len(READING.read(completed(recorded("pinduoduo")[0] | {"gift_list": gifts})).lines) == 2
+
+
+def test_amounts_that_doubles_miss_are_whole_fen() -> None:
+    order = READING.read(
+        recorded("pinduoduo")[0] | {"pay_amount": 104.70000000000002, "goods_amount": 119.69999999999999}
+    )
+
+    assert (order.total_fen, order.goods_fen, order.discount_fen) == (10470, 11970, 1500)
 
 
 def changed(order: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

@@ -188,3 +188,16 @@ def test_the_check_names_wrong_keys(sandbox: Sandbox, woo: WooCommerceChannel) -
     assert woo.check().ok
     assert not health.ok
     assert health.missing
+
+
+def test_an_order_thrown_away_is_read_as_cancelled(sandbox: Sandbox, woo: WooCommerceChannel) -> None:
+    sandbox.do("POST", "/shops/woo-1/orders", {"orders": orders(2, first=7001)})
+    sandbox.do("POST", "/shops/woo-1/orders/7001", {"set": {"platform_status": "trash"}})
+    sandbox.do("POST", "/clock", {"advance_s": 120})
+
+    found = [
+        order for page in woo.changed_orders(NOON - timedelta(hours=1), NOON + timedelta(minutes=1)) for order in page
+    ]
+
+    states = {order["number"]: own_mapping("woocommerce").read(order).pay_state for order in found}
+    assert states == {"7001": PayState.CANCELLED, "7002": PayState.READY}

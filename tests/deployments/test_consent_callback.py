@@ -7,12 +7,15 @@ import pytest
 
 from deployments.consent_callback import CallbackPage
 from models.errors import SetupError
+from tasks.authorise import ConsentDeclined
 
 
 def accept(query: dict[str, str]) -> str:
     """The code of an answer whose state is `ours`."""
     if query.get("state") != "ours":
         raise SetupError(f"the state {query.get('state')} is not <ours>")
+    if "error" in query:
+        raise ConsentDeclined(f"declined: {query['error']}")
     return query["code"]
 
 
@@ -48,6 +51,15 @@ def test_an_answer_with_another_state_is_refused_and_waiting_goes_on() -> None:
     assert refused.status_code == 400
     assert "&lt;script&gt;" in refused.text
     assert "<script>" not in refused.text
+
+
+def test_a_seller_who_declines_ends_the_waiting() -> None:
+    page = CallbackPage(0)
+    code = waiting(page, patience_s=30)
+
+    assert get(page, "state=ours&error=access_denied").status_code == 400
+    with pytest.raises(SetupError, match="declined: access_denied"):
+        code.result(5)
 
 
 def test_other_addresses_are_not_found() -> None:

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from models.database import transaction
 from models.errors import SetupError
 from models.order import Cause
-from tasks.audit_ingest import audit_day, day_in_china, yesterday
+from tasks.audit_ingest import audit_day, day_in_china, due_days, yesterday
 from tasks.ingest import ingest_shop
 from tests.pipeline.conftest import World
 from tests.pipeline.orders import order
@@ -85,6 +86,35 @@ def test_an_order_that_is_gone_meanwhile_stays_named(world: World) -> None:
     count = audit_day("woo-1", DAY, why())
 
     assert count.found == 0
+
+
+def test_an_audit_that_was_cut_off_still_names_what_it_had_read(world: World) -> None:
+    world.load("woo-1", [of_yesterday(n) for n in range(3)])
+    # cut off after two of the three were stored: nothing but the kept result tells of them
+    with transaction() as conn:
+        conn.execute(
+            """insert into ingest_audit (shop_id, day, listed, missing, found, complete, flow_run_id, at)
+               select id, %s, 3, '["9000000000", "9000000001", "9000000002"]', 0, false, 'audit-1', %s
+               from shop where code = 'woo-1'""",
+            (DAY, datetime.now(UTC)),
+        )
+    read_yesterday("woo-1")
+
+    count = audit_day("woo-1", DAY, why())
+
+    assert len(count.missing) == 3
+    assert len(alerts(world)) == 1
+    assert world.rows("select complete from ingest_audit") == [(True,)]
+
+
+def test_days_that_no_audit_saw_to_its_end_are_due(world: World) -> None:
+    assert due_days("woo-1") == [DAY]
+
+    audit_day("woo-1", DAY - timedelta(days=4), why())
+    assert due_days("woo-1") == [DAY - timedelta(days=ago) for ago in (3, 2, 1, 0)]
+
+    audit_day("woo-1", DAY, why("audit-2"))
+    assert due_days("woo-1") == [DAY]
 
 
 def test_a_day_that_is_not_over_is_refused(world: World) -> None:

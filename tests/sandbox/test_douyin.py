@@ -407,6 +407,15 @@ def test_a_repeated_request_is_answered_the_same_and_ships_nothing(sandbox: Sand
     assert len(book(sandbox)["ship_backs"]) == 1
 
 
+def test_a_request_that_was_answered_ships_nothing_of_another_order(sandbox: Sandbox, douyin: DouyinCaller) -> None:
+    numbers = load(sandbox, 2)
+
+    answers = [douyin.split(no, "r1", {lines_of(douyin.detail(no))[0]: 1})["data"] for no in numbers]
+
+    assert answers[0] == answers[1]
+    assert [row["order_no"] for row in book(sandbox)["ship_backs"]] == numbers[:1]
+
+
 def test_more_pieces_than_are_left_do_not_ship(sandbox: Sandbox, douyin: DouyinCaller) -> None:
     (no,) = load(sandbox)
     tea, _ = lines_of(douyin.detail(no))

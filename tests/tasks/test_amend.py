@@ -334,3 +334,40 @@ def own_mapping(pool: FakePool, old: str, new: str) -> None:
     text = mapping_for("woocommerce").read_text("utf-8")
     assert old in text
     pool.execute("update shop set settings = %s", json.dumps({"mapping": {"body": text.replace(old, new)}}))
+
+
+def test_news_while_a_changed_order_waits_for_a_person_reaches_that_person(tea: FakePool) -> None:
+    tea.through_the_stages()
+    tea.execute("update outbox set state = 'delivered'")
+    tea.take([payload(1, 1, units={"TEA": 5})], run="run-2")
+
+    tea.take([payload(1, 2, "cancelled", {"TEA": 5})], run="run-3")
+
+    ((fields, sentence),) = tea.rows("select evidence->'fields', sentence from hold where released_at is null")
+    assert fields == ["goods", "cancel"]
+    assert "(goods, cancel)" in sentence
+    told = tea.rows("select detail->>'sentence' from event where what = 'held' order by id")
+    assert [text.count("cancel") for (text,) in told] == [0, 1]
+
+
+def test_a_refused_version_is_stored_once_however_often_it_is_read(tea: FakePool) -> None:
+    tea.through_the_stages()
+    tea.execute("update outbox set state = 'delivered'")
+    tea.execute("update outbound_document set state = 'shipped'")
+    count = tea.take([payload(1, 1, "cancelled", {"TEA": 3})], run="run-2")
+    before = tea.rows("select count(*) from event")
+    assert tea.rows("select count(*) from event where what = 'amendment_refused'") == [(1,)]
+
+    tea.take([payload(1, 1, "cancelled", {"TEA": 3})], run="run-3")
+
+    assert count.rejected == 0
+    assert tea.rows("select count(*) from event") == before
+    assert tea.rows("select max(revision) from raw_order") == [(2,)]
+    assert tea.rows("select count(*) from batch where flow_run_id = 'run-3'") == [(0,)]
+
+
+def test_of_the_same_second_another_payload_with_other_money_is_newer(tea: FakePool) -> None:
+    tea.take([payload(1, 0, "cancelled", {"TEA": 3})], run="run-2")
+    tea.through_the_stages()
+
+    assert tea.stages() == {"1": "cancelled"}

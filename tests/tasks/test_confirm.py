@@ -1,11 +1,14 @@
 """What warehouses report of a document: applied once, in any order, and not at all when it cannot be true."""
 
+from concurrent.futures import ThreadPoolExecutor
+from time import sleep
 from typing import Any
 
 import pytest
 
-from models.database import transaction
+from models.database import connect, transaction
 from tasks.confirm import apply_confirmations
+from tasks.parcel_numbers import Correction, renumber_parcel
 from tests.fakes import FakePool, payload, why
 
 
@@ -216,3 +219,35 @@ def test_states_move_forward_in_any_order_of_reports(sent: FakePool) -> None:
         True,
     ]
     assert state(sent, no) == "packed"
+
+
+def test_a_number_that_was_another_documents_by_mistake_is_its_owners(sent: FakePool) -> None:
+    report(sent, "shipped", no_of(sent, 1), packages=[box("YT000001")])
+    with transaction() as conn:
+        renumber_parcel(conn, Correction("YT000001", "YT000009"), why())
+
+    assert report(sent, "shipped", no_of(sent, 2), packages=[box("YT000001")]) == ""
+
+    assert "known already" in report(sent, "shipped", no_of(sent, 1), packages=[box("YT000001")])
+    assert sent.rows("select waybill from parcel order by id") == [("YT000009",), ("YT000001",)]
+    assert sent.untrue() == []
+
+
+def test_a_report_waits_for_whoever_changes_its_order_before_it_locks_the_document(sent: FakePool) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        with transaction() as conn:
+            conn.execute("select 1 from order_state for update")
+            reporting = threads.submit(report, sent, "shipped", no_of(sent), packages=[box("YT1")])
+            wait_for_a_blocked_session()
+            conn.execute("select 1 from outbound_document for update nowait")
+        assert reporting.result(timeout=30) == ""
+
+
+def wait_for_a_blocked_session() -> None:
+    with connect(autocommit=True) as conn:
+        for _ in range(400):
+            row = conn.execute("select count(*) from pg_locks where not granted").fetchone()
+            if row and row[0]:
+                return
+            sleep(0.025)
+    raise AssertionError("nobody waits for a row")

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.ingest import take_unlisted
 from tests.fakes import FakePool, payload
 from tests.shared_pool import emptied
 
@@ -103,6 +104,27 @@ def test_what_cannot_be_read_is_put_aside_whole_once_and_freed_by_a_good_version
     assert [(count.stored, count.rejected) for count in counts] == [(1, 1), (0, 0)]
     assert pool.rows("select external_id, released_at is not null from quarantined_order") == [("1", True)]
     assert sorted(pool.stages()) == ["1", "2"]
+
+
+def test_open_orders_that_a_list_does_not_show_are_asked_for(pool: FakePool) -> None:
+    pool.stock(TEA=10)
+    pool.take([payload(1), payload(2), payload(3, status="cancelled")])
+    pool.through_the_stages()
+    pool.take([payload(number) for number in range(4, 65)], run="run-2")
+    asked: list[str] = []
+
+    def ask(external_id: str) -> dict[str, Any] | None:
+        asked.append(external_id)
+        return None if external_id == "5" else payload(int(external_id), 9, "on-hold", date_paid_gmt=None)
+
+    reader = pool.reader("run-3")
+    reader.take([payload(4, 1)])
+    take_unlisted(ask, reader)
+    reader.finish()
+
+    assert sorted(map(int, asked)) == list(range(5, 65))
+    ready = pool.rows("select order_no from orders where pay_state = 'ready' order by order_no")
+    assert [row[0] for row in ready] == ["1", "2", "4", "5"]
 
 
 def test_a_receivers_payload_is_nowhere_but_sealed(pool: FakePool) -> None:

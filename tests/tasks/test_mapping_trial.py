@@ -203,7 +203,7 @@ def test_the_plan_names_paths_and_what_stays_at_its_default() -> None:
 
     assert found["order.order_no"].paths == ("number", "id")
     assert found["line.sku_code"].paths == ("line_items[].sku",)
-    assert found["order.paid_fen"].otherwise == "0 when unpaid, else order.total_fen"
+    assert found["order.paid_fen"].otherwise == "0 when unpaid, else order.total_fen - order.cod_fen"
     assert (found["receiver.oaid"].otherwise, found["line.state"].otherwise) == ("-", "open")
 
 

@@ -221,6 +221,83 @@ def test_a_correction_that_cannot_be_right_says_why(
         renumber(waybill, to, **more)
 
 
+def test_tracking_alone_waits_until_the_report_that_is_on_its_way_is_settled(sent: FakePool) -> None:
+    shop = Shop()
+    report(sent, {"YT000001": {1: 3, 2: 1}})
+    shop.broken["YT000001"] = [OutcomeUnknown("WOO", "ship", "no answer")]
+    shop.tell()
+
+    with pytest.raises(SetupError, match="cannot be renumbered yet; shop WOO is just being told of YT000001"):
+        renumber("YT000001", "YT000009", track_only=True)
+
+    assert sent.rows("select waybill from parcel") == [("YT000001",)]
+
+
+def test_a_correction_after_one_for_tracking_replaces_what_the_shop_was_told_in_between(sent: FakePool) -> None:
+    shop = Shop(reships="1")
+    report(sent, {"YT000001": {1: 3, 2: 1}})
+
+    done = renumber("YT000001", "YT000008", track_only=True)
+    assert (done.shop, shop.tell()) == ("shop WOO is still to hear of it", ["YT000008"])
+    renumber("YT000008", "YT000009")
+
+    assert shop.tell() == ["YT000009"]
+    assert [told.replaces for told in shop.told] == ["", "YT000008"]
+    with pytest.raises(SetupError, match="takes 1 correction of a reported"):
+        renumber("YT000009", "YT000007")
+
+
+def test_a_correction_for_tracking_while_another_waits_to_be_told_is_what_the_shop_hears(
+    told: tuple[FakePool, Shop],
+) -> None:
+    _, shop = told
+    renumber("YT000001", "YT000007")
+
+    renumber("YT000007", "YT000008", track_only=True)
+    assert shop.tell() == ["YT000008"]
+    renumber("YT000008", "YT000009")
+
+    assert shop.tell() == ["YT000009"]
+    assert [one.replaces for one in shop.told] == ["", "YT000001", "YT000008"]
+    assert reconcile() == []
+
+
+def test_a_refused_correction_is_not_sent_again_once_the_number_is_right_for_tracking_alone(
+    told: tuple[FakePool, Shop],
+) -> None:
+    pool, shop = told
+    shop.broken["YT000008"] = [ChannelRejected("WOO", "correct", "too late")]
+    renumber("YT000001", "YT000008")
+    shop.tell()
+
+    assert renumber("YT000008", "YT000009", track_only=True).shop == "shop WOO keeps YT000001"
+
+    assert shop.tell(forced=True) == []
+    assert messages(pool) == [("ship-back-1", "delivered"), ("ship-back-1-2", "withdrawn")]
+
+
+@pytest.mark.parametrize("stage", ["delivered", "returned"])
+def test_an_end_that_was_another_parcels_is_forgotten_with_the_wrong_number(
+    told: tuple[FakePool, Shop], stage: str
+) -> None:
+    pool, shop = told
+    pool.execute(f"update parcel set stage = '{stage}'")
+    with pytest.raises(SetupError, match="of another parcel under a wrong number, say --heard-of-another"):
+        renumber("YT000001", "YT000009")
+
+    renumber("YT000001", "YT000009", heard_of_another=True)
+
+    assert pool.rows("select waybill, stage from parcel") == [("YT000009", "label_created")]
+    assert shop.tell() == ["YT000009"]
+
+
+def test_a_cancelled_parcel_was_nobody_elses(told: tuple[FakePool, Shop]) -> None:
+    told[0].execute("update parcel set stage = 'cancelled'")
+
+    with pytest.raises(SetupError, match=r"cannot be renumbered; it is cancelled$"):
+        renumber("YT000001", "YT000009", heard_of_another=True)
+
+
 @pytest.mark.parametrize("stage", ["delivered", "returned", "cancelled"])
 def test_a_parcel_that_has_ended_keeps_its_number(told: tuple[FakePool, Shop], stage: str) -> None:
     told[0].execute(f"update parcel set stage = '{stage}'")

@@ -5,9 +5,11 @@ from psycopg.types.json import Jsonb
 
 from models.alert import AlertRule
 from models.database import transaction
+from models.errors import PipelineError
 from tasks.credentials import Owner, keep_secrets
 from tasks.watch import RULES, overdue_ship_backs, tokens_at_risk, watch_all
 from tests.fakes import NOON, FakePool, why
+from tests.tasks.shipping import Shop, dispatched, report
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -203,3 +205,27 @@ def test_alerts_of_rules_that_others_evaluate_stay(pool: FakePool) -> None:
     count, _ = watch_all(why())
 
     assert (count.open, count.new, count.closed) == (1, (), 0)
+
+
+def test_a_box_kept_back_until_the_rest_has_left_is_told_when_that_takes_long(pool: FakePool) -> None:
+    dispatched(pool)
+    Shop(numbers_at_once="yes")
+    report(pool, {"YT1": {1: 3}}, final=False)
+
+    with transaction() as conn:
+        early, late = overdue_ship_backs(conn, NOON + HOUR), overdue_ship_backs(conn, NOON + 3 * HOUR)
+
+    assert early == {}
+    assert [sentence.rpartition(": ")[2] for sentence in late.values()] == ["the rest of the order has not left yet"]
+
+
+def test_a_rule_that_breaks_does_not_silence_the_others(tmall: FakePool) -> None:
+    tmall.execute("""update shop set settings = '{"token_alarm_days": 1e12}' where code = 'T1'""")
+    dispatched(tmall)
+    report(tmall, {"YT1": {1: 3, 2: 1}})
+    tmall.execute("update outbox set created_at = %s where kind = 'ship_back'", NOON - 5 * HOUR)
+
+    with pytest.raises(PipelineError, match="token_expiring"):
+        watch_all(why())
+
+    assert tmall.rows("select rule from alert where closed_at is null") == [("ship_back_overdue",)]

@@ -20,6 +20,7 @@ _PAID_ON = "'shipped', 'finished', 'cancelled'"
 def upgrade() -> None:
     op.add_column("orders", sa.Column("not_ready", sa.Text(), nullable=False, server_default=""))
     op.add_column("orders", sa.Column("split_from", sa.Text(), nullable=False, server_default=""))
+    op.add_column("orders", sa.Column("cod_fen", sa.BigInteger(), nullable=False, server_default="0"))
     op.create_index(
         "ix_orders_split_from",
         "orders",
@@ -65,6 +66,7 @@ def upgrade() -> None:
         sa.Column("listed", sa.Integer(), nullable=False),
         sa.Column("missing", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("found", sa.Integer(), nullable=False),
+        sa.Column("complete", sa.Boolean(), nullable=False),
         sa.Column("flow_run_id", sa.Text(), nullable=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("listed >= 0 and found >= 0", name="counts"),
@@ -145,6 +147,7 @@ def downgrade() -> None:
     op.drop_column("receiver", "merge_key")
     op.drop_column("receiver", "cipher_enc")
     op.drop_index("ix_orders_split_from", table_name="orders")
+    op.drop_column("orders", "cod_fen")
     op.drop_column("orders", "split_from")
     op.drop_column("orders", "not_ready")
 

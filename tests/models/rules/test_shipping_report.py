@@ -127,6 +127,14 @@ def test_a_line_that_the_shop_closed_is_not_reported_with_the_others() -> None:
     assert told(verdicts[1]) == ({2: 1}, True, True, [])
 
 
+@pytest.mark.parametrize(("matrix", "whole"), [(ORDER, True), (LINE, False), (UNITS, False)])
+def test_a_closed_line_that_is_not_in_the_box_does_not_go_by_its_number(matrix: Matrix, whole: bool) -> None:
+    order = shipment({2: 1}, closed=(1,))
+    gone = Shipment("X", {**order.lines, 1: Line(1, "P1", "SKU-1", 2, 0, closed=True)}, order.parcels)
+
+    assert told(judge(gone, matrix, "c")[1]) == ({2: 1}, whole, True, [])
+
+
 def test_a_box_of_closed_lines_only_is_reported_as_it_may_have_closed_them() -> None:
     verdicts = judge(shipment({1: 2}, {2: 1}, closed=(1,)), LINE, "taobao")
 
