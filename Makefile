@@ -7,7 +7,7 @@ READY := .venv/.ready
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-installation test-orders test-long lint bench chromium lock
+.PHONY: help setup demo up down test test-installation test-pipeline test-parts test-long lint bench chromium lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -31,15 +31,20 @@ up: $(READY) ## start everything and keep it running
 down: $(READY) ## stop everything
 	$(BIN)/orderpool down
 
-# Two sessions side by side, each with servers of its own: the installation's tests wait more than they work.
+# Three sessions side by side, each with servers of its own: most of these tests wait more than they work.
 test: $(READY) chromium ## the tests that take seconds
-	@$(MAKE) --no-print-directory -j2 --output-sync=target test-installation test-orders
+	@$(MAKE) --no-print-directory -j3 --output-sync=target test-installation test-pipeline test-parts
+
+INSTALLATION = tests/deployments tests/web tests/docs
 
 test-installation:
-	$(BIN)/python -m pytest -m "not long" --durations=10 tests/deployments tests/web tests/docs
+	$(BIN)/python -m pytest -m "not long" --durations=10 $(INSTALLATION)
 
-test-orders:
-	$(BIN)/python -m pytest -m "not long" --durations=10 --ignore=tests/deployments --ignore=tests/web --ignore=tests/docs
+test-pipeline:
+	$(BIN)/python -m pytest -m "not long" --durations=10 tests/pipeline
+
+test-parts:
+	$(BIN)/python -m pytest -m "not long" --durations=10 tests $(addprefix --ignore=,$(INSTALLATION) tests/pipeline)
 
 test-long: $(READY) chromium ## the tests that take minutes
 	$(BIN)/python -m pytest -m long --durations=10

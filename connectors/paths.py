@@ -135,7 +135,7 @@ class PersonalPaths:
 
     def cut(self, payload: dict[str, Any]) -> str:
         """The payload as JSON text with POINTER at every personal place; the payload stays as it was."""
-        return orjson.dumps(_cut(payload, self._tree)).decode()
+        return orjson.dumps(_cut(payload, self._tree) if self._steps else payload).decode()
 
     def values(self, payload: dict[str, Any]) -> dict[str, Any]:
         """The personal values by their place: `billing.phone`, `line_items.0.note`."""

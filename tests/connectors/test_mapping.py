@@ -332,3 +332,7 @@ class TestSetup:
     def test_any_text_is_a_mapping_or_a_setup_error(self, text: str) -> None:
         with pytest.raises(SetupError):
             parse_mapping(text, "x")
+
+
+def test_a_mapping_without_personal_places_keeps_the_payload_whole() -> None:
+    assert json.loads(PersonalPaths([]).cut(ORDER)) == ORDER

@@ -52,7 +52,8 @@ def test_a_value_replaces_the_channels(pool: FakePool, name: str, text: str, cap
         ("paging=sideways", "setting paging: want one of last_to_first, first_to_last, not 'sideways'"),
         ("numbers_at_once=1", "setting numbers_at_once: want yes or no, not '1'"),
         ("masked_fields=name,shoe", "setting masked_fields: want some of name, phone, address, with commas between"),
-        ("token_alarm_days=-1", "setting token_alarm_days: want a number above 0, not '-1'"),
+        ("token_alarm_days=-1", "setting token_alarm_days: want a number above 0, at most 3650, not '-1'"),
+        ("token_alarm_days=1e10", "setting token_alarm_days: want a number above 0, at most 3650, not '1e10'"),
         ("pulls=no", "there is no setting pulls; there are calls_per_s, deepest_row"),
     ],
 )
