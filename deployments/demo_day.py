@@ -18,6 +18,7 @@ from deployments.simulation import SITES, fill_stock, write_csv
 from models.database import one, transaction
 from models.errors import PipelineError
 from tasks.import_file import import_file
+from tasks.shop_settings import set_shop
 
 ORDERS = "process_orders/orders"
 BROKEN = "WH-S"
@@ -116,6 +117,8 @@ class Day:
         """Read the API shops once more and ship what became free by it."""
         # Pinduoduo lists a change only when it is three minutes old; nobody has to sit and wait for that
         self.outside.put_clock_forward(PINDUODUO_LAG_S)
+        for shop in self.api_shops:
+            set_shop(shop, {"lag_s": "2"})
         self.screen.note(f"the platforms' clock goes {PINDUODUO_LAG_S} s forward: only then Pinduoduo lists changes")
         time.sleep(SHOWN_AFTER_S)
         ended = self.runs.wait([self.runs.start(ORDERS, {"shop": shop}) for shop in self.api_shops])

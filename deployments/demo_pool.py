@@ -6,7 +6,7 @@ from psycopg import sql
 
 from deployments.demo_baskets import FILE_SHOP
 from deployments.demo_sandbox import Outside
-from deployments.simulation import UNHURRIED, connect_shops, connect_warehouses
+from deployments.simulation import connect_shops, connect_warehouses
 from models.database import Connection, transaction
 from models.errors import SetupError
 from models.settings import settings
@@ -14,9 +14,6 @@ from tasks.setup import FILE, add_shop
 
 MARK = {"demo": True}
 """In the settings of every shop that the demo made."""
-
-AT_ONCE = {"capabilities": {**UNHURRIED["capabilities"], "lag_s": 2.0}}
-"""The simulated platforms list a change at once; what Pinduoduo insists on, the demo's clock takes care of."""
 
 FILE_MAPPING = Path(__file__).parent / "data" / "demo_file_shop.yaml"
 
@@ -54,7 +51,7 @@ def empty_pool() -> None:
 def connect(outside: Outside, folder: Path) -> None:
     """Set up shops, tracking service and warehouses, and tell the outside where our hooks are."""
     world = outside.world()
-    connect_shops(world, {**MARK, **AT_ONCE})
+    connect_shops(world, MARK)
     add_shop(FILE_SHOP, FILE, "示例线下渠道", mapping=FILE_MAPPING, settings=MARK)
     for code, token in connect_warehouses(world, folder).items():
         outside.connect_warehouse(code, settings().callback_base(), token)
