@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 import httpx
 
@@ -32,8 +32,8 @@ class RepeatClass(StrEnum):
 class Paging(StrEnum):
     """In which order the pages of a window are read so that rows that move meanwhile are not lost."""
 
-    LAST_TO_FIRST = "last_to_first"  # count first; rows move to the front: what moves is seen twice
-    FIRST_TO_LAST = "first_to_last"  # rows come oldest change first: what moves is seen again behind
+    LAST_TO_FIRST = "last_to_first"  # count first; a row that leaves moves those behind it up: some are seen twice
+    FIRST_TO_LAST = "first_to_last"  # only where no row leaves: each that does hides the one behind it
 
 
 class TrackingUnit(StrEnum):
@@ -225,6 +225,10 @@ class Terms:
     budget: Budget = field(default_factory=Unlimited)
     renew: Renew | None = None
     carriers: Mapping[str, str] = field(default_factory=dict)
+
+
+AS_USUAL: Final = Terms()
+"""The terms of a shop about which nothing is particular."""
 
 
 class Channel(Protocol):

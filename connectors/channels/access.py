@@ -1,9 +1,14 @@
 """A shop's credentials in use: every call within its budget, a refused token renewed once."""
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import ClassVar, TypeVar
 
-from connectors.base import Credentials, Terms
+import httpx
+
+from connectors import mapping as mappings
+from connectors.base import AS_USUAL, Capabilities, Credentials, Now, Terms
+from connectors.channels.reading import ReadSpan, read_spans
 from models.errors import RateLimited, SetupError, TokenRefused
 
 Found = TypeVar("Found")
@@ -41,3 +46,47 @@ class Access:
         except RateLimited as error:
             self._terms.budget.pause(error.retry_after_s)
             raise
+
+
+class CalledShop:
+    """What every connector has that calls a platform in a shop's name."""
+
+    needs: ClassVar[tuple[str, ...]]
+    token: ClassVar[str]
+    capabilities: Capabilities
+
+    def __init__(
+        self,
+        client: httpx.Client,
+        name: str,
+        credentials: Credentials,
+        mapping: mappings.Mapping,
+        now: Now,
+        terms: Terms = AS_USUAL,
+    ) -> None:
+        self.name = name
+        self.capabilities = terms.capabilities or self.capabilities
+        self._client = client
+        self._access = Access(name, credentials, terms, self.token, self.needs)
+        self._carriers = {**mapping.carriers, **terms.carriers}
+        self._now = now
+
+    def _read_spans(
+        self, since: datetime, until: datetime, read: ReadSpan[Found], *, first_tries: int = 1
+    ) -> Iterator[Found]:
+        return read_spans(self.name, self.capabilities, since, until, self._now(), read, first_tries=first_tries)
+
+    @property
+    def hides_changes(self) -> bool:
+        """Whether its list leaves out orders of some states; nearly no platform's does."""
+        return False
+
+
+class ConsentCalls:
+    """What every authoriser is made of."""
+
+    def __init__(self, client: httpx.Client, name: str, credentials: Credentials, now: Now) -> None:
+        self._client = client
+        self._name = name
+        self._credentials = credentials
+        self._now = now

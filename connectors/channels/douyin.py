@@ -12,9 +12,6 @@ from itertools import pairwise
 from math import ceil
 from typing import Any, ClassVar, Final
 
-import httpx
-
-from connectors import mapping as mappings
 from connectors.base import (
     Authoriser,
     Capabilities,
@@ -22,17 +19,15 @@ from connectors.base import (
     Health,
     MergeToken,
     NotReady,
-    Now,
     Paging,
     PlatformCarrier,
     Push,
     RepeatClass,
     ShipBack,
     StockMode,
-    Terms,
     TrackingUnit,
 )
-from connectors.channels.access import Access
+from connectors.channels.access import CalledShop
 from connectors.channels.douyin_authoriser import DouyinAuthoriser
 from connectors.channels.douyin_payloads import (
     awaits_a_phase,
@@ -53,7 +48,7 @@ from connectors.channels.douyin_protocol import (
     ask,
     push_signature,
 )
-from connectors.channels.reading import TRIES, Rows, pages, patiently, spans
+from connectors.channels.reading import TRIES, Rows, pages, patiently
 from models.errors import (
     ChannelDenied,
     ChannelError,
@@ -73,7 +68,7 @@ IN_REVIEW: Final = 105
 PART_SHIPPED: Final = 101
 
 
-class DouyinChannel:
+class DouyinChannel(CalledShop):
     """One shop. Credentials: endpoint, app_key, app_secret, access_token."""
 
     needs: ClassVar[tuple[str, ...]] = ("app_key", "app_secret", "access_token")
@@ -102,23 +97,6 @@ class DouyinChannel:
         stock_modes=frozenset(StockMode),
     )
     ship_back_class = RepeatClass.QUERYABLE
-    hides_changes = False
-
-    def __init__(
-        self,
-        client: httpx.Client,
-        name: str,
-        credentials: Credentials,
-        mapping: mappings.Mapping,
-        now: Now,
-        terms: Terms = Terms(),  # noqa: B008  it is frozen
-    ) -> None:
-        self.name = name
-        self.capabilities = terms.capabilities or self.capabilities
-        self._client = client
-        self._access = Access(name, credentials, terms, self.token, self.needs)
-        self._carriers = {**mapping.carriers, **terms.carriers}
-        self._now = now
 
     @staticmethod
     def ready_to_ship(payload: dict[str, Any]) -> NotReady | None:
@@ -143,42 +121,30 @@ class DouyinChannel:
         two pages), is read again, 5 times at most. One that is deeper than the platform shows is read in halves.
         Raises ChannelError types.
         """
-        return self._windows("update_time", since, until)
+        return self._read_spans(since, until, partial(self._listed, "update_time"))
 
     def created_ids(self, since: datetime, until: datetime) -> Iterator[list[str]]:
         """The numbers of every order created in [since, until), page by page."""
-        for rows in self._windows("create_time", since, until):
+        for rows in self._read_spans(since, until, partial(self._listed, "create_time")):
             if not all(row.get("order_id") for row in rows):
                 raise ChannelUnavailable(self.name, "list orders", "an order in the answer has no order_id")
             yield [str(row["order_id"]) for row in rows]
 
-    def _windows(self, by: str, since: datetime, until: datetime) -> Iterator[Rows]:
-        tries = 1  # at the start nothing is lost by failing at once
-        for start, end in spans(self.name, self.capabilities, since, until, self._now()):
-            # both ends of their window belong to it, of ours only the first
-            yield from self._listed(by, int(start.timestamp()), ceil(end.timestamp()) - 1, tries)
-            tries = TRIES
-
-    def _listed(self, by: str, start: int, end: int, tries: int) -> Iterator[Rows]:
+    def _listed(self, by: str, start: datetime, end: datetime, tries: int) -> Iterator[Rows]:
+        # both ends of their window belong to it, of ours only the first
+        window = {f"{by}_start": int(start.timestamp()), f"{by}_end": ceil(end.timestamp()) - 1}
         for _ in range(READS_PER_WINDOW):
-            whole = yield from self._read_window(by, start, end, tries)
+            whole = yield from self._read_window({**window, "order_by": by, "order_asc": True}, tries)
             if whole:
                 return
             tries = TRIES
         raise ChannelUnavailable(self.name, "list orders", "the window kept growing or moving while it was read")
 
-    def _read_window(self, by: str, start: int, end: int, tries: int) -> Generator[Rows, None, bool]:
-        wish = {f"{by}_start": start, f"{by}_end": end, "order_by": by, "order_asc": True}
+    def _read_window(self, wish: dict[str, Any], tries: int) -> Generator[Rows, None, bool]:
         first, total = patiently(partial(self._page, wish, 0), tries)
         if total <= self.capabilities.page_size:
             if first:
                 yield first
-            return True
-        deepest = self.capabilities.deepest_row
-        if deepest is not None and total > deepest and start < end:
-            middle = (start + end) // 2
-            yield from self._listed(by, start, middle, TRIES)
-            yield from self._listed(by, middle + 1, end, TRIES)
             return True
         totals = [total]
         met: set[str] = set()

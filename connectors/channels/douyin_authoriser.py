@@ -8,9 +8,8 @@ from datetime import timedelta
 from typing import Final
 from urllib.parse import urlencode
 
-import httpx
-
-from connectors.base import Credentials, Now, Tokens
+from connectors.base import Tokens
+from connectors.channels.access import ConsentCalls
 from connectors.channels.douyin_payloads import number_in
 from connectors.channels.douyin_protocol import ask
 from models.errors import ChannelDenied, ChannelRejected, ChannelUnavailable
@@ -20,18 +19,12 @@ CONSENT: Final = "https://fuwu.jinritemai.com/authorize"
 REFRESH_LIFE: Final = timedelta(days=14)  # the answer does not say it
 
 
-class DouyinAuthoriser:
+class DouyinAuthoriser(ConsentCalls):
     """The consent page and the token calls.
 
     Credentials: app_key, app_secret, optionally endpoint, service_id (of the consent page), consent_url, token_url (the
     gateway for token calls, where it is another), shop_id (of a self-use application).
     """
-
-    def __init__(self, client: httpx.Client, name: str, credentials: Credentials, now: Now) -> None:
-        self._client = client
-        self._name = name
-        self._credentials = credentials
-        self._now = now
 
     def consent_url(self, redirect_uri: str, state: str) -> str:
         """The page on which the seller agrees. The platform leads to the address registered for the application."""

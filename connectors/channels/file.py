@@ -13,6 +13,7 @@ import httpx
 
 from connectors import mapping as mappings
 from connectors.base import (
+    AS_USUAL,
     Authoriser,
     Capabilities,
     Credentials,
@@ -209,7 +210,7 @@ class FileChannel:
         credentials: Credentials,
         mapping: mappings.Mapping,
         now: Now,
-        terms: Terms = Terms(),  # noqa: B008  it is frozen
+        terms: Terms = AS_USUAL,
     ) -> None:
         if not credentials.get("folder"):
             raise SetupError(f"{name}: lacks the credential folder")

@@ -13,6 +13,7 @@ import httpx
 
 from connectors import mapping as mappings
 from connectors.base import (
+    AS_USUAL,
     Authoriser,
     Box,
     Capabilities,
@@ -30,7 +31,7 @@ from connectors.base import (
     Terms,
     TrackingUnit,
 )
-from connectors.channels.access import Access
+from connectors.channels.access import CalledShop
 from connectors.channels.jd_authoriser import JdAuthoriser
 from connectors.channels.jd_gateway import JosGateway
 from connectors.channels.jd_protocol import (
@@ -44,7 +45,7 @@ from connectors.channels.jd_protocol import (
     whole,
 )
 from connectors.channels.jd_readiness import not_ready
-from connectors.channels.reading import TRIES, Rows, pages, patiently, spans
+from connectors.channels.reading import TRIES, Rows, check_depth, pages, patiently
 from connectors.transport import china_time
 from models.errors import (
     ChannelDenied,
@@ -72,7 +73,7 @@ FIELDS: Final = ",".join(
 )
 
 
-class JdChannel:
+class JdChannel(CalledShop):
     """One shop. Credentials: endpoint, app_key, app_secret, access_token, optionally order_states (a comma list)."""
 
     needs: ClassVar[tuple[str, ...]] = ("app_key", "app_secret", "access_token")
@@ -121,14 +122,10 @@ class JdChannel:
         credentials: Credentials,
         mapping: mappings.Mapping,
         now: Now,
-        terms: Terms = Terms(),  # noqa: B008  it is frozen
+        terms: Terms = AS_USUAL,
     ) -> None:
-        self.name = name
-        self.capabilities = terms.capabilities or self.capabilities
-        self._carriers = {**mapping.carriers, **terms.carriers}
-        self._now = now
-        access = Access(name, credentials, terms, self.token, self.needs)
-        self._gateway = JosGateway(client, name, access, now)
+        super().__init__(client, name, credentials, mapping, now, terms)
+        self._gateway = JosGateway(client, name, self._access, now)
         self._states = _filters(credentials.get("order_states") or self.ORDER_STATES, self.UNCERTAIN_STATES)
         self._filters = len(self._states)
 
@@ -151,16 +148,13 @@ class JdChannel:
         A span that is deeper than the platform shows is read in halves. Raises ChannelError types, ChannelRejected
         when a single second is too deep.
         """
-        for start, end in spans(self.name, self.capabilities, since, until, self._now()):
-            yield from self._window(start, end, opening=start == since)
+        return self._read_spans(since, until, self._changed)
 
-    def _window(self, start: datetime, end: datetime, *, opening: bool) -> Iterator[Rows]:
+    def _changed(self, start: datetime, end: datetime, tries: int) -> Iterator[Rows]:
         wish = _dates(start, end, "0")
-        rows, total = patiently(partial(self._page, wish, FIELDS, 1), 1 if opening else TRIES)
-        if middle := self._half(start, end, total):
-            yield from self._window(start, middle, opening=False)
-            yield from self._window(middle, end, opening=False)
-        elif total > self.capabilities.page_size:
+        rows, total = patiently(partial(self._page, wish, FIELDS, 1), tries)
+        self._check_depth(start, total)
+        if total > self.capabilities.page_size:
             read = partial(self._page, wish, FIELDS)
             found = pages(self.name, self.capabilities, total, lambda number: patiently(partial(read, number))[0])
             yield from filter(None, found)
@@ -175,34 +169,20 @@ class JdChannel:
         to later pages. So each is read from its first page to its last, wherever that is by then. A span that is,
         or becomes, deeper than the platform shows is read in halves; its first numbers then come twice.
         """
-        for start, end in spans(self.name, self.capabilities, since, until, self._now()):
-            yield from self._created(start, end)
+        return self._read_spans(since, until, self._created, first_tries=TRIES)
 
-    def _created(self, start: datetime, end: datetime) -> Iterator[list[str]]:
+    def _created(self, start: datetime, end: datetime, tries: int) -> Iterator[list[str]]:
         wish, page, total = _dates(start, end, "1"), 1, 1
         while (page - 1) * self.capabilities.page_size < total:
-            rows, total = patiently(partial(self._page, wish, "orderId", page))
-            if middle := self._half(start, end, total):
-                yield from self._created(start, middle)
-                yield from self._created(middle, end)
-                return
+            rows, total = patiently(partial(self._page, wish, "orderId", page), tries)
+            self._check_depth(start, total)
             if rows:
                 yield [self._number_in(row) for row in rows]
             page += 1
 
-    def _half(self, start: datetime, end: datetime, total: int) -> datetime | None:
-        """Where to part a span of so many orders, None when the platform shows them all.
-
-        Raises ChannelRejected when the span is a single second: the list takes whole ones.
-        """
-        deepest = self.capabilities.deepest_row
-        if deepest is None or total <= deepest:
-            return None
-        seconds = int((end - start).total_seconds())
-        if seconds <= 1:
-            obstacle = f"lists {total} orders in the second {china_time(start)}, of which it shows {deepest}"
-            raise ChannelRejected(self.name, "list orders", obstacle)
-        return start + timedelta(seconds=seconds // 2)
+    def _check_depth(self, start: datetime, total: int) -> None:
+        # a longer span is read in halves until it is a second
+        check_depth(self.name, self.capabilities, total, f"the second {china_time(start)}")
 
     def _number_in(self, row: dict[str, Any]) -> str:
         number = row.get("orderId")

@@ -8,9 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
-import httpx
-
-from connectors.base import Credentials, Now, Tokens
+from connectors.base import Tokens
+from connectors.channels.access import ConsentCalls
 from connectors.transport import build, call, json_of
 from models.errors import ChannelDenied, ChannelUnavailable
 from models.masking import brief
@@ -19,17 +18,11 @@ TIMEOUT_S: Final = 20.0
 CONSENT: Final = "https://open-oauth.jd.com/oauth2/to_login"
 
 
-class JdAuthoriser:
+class JdAuthoriser(ConsentCalls):
     """The consent page and the token calls. Credentials: app_key, app_secret, optionally consent_url, token_url.
 
     The token calls stand beside the consent page, `access_token` and `refresh_token`, or beside `token_url`.
     """
-
-    def __init__(self, client: httpx.Client, name: str, credentials: Credentials, now: Now) -> None:
-        self._client = client
-        self._name = name
-        self._credentials = credentials
-        self._now = now
 
     def consent_url(self, redirect_uri: str, state: str) -> str:
         """The page on which the seller agrees."""

@@ -10,9 +10,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar, Final
 
-import httpx
-
-from connectors import mapping as mappings
 from connectors.base import (
     Authoriser,
     Capabilities,
@@ -20,21 +17,19 @@ from connectors.base import (
     Health,
     MergeToken,
     NotReady,
-    Now,
     Paging,
     PlatformCarrier,
     Push,
     RepeatClass,
     ShipBack,
     StockMode,
-    Terms,
     TrackingUnit,
 )
-from connectors.channels.access import Access
+from connectors.channels.access import CalledShop
 from connectors.channels.pinduoduo_authoriser import GATEWAY, PinduoduoAuthoriser
 from connectors.channels.pinduoduo_protocol import ask, number_of, rows_of
 from connectors.channels.pinduoduo_ready import why_not_ready
-from connectors.channels.reading import TRIES, Rows, pages, patiently, spans
+from connectors.channels.reading import TRIES, Rows, pages, patiently, read_spans
 from models.errors import (
     ChannelDenied,
     ChannelError,
@@ -53,7 +48,7 @@ OTHER_NUMBER: Final = 2
 SPLIT_PARCEL: Final = 1
 
 
-class PinduoduoChannel:
+class PinduoduoChannel(CalledShop):
     """One shop. Credentials: endpoint, app_key, app_secret, access_token."""
 
     needs: ClassVar[tuple[str, ...]] = ("app_key", "app_secret", "access_token")
@@ -82,23 +77,6 @@ class PinduoduoChannel:
         stock_modes=frozenset(StockMode),
     )
     ship_back_class = RepeatClass.QUERYABLE
-    hides_changes = False
-
-    def __init__(
-        self,
-        client: httpx.Client,
-        name: str,
-        credentials: Credentials,
-        mapping: mappings.Mapping,
-        now: Now,
-        terms: Terms = Terms(),  # noqa: B008  it is frozen
-    ) -> None:
-        self.name = name
-        self.capabilities = terms.capabilities or self.capabilities
-        self._client = client
-        self._access = Access(name, credentials, terms, self.token, self.needs)
-        self._carriers = {**mapping.carriers, **terms.carriers}
-        self._now = now
 
     @staticmethod
     def ready_to_ship(payload: dict[str, Any]) -> NotReady | None:
@@ -111,18 +89,22 @@ class PinduoduoChannel:
         Each window is read from its last page to its first: orders that change meanwhile move to the front and are
         seen twice rather than never. Raises ChannelError types.
         """
-        for start, end in spans(self.name, self.capabilities, since, until, self._now()):
-            wish = {"start_updated_at": _seconds(start), "end_updated_at": _seconds(end), "is_lucky_flag": 0}
-            for rows in self._listed(CHANGED, "order_sn_list", wish, 1 if start == since else TRIES):
-                yield [_complete(order) for order in rows]
+        return self._read_spans(since, until, self._changed)
+
+    def _changed(self, start: datetime, end: datetime, tries: int) -> Iterator[list[dict[str, Any]]]:
+        wish = {"start_updated_at": _seconds(start), "end_updated_at": _seconds(end), "is_lucky_flag": 0}
+        for rows in self._listed(CHANGED, "order_sn_list", wish, tries):
+            yield [_complete(order) for order in rows]
 
     def created_ids(self, since: datetime, until: datetime) -> Iterator[list[str]]:
         """The numbers of every order whose deal was made in [since, until), page by page."""
         reach = replace(self.capabilities, window=CREATED_SPAN)
-        for start, end in spans(self.name, reach, since, until, self._now()):
-            wish = {"start_confirm_at": _seconds(start), "end_confirm_at": _seconds(end)}
-            for rows in self._listed(CREATED, "order_list", wish, TRIES):
-                yield list(dict.fromkeys(str(order["order_sn"]) for order in rows))
+        return read_spans(self.name, reach, since, until, self._now(), self._created, first_tries=TRIES)
+
+    def _created(self, start: datetime, end: datetime, tries: int) -> Iterator[list[str]]:
+        wish = {"start_confirm_at": _seconds(start), "end_confirm_at": _seconds(end)}
+        for rows in self._listed(CREATED, "order_list", wish, tries):
+            yield list(dict.fromkeys(str(order["order_sn"]) for order in rows))
 
     def _listed(self, method: str, list_name: str, wish: dict[str, Any], tries: int) -> Iterator[Rows]:
         wish = {**wish, "order_status": EVERY, "refund_status": EVERY}

@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
-import httpx
-
-from connectors.base import Credentials, Now, Tokens
+from connectors.base import Tokens
+from connectors.channels.access import ConsentCalls
 from connectors.channels.pinduoduo_protocol import ask, number_of
 from models.errors import ChannelDenied, ChannelRejected, ChannelUnavailable, TokenRefused
 
@@ -18,17 +17,11 @@ GATEWAY: Final = "https://gw-api.pinduoduo.com/api/router"
 LAST_SECOND: Final = 10**10  # what is larger is no time in seconds
 
 
-class PinduoduoAuthoriser:
+class PinduoduoAuthoriser(ConsentCalls):
     """The consent page and the token calls, which go through the gateway as all calls do.
 
     Credentials: app_key, app_secret, optionally endpoint, token_url, consent_url.
     """
-
-    def __init__(self, client: httpx.Client, name: str, credentials: Credentials, now: Now) -> None:
-        self._client = client
-        self._name = name
-        self._credentials = credentials
-        self._now = now
 
     def consent_url(self, redirect_uri: str, state: str) -> str:
         """The page on which the seller agrees."""

@@ -10,9 +10,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar, Final
 
-import httpx
-
-from connectors import mapping as mappings
 from connectors.base import (
     Authoriser,
     Capabilities,
@@ -20,18 +17,16 @@ from connectors.base import (
     Health,
     MergeToken,
     NotReady,
-    Now,
     Paging,
     PlatformCarrier,
     Push,
     RepeatClass,
     ShipBack,
     StockMode,
-    Terms,
     TrackingUnit,
 )
-from connectors.channels.access import Access
-from connectors.channels.reading import TRIES, Rows, pages, patiently, spans
+from connectors.channels.access import CalledShop
+from connectors.channels.reading import TRIES, Rows, pages, patiently
 from connectors.channels.taobao_authoriser import TaobaoAuthoriser
 from connectors.channels.taobao_protocol import DEFAULT_BAN_S, NO_SUCH_TRADE, SHIP_REFUSED, error_of, sign
 from connectors.transport import build, call, china_time, http_error_of, json_of, without_empty
@@ -63,7 +58,7 @@ DETAIL_FIELDS: Final = ",".join(
 )
 
 
-class TaobaoChannel:
+class TaobaoChannel(CalledShop):
     """One shop. Credentials: endpoint, app_key, app_secret, session, optionally sign_method.
 
     sign_method is `md5`, `hmac` or `hmac-sha256`, the default.
@@ -95,23 +90,6 @@ class TaobaoChannel:
         stock_modes=frozenset(StockMode),
     )
     ship_back_class = RepeatClass.QUERYABLE
-    hides_changes = False
-
-    def __init__(
-        self,
-        client: httpx.Client,
-        name: str,
-        credentials: Credentials,
-        mapping: mappings.Mapping,
-        now: Now,
-        terms: Terms = Terms(),  # noqa: B008  it is frozen
-    ) -> None:
-        self.name = name
-        self.capabilities = terms.capabilities or self.capabilities
-        self._client = client
-        self._access = Access(name, credentials, terms, self.token, self.needs)
-        self._carriers = {**mapping.carriers, **terms.carriers}
-        self._now = now
 
     @staticmethod
     def ready_to_ship(payload: dict[str, Any]) -> NotReady | None:
@@ -136,16 +114,19 @@ class TaobaoChannel:
         Each window is read from its last page to its first: trades that change meanwhile move to the front and are
         seen twice rather than never. Raises ChannelError types.
         """
-        for start, end in spans(self.name, self.capabilities, since, until, self._now()):
-            wish = {"start_modified": china_time(start), "end_modified": china_time(end)}
-            tids = self._listed("taobao.trades.sold.increment.get", wish, 1 if start == since else TRIES)
-            yield from map(self._details, tids)
+        return self._read_spans(since, until, self._changed)
+
+    def _changed(self, start: datetime, end: datetime, tries: int) -> Iterator[list[dict[str, Any]]]:
+        wish = {"start_modified": china_time(start), "end_modified": china_time(end)}
+        yield from map(self._details, self._listed("taobao.trades.sold.increment.get", wish, tries))
 
     def created_ids(self, since: datetime, until: datetime) -> Iterator[list[str]]:
         """The numbers of every trade created in [since, until), page by page."""
-        for start, end in spans(self.name, self.capabilities, since, until, self._now()):
-            wish = {"start_created": china_time(start), "end_created": china_time(end)}
-            yield from self._listed("taobao.trades.sold.get", wish, TRIES)
+        return self._read_spans(since, until, self._created, first_tries=TRIES)
+
+    def _created(self, start: datetime, end: datetime, tries: int) -> Iterator[list[str]]:
+        wish = {"start_created": china_time(start), "end_created": china_time(end)}
+        return self._listed("taobao.trades.sold.get", wish, tries)
 
     def _listed(self, method: str, wish: dict[str, str], tries: int) -> Iterator[list[str]]:
         total = patiently(partial(self._count, method, wish), tries)

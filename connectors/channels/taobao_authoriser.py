@@ -8,9 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
-import httpx
-
-from connectors.base import Credentials, Now, Tokens
+from connectors.base import Tokens
+from connectors.channels.access import ConsentCalls
 from connectors.transport import build, call, json_of
 from models.errors import ChannelDenied, ChannelUnavailable
 from models.masking import brief
@@ -20,14 +19,8 @@ CONSENT: Final = "https://oauth.taobao.com/authorize"
 TOKEN: Final = "https://oauth.taobao.com/token"
 
 
-class TaobaoAuthoriser:
+class TaobaoAuthoriser(ConsentCalls):
     """The consent page and the token calls. Credentials: app_key, app_secret, optionally consent_url, token_url."""
-
-    def __init__(self, client: httpx.Client, name: str, credentials: Credentials, now: Now) -> None:
-        self._client = client
-        self._name = name
-        self._credentials = credentials
-        self._now = now
 
     def consent_url(self, redirect_uri: str, state: str) -> str:
         """The page on which the seller agrees."""

@@ -20,6 +20,7 @@ import orjson
 
 from connectors import mapping as mappings
 from connectors.base import (
+    AS_USUAL,
     Authoriser,
     Capabilities,
     Credentials,
@@ -36,6 +37,7 @@ from connectors.base import (
     Terms,
     TrackingUnit,
 )
+from connectors.channels.access import CalledShop
 from connectors.channels.reading import patiently
 from connectors.channels.woocommerce_shipping import is_noted, note_for, order_changes
 from connectors.transport import build, call, json_of, retry_after_s
@@ -46,7 +48,6 @@ from models.errors import (
     ChannelUnavailable,
     OutcomeUnknown,
     RateLimited,
-    SetupError,
 )
 from models.incoming import PayState
 from models.masking import brief
@@ -93,7 +94,7 @@ def _encode(value: str) -> str:
     return quote(value, safe="-._~")
 
 
-class WooCommerceChannel:
+class WooCommerceChannel(CalledShop):
     """One store. Credentials: endpoint (the store's address), consumer_key, consumer_secret, webhook_secret."""
 
     needs: ClassVar[tuple[str, ...]] = ("endpoint", "consumer_key", "consumer_secret")
@@ -122,7 +123,6 @@ class WooCommerceChannel:
         stock_modes=frozenset({StockMode.ABSOLUTE}),
     )
     ship_back_class = RepeatClass.QUERYABLE
-    hides_changes = False
 
     def __init__(
         self,
@@ -131,18 +131,13 @@ class WooCommerceChannel:
         credentials: Credentials,
         mapping: mappings.Mapping,
         now: Now,
-        terms: Terms = Terms(),  # noqa: B008  it is frozen
+        terms: Terms = AS_USUAL,
     ) -> None:
-        self.name = name
-        self.capabilities = terms.capabilities or self.capabilities
-        self._client = client
-        self._carriers = {**mapping.carriers, **terms.carriers}
-        self._now = now
-        self._budget = terms.budget
-        self._key = _need(name, credentials, "consumer_key")
-        self._secret = _need(name, credentials, "consumer_secret")
+        super().__init__(client, name, credentials, mapping, now, terms)
+        self._key = credentials["consumer_key"]
+        self._secret = credentials["consumer_secret"]
         self._webhook_secret = credentials.get("webhook_secret", "")
-        self._base = _need(name, credentials, "endpoint").rstrip("/").removesuffix(API) + API
+        self._base = credentials["endpoint"].rstrip("/").removesuffix(API) + API
 
     @staticmethod
     def ready_to_ship(payload: dict[str, Any]) -> NotReady | None:
@@ -304,6 +299,9 @@ class WooCommerceChannel:
     def _talk(
         self, method: str, path: str, query: Mapping[str, str], body: dict[str, Any] | None = None
     ) -> httpx.Response:
+        return self._access.call(lambda _: self._ask(method, path, query, body))
+
+    def _ask(self, method: str, path: str, query: Mapping[str, str], body: dict[str, Any] | None) -> httpx.Response:
         action = f"{method} {path.removeprefix('/')}"
         url = f"{self._base}{path}"
         content: dict[str, Any] = {"headers": {"accept": "application/json"}}
@@ -315,13 +313,8 @@ class WooCommerceChannel:
             query = self._signed(method, url, query)
         full = url + ("?" + "&".join(f"{_encode(k)}={_encode(v)}" for k, v in query.items()) if query else "")
         request = build(self._client, self.name, action, method, full, timeout_s=TIMEOUT_S, **content)
-        self._budget.take()
         response = call(self._client, self.name, action, request, changes=body is not None)
-        try:
-            self._raise_for(response, action, changes=body is not None)
-        except RateLimited as error:
-            self._budget.pause(error.retry_after_s)
-            raise
+        self._raise_for(response, action, changes=body is not None)
         if json_of(response) is None:
             raise ChannelRejected(self.name, action, f"no JSON: {brief(response.text, 80)}")
         return response
@@ -373,9 +366,3 @@ def _error_of(response: httpx.Response) -> tuple[str, str]:
 
 def _gmt(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def _need(name: str, credentials: Credentials, key: str) -> str:
-    if not credentials.get(key):
-        raise SetupError(f"{name}: lacks the credential {key}")
-    return credentials[key]

@@ -72,7 +72,7 @@ def test_every_connector_of_a_shop_shares_one_budget(conn: psycopg.Connection) -
 
     assert isinstance(first, WooCommerceChannel)
     assert isinstance(second, WooCommerceChannel)
-    assert first._budget is second._budget
+    assert first._access._terms.budget is second._access._terms.budget
 
 
 def test_a_shop_without_a_credential_says_which(conn: psycopg.Connection) -> None:
