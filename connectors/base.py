@@ -98,6 +98,7 @@ class Capabilities:
     # the two ways in which a file is no platform
     pulls: bool = True  # False: orders come by import, there is nothing to ask
     reports_shipping: bool = True  # False: there is nobody to tell; write no ship-back
+    lists_products: bool = False  # its `listings` can be read; False: they come by import, or from orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,55 @@ class ShipBack:
     pieces: tuple[PieceCount, ...] = ()
     earlier: tuple[Box, ...] = ()
     replaces: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a shop offers under one stock number: a product, or one SKU (a variation) of it.
+
+    `item_id` and `sku_ref` are the platform's ids of the product and of the SKU in it, `sku_ref` "" where the product
+    has no SKUs; `sku_code` is the merchant's code. `units` are those shown now, None when the shop counts none.
+    """
+
+    item_id: str
+    sku_ref: str
+    sku_code: str
+    title: str
+    units: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StockLevel:
+    """So many units that a listing is to show: an absolute number, never a difference.
+
+    `item_id` and `sku_ref` are those of the `Listing`; where `sku_ref` is "" though the product has SKUs, a platform
+    that knows SKUs by `sku_code` as well is told that. `key` names shop, listing and stock version. It stays the same
+    for a repeat after an unknown outcome. After AGAIN or REFUSED a repeat needs another one (say, with the number of
+    such answers behind it): a platform may take a key once, whatever came of it.
+    """
+
+    item_id: str
+    sku_ref: str
+    sku_code: str
+    units: int
+    key: str
+
+
+class StockVerdict(StrEnum):
+    """What became of one stock level."""
+
+    ACCEPTED = "accepted"  # the listing shows it
+    REFUSED = "refused"  # for good: a person has to mend what the reason says
+    AGAIN = "again"  # not known to be shown: the listing's present units may be sent later
+
+
+@dataclass(frozen=True, slots=True)
+class StockOutcome:
+    """What the platform said to one level. `reason` is its sentence, "" when it took the level."""
+
+    level: StockLevel
+    verdict: StockVerdict
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +334,20 @@ class Channel(Protocol):
     def ship_back(self, parcel: ShipBack) -> None:
         """Tell the shop that a parcel left; returns when the shop has it, also when it already had it."""
 
+    def push_stock(self, levels: Sequence[StockLevel]) -> Iterator[list[StockOutcome]]:
+        """Let listings show these units: a call of the platform per step, at most `stock_batch` levels in each.
+
+        Every level comes in exactly one outcome, not in the order given, unless an error ends the iteration: then what
+        has no outcome is not known to be shown, and may be sent again, for all values are absolute. A level that
+        cannot be sent (below 0, no id, two for one listing) is REFUSED and hurts no other, like one that the platform
+        does not take. Raises ChannelError types for what concerns the call as a whole: ChannelUnavailable (also when
+        the platform puts off one call after the other), RateLimited, OutcomeUnknown, ChannelDenied, ChannelRejected.
+        Only for channels that have `stock_modes`.
+        """
+
+    def listings(self) -> Iterator[list[Listing]]:
+        """What the shop offers, page by page; empty where the platform has no call for it (`lists_products`)."""
+
     def list_carriers(self) -> list[PlatformCarrier]:
         """The carriers the platform takes from this shop; empty where it takes any."""
 
@@ -312,9 +376,13 @@ class Message:
 
 
 class Wms(Protocol):
-    """A warehouse's system."""
+    """How a warehouse is told what to ship. Made from a client, its code, its credentials and a clock."""
 
     repeat_class: RepeatClass
+    needs: ClassVar[tuple[str, ...]]  # the credentials that a person has to give
+    for_people: ClassVar[bool]  # people read its messages: `data` has the address of a page, and until when it is there
+
+    def __init__(self, client: httpx.Client, name: str, credentials: "Credentials", now: Now) -> None: ...
 
     def send(self, message: Message) -> None:
         """Deliver one message; raises ChannelError types (RateLimited carries Retry-After)."""

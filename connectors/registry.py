@@ -5,7 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from connectors.base import Channel
+from connectors.base import Channel, Wms
 from connectors.carriers.kuaidi100 import Kuaidi100
 from connectors.channels.douyin import DouyinChannel
 from connectors.channels.file import FileChannel
@@ -15,6 +15,7 @@ from connectors.channels.taobao import TaobaoChannel
 from connectors.channels.woocommerce import WooCommerceChannel
 from connectors.mapping import Mapping as OrderMapping
 from connectors.mapping import load_mapping
+from connectors.wms.email import EmailWms
 from connectors.wms.webhook import WebhookWms
 from models.errors import SetupError
 
@@ -29,7 +30,7 @@ CHANNELS: Final[Mapping[str, type[Channel]]] = MappingProxyType(
         "file": FileChannel,
     }
 )
-WMS: Final[Mapping[str, type[WebhookWms]]] = MappingProxyType({"webhook": WebhookWms})
+WMS: Final[Mapping[str, type[Wms]]] = MappingProxyType({"webhook": WebhookWms, "email": EmailWms})
 CARRIERS: Final[Mapping[str, type[Kuaidi100]]] = MappingProxyType({"kuaidi100": Kuaidi100})
 
 _SAME_MAPPING: Final[Mapping[str, str]] = MappingProxyType({"tmall": "taobao"})

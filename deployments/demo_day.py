@@ -1,6 +1,7 @@
 """The demo's day, compressed: orders in, a warehouse away, a retry, two truckloads out, parcels delivered, refunds."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,14 +14,18 @@ from deployments.demo_refunds import refunds_of
 from deployments.demo_runs import Runs
 from deployments.demo_sandbox import Outside
 from deployments.demo_screen import Screen
-from deployments.demo_stock import stock_up
+from deployments.demo_stock import Assortment, stock_up
 from deployments.simulation import SITES, fill_stock, write_csv
+from deployments.simulation_listings import list_products, shown
 from models.database import one, transaction
 from models.errors import PipelineError
 from tasks.import_file import import_file
 from tasks.shop_settings import set_shop
 
 ORDERS = "process_orders/orders"
+STOCK = "push_stock/every-five-minutes"
+OFFERED = 40
+"""So many SKUs are listed in each shop: those of which there is least, and those that sell most often."""
 BROKEN = "WH-S"
 STILL_ON_THE_ROAD_OF = 10
 SETTLED_WITHIN_S = 300.0
@@ -42,6 +47,7 @@ class Day:
     api_shops: Sequence[str]
     baskets: dict[str, list[Basket]] = field(default_factory=dict)
     file_orders: list[str] = field(default_factory=list)
+    offered: dict[str, str] = field(default_factory=dict)
 
     def fill(self) -> None:
         """Put stock into the warehouses and orders into the shops."""
@@ -51,10 +57,38 @@ class Day:
             f"{len(goods.skus):,} SKUs in {len(SITES)} warehouses; {len(goods.scarce)} of them scarce, "
             f"{len(goods.unknown)} sold ones missing from the list"
         )
+        self.offered = {code: goods.skus[code] for code in _offered(goods, self.invoices)}
         for shop in self.api_shops:
             self.baskets[shop] = baskets_of(self.invoices, shop)
             self.outside.load_orders(shop, [basket.as_order() for basket in self.baskets[shop]])
             self.screen.note(f"{shop}: {len(self.baskets[shop]):,} orders wait behind its API")
+
+    def offer(self) -> None:
+        """List products in every shop, and tell each what there is to sell."""
+        listed = list_products(self.outside, self.folder, self.api_shops, self.offered)
+        self.screen.note(f"{sum(listed.values())} listings in {len(listed)} shops sell {len(self.offered)} of the SKUs")
+        self.tell_stock()
+
+    def tell_stock(self) -> None:
+        """Run push_stock, and look in every shop whether it shows no more than there is."""
+        (run,) = self.runs.wait([self.runs.start(STOCK, {})])
+        self.screen.note(f"{run.name}: {run.state_name}: {run.state.message if run.state else ''}")
+        self._retry(_not_completed([run]))
+        sold_out = {shop: sum(not units for units in shown(self.outside, shop).values()) for shop in self.api_shops}
+        self.screen.note(f"sold out: {', '.join(f'{number} in {shop}' for shop, number in sold_out.items())}")
+
+    def shown_too_much(self) -> int:
+        """How many listings show more than can still be sold."""
+        with transaction() as conn:
+            rows = conn.execute(
+                "select k.code, p.on_hand - p.locked - p.safety from sku_pool p join sku k on k.id = p.sku_id"
+            ).fetchall()
+        sellable: dict[str, int] = dict(rows)
+        return sum(
+            units > max(sellable.get(code, 0), 0)
+            for shop in self.api_shops
+            for code, units in shown(self.outside, shop).items()
+        )
 
     def import_export(self) -> None:
         """Import the file shop's export, as `orderpool import` does."""
@@ -159,6 +193,12 @@ class Day:
         if _not_completed(ended):
             words = "; ".join(f"{run.name}: {run.state.message if run.state else ''}" for run in ended)
             raise PipelineError(f"demo: not every run completes after Retry: {words}")
+
+
+def _offered(goods: Assortment, invoices: Sequence[Invoice]) -> list[str]:
+    sold = Counter(line.code for invoice in invoices for line in invoice.lines if line.code in goods.skus)
+    often = [code for code, _ in sold.most_common(OFFERED)]
+    return list(dict.fromkeys([*sorted(goods.scarce), *often]))[:OFFERED]
 
 
 def _not_completed(ended: Sequence[FlowRun]) -> list[UUID]:

@@ -77,6 +77,8 @@ def _play(screen: Screen, outside: Outside, began: float) -> list[str]:
         with screen.phase("set up shops, warehouses, stock and orders"):
             demo_pool.connect(outside, folder)
             day.fill()
+        with screen.phase("list products and tell every shop what there is"):
+            day.offer()
         with screen.phase("import the file shop's orders"):
             day.import_export()
         with screen.phase("process the orders of every shop, one warehouse away"):
@@ -91,6 +93,8 @@ def _play(screen: Screen, outside: Outside, began: float) -> list[str]:
             day.deliver()
         with screen.phase("read what changed in the shops"):
             day.read_again()
+        with screen.phase("tell every shop what is left"):
+            day.tell_stock()
         outside.behave()
         return _report(screen, day, runs, began)
 
@@ -111,6 +115,8 @@ def _report(screen: Screen, day: "Day", runs: "Runs", began: float) -> list[str]
     failures = [(story, runs.first_failure(story.id)) for story in stories if story.failed_first]
     demo_report.print_failures(screen.console, failures, _ui_url())
     wrong = demo_summary.what_is_wrong(total, shops, orders, books)
+    if too_much := day.shown_too_much():
+        wrong.append(f"{too_much} listings show more than there is to sell")
     demo_report.write_summary(_summary_file(), total, shops, stories, screen.phases, wrong)
     screen.console.print(f"\n{_verdict(wrong)} {total.seconds:.0f} s; figures in {_summary_file()}", highlight=False)
     arrived = (order.order_no for order in orders if order.delivered and order.shop in day.api_shops)

@@ -83,7 +83,7 @@ class Books:
     orders: dict[str, set[str]]  # per shop
     shipped: dict[str, set[tuple[str, str]]]  # per shop, (order number, waybill)
     ship_backs: dict[str, Counter[tuple[str, str]]]  # per shop, (order number, waybill)
-    documents: Counter[str]  # documents per order number
+    documents: Counter[tuple[str, str]]  # documents per (order number, warehouse)
     resent: Counter[str]  # documents that came under more than one key, per order number
     followed: Counter[str]  # subscriptions per waybill
 
@@ -109,10 +109,13 @@ def read_books(books: Mapping[str, Any], file_orders: Sequence[str]) -> Books:
     for code, book in books["shops"].items():
         found.ship_backs[code] = Counter((row["order_no"], row["waybill"]) for row in book["ship_backs"])
     seen: set[tuple[str, int]] = set()
-    for document in _documents(books):
+    for warehouse, document in _documents(books):
         key = (document["outbound_no"], document["version"])
         for no in document["order_nos"]:
-            (found.resent if key in seen else found.documents)[no] += 1
+            if key in seen:
+                found.resent[no] += 1
+            else:
+                found.documents[no, warehouse] += 1
             found.shipped[shop_of[no]] |= {(no, waybill) for waybill in document["waybills"]}
         seen.add(key)
     for row in books["carriers"]["kuaidi100"]["subscriptions"]:
@@ -120,9 +123,10 @@ def read_books(books: Mapping[str, Any], file_orders: Sequence[str]) -> Books:
     return found
 
 
-def _documents(books: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for warehouse in books["warehouses"].values():
-        yield from warehouse["documents"]
+def _documents(books: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for code, warehouse in books["warehouses"].items():
+        for document in warehouse["documents"]:
+            yield code, document
 
 
 def tally_shops(
@@ -158,7 +162,7 @@ def _tally(
 
 
 def _doubled(code: str, books: Books) -> int:
-    documents = sum(books.documents[no] - 1 for no in books.orders[code] if books.documents[no] > 1)
+    documents = sum(number - 1 for (no, _), number in books.documents.items() if no in books.orders[code])
     resent = sum(books.resent[no] for no in books.orders[code])
     told = sum(times - 1 for times in books.ship_backs.get(code, Counter()).values())
     followed = sum(max(books.followed[waybill] - 1, 0) for _, waybill in books.shipped[code])
@@ -199,8 +203,9 @@ def what_is_wrong(total: Tally, shops: Mapping[str, Tally], orders: Sequence[Ord
 
 def _differences(orders: Sequence[OrderFact], books: Books) -> Iterator[str]:
     dispatched = {order.order_no for order in orders if order.dispatched}
-    if dispatched != set(books.documents):
-        yield f"{len(dispatched)} orders are dispatched; the warehouses have {len(books.documents)}"
+    instructed = {no for no, _ in books.documents}
+    if dispatched != instructed:
+        yield f"{len(dispatched)} orders are dispatched; the warehouses have {len(instructed)}"
     shipped = {order.order_no for order in orders if order.shipped}
     left = {no for pairs in books.shipped.values() for no, _ in pairs}
     if shipped != left:

@@ -23,6 +23,7 @@ from models.database import transaction
 from models.errors import PipelineError, SetupError
 from models.settings import clock, settings
 from tasks.shop_settings import capabilities_of
+from tasks.stock_push import has_crossed, shows_stock
 from tasks.track import has_reports
 
 if TYPE_CHECKING:
@@ -35,15 +36,17 @@ SHOPS_AT_ONCE = 2
 GRACE_S = 8.0
 
 REPORTS = "reports"
+STOCK = "stock"
 SHOP = "shop:"
 
 _log = logging.getLogger("orderpool.live")
 
 
 def waiting_work() -> list[str]:
-    """What can be worked on now: `reports` of warehouses and carriers, and `shop:CODE` for each shop with notices.
+    """What can be worked on now: `reports` of warehouses and carriers, `shop:CODE` for each shop with notices, `stock`.
 
-    A notice is ripe once the shop's windows may end after it, else the read it asks for would not see the change.
+    There is always stock to look at where anything was shown: whether it must be told at once is asked by the work. A
+    notice is ripe once the shop's windows may end after it, else the read it asks for would not see the change.
     """
     now = clock().now()
     with transaction() as conn:
@@ -53,7 +56,7 @@ def waiting_work() -> list[str]:
                where i.state = 'new' and i.source like 'shop:%' and s.active group by 1, 2, 3 order by 4"""
         ).fetchall()
     ripe = [source for source, channel, own, oldest in rows if oldest + _lag(source, channel, own or {}) <= now]
-    return ([REPORTS] if has_reports() else []) + ripe
+    return ([REPORTS] if has_reports() else []) + ripe + ([STOCK] if shows_stock() else [])
 
 
 def _lag(source: str, channel: str, own: dict[str, Any]) -> timedelta:
@@ -67,10 +70,15 @@ def _lag(source: str, channel: str, own: dict[str, Any]) -> timedelta:
 def run_work(work: str) -> None:
     """Run the flow that some work needs; raises when it fails."""
     from flows.process_orders import process_orders
+    from flows.push_stock import push_stock
     from flows.track_parcels import track_parcels
 
     if work == REPORTS:
         run_deployed(track_parcels, "every-minute", {})
+    elif work == STOCK:
+        # asked here, not while work is looked for: it takes longer, and a run of the flow is for something that is done
+        if has_crossed(clock().now()):
+            run_deployed(push_stock, "every-five-minutes", {"at_once": True})
     else:
         run_deployed(process_orders, "orders", {"shop": work.removeprefix(SHOP)})
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from connectors.registry import CHANNELS
-from tasks.catalog import import_areas, import_skus, import_warehouses
+from tasks.areas import import_areas
+from tasks.catalog import import_skus, import_warehouses
 from tasks.setup import add_carrier, add_shop
-from tasks.stock_count import import_stock
+from tasks.stock_files import import_stock
 
 SITES: Mapping[str, Mapping[str, str]] = {
     "WH-E": {"name": "华东仓", "division": "浙江省杭州市余杭区", "address": "仓前街道1号", "carrier": "yuantong"},

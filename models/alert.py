@@ -16,6 +16,8 @@ class AlertRule(StrEnum):
     TOKEN_EXPIRING = "token_expiring"
     INGEST_MISSING = "ingest_missing"
     SHIP_BACK_OVERDUE = "ship_back_overdue"
+    STOCK_SHORTFALL = "stock_shortfall"
+    STOCK_NOT_SHOWN = "stock_not_shown"
 
 
 class Alert(SQLModel, table=True):

@@ -1,9 +1,9 @@
 """Connections to the order pool: psycopg for the order path, SQLAlchemy for set-up and screens."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import lru_cache
-from typing import Any, LiteralString
+from typing import Any, LiteralString, TypeVar
 
 import psycopg
 from alembic import command
@@ -12,9 +12,15 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 from sqlalchemy import Engine, create_engine
 
+from models.flat_lists import use_flat_lists
 from models.settings import settings
 
+use_flat_lists()
+
 Connection = psycopg.Connection[TupleRow]
+
+_TRIES = 3
+_Result = TypeVar("_Result")
 
 
 def connect(url: str | None = None, *, autocommit: bool = False) -> Connection:
@@ -33,6 +39,18 @@ def transaction() -> Iterator[Connection]:
     """One connection, one transaction: committed at the end, rolled back on any error."""
     with connect() as conn:
         yield conn
+
+
+def in_transaction(work: Callable[[Connection], _Result]) -> _Result:
+    """Do the work in one transaction; when the database ends it in favour of another, do it again from the start.
+
+    Rows are locked in one order, so that hardly happens; after three times the error is the caller's.
+    """
+    for _ in range(_TRIES - 1):
+        with suppress(psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure), transaction() as conn:
+            return work(conn)
+    with transaction() as conn:
+        return work(conn)
 
 
 @lru_cache(maxsize=4)

@@ -58,13 +58,14 @@ class OutboxKind(StrEnum):
     OUTBOUND_CREATED = "outbound.created"
     SHIP_BACK = "ship_back"
     SUBSCRIBE = "subscribe"
+    STOCK = "stock"
 
 
 class Outbox(SQLModel, table=True):
     """An effect on the outside, written in the transaction that causes it; its body is rendered when sent.
 
-    `counterpart` is who gets it (`warehouse:WH-S`, `shop:tmall-1`, `carrier:kuaidi100`), `subject_id` the document
-    or parcel, `key` the idempotency key. `in_doubt`: an attempt left without an answer, so it may have arrived.
+    `counterpart` is who gets it (`warehouse:WH-S`, `shop:tmall-1`, `carrier:kuaidi100`), `subject_id` the document,
+    parcel or listing, `key` the idempotency key. `in_doubt`: an attempt left without an answer, so it may have arrived.
     """
 
     __tablename__: ClassVar[str] = "outbox"
@@ -77,6 +78,7 @@ class Outbox(SQLModel, table=True):
         Index("ix_outbox_refused", "kind", "created_at", postgresql_where=text("state = 'refused'")),
         Index("ix_outbox_batch", "batch_id"),
         Index("ix_outbox_document", "subject_id", postgresql_where=text("kind = 'outbound.created'")),
+        Index("ix_outbox_stock", "subject_id", postgresql_where=text("kind = 'stock'")),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)

@@ -30,12 +30,13 @@ class Stage(StrEnum):
 STEPS: dict[Stage, frozenset[Stage]] = {
     Stage.INGESTED: frozenset({Stage.VALIDATED, Stage.CANCELLED}),
     Stage.VALIDATED: frozenset({Stage.LOCKED, Stage.CANCELLED}),
-    Stage.LOCKED: frozenset({Stage.ROUTED, Stage.CANCELLED}),
+    Stage.LOCKED: frozenset({Stage.ROUTED, Stage.VALIDATED, Stage.CANCELLED}),  # back when its lock expired
     Stage.ROUTED: frozenset({Stage.DISPATCHED, Stage.CANCELLED}),
     Stage.DISPATCHED: frozenset({Stage.CANCELLED}),  # only while its warehouse has not got the document
     Stage.CANCELLED: frozenset(),
 }
-"""Steps forward. Back to INGESTED leads only `tasks.amend.step_back`, which gives up all that an order holds."""
+"""Steps forward, and back from LOCKED when a lock expires. Back to INGESTED leads only `tasks.amend.step_back`, which
+gives up an order's route and lets it keep the stock that it still wants."""
 
 
 class Order(SQLModel, table=True):
@@ -185,6 +186,8 @@ class HoldCode(StrEnum):
     BAD_FIELD = "BAD_FIELD"
     SHORT_STOCK = "SHORT_STOCK"
     SHORT_ROUTE = "SHORT_ROUTE"
+    AWAITING_STOCK = "AWAITING_STOCK"  # sold before it is there: waits for what was promised
+    LOCK_EXPIRED = "LOCK_EXPIRED"  # not paid in time: its units were given back
     SHIPPED_ELSEWHERE = "SHIPPED_ELSEWHERE"
     CHANGED_LATE = "CHANGED_LATE"  # the shop changed it after its dispatch
     WMS_REFUSED = "WMS_REFUSED"
@@ -201,6 +204,7 @@ GIVES_UP_STOCK = frozenset(
         HoldCode.BAD_QUANTITY,
         HoldCode.SHIPPED_ELSEWHERE,
         HoldCode.UNPAID,
+        HoldCode.LOCK_EXPIRED,
     }
 )
 """Holds whose orders take no stock while they wait; UNPAID takes it where the shop locks unpaid orders."""
@@ -268,20 +272,30 @@ def advance(conn: Connection, order_ids: Sequence[int], to: Stage, why: Cause) -
     """
     if not order_ids:
         return
-    ids = list(order_ids)
     entry = [stage.value for stage, nexts in STEPS.items() if to in nexts]
     wrong = conn.execute(
-        """select order_id, stage from order_state
-           where order_id = any(%s) and stage <> all(%s) order by order_id limit 1""",
-        (ids, entry),
+        """with wrong as materialized (
+             select order_id, stage from order_state
+             where order_id = any(%(ids)s) and stage <> all(%(entry)s) order by order_id limit 1),
+           moved as (
+             update order_state set stage = %(to)s, rule_version = %(rule)s
+             where order_id = any(%(ids)s) and not exists (select from wrong) returning order_id),
+           told as (
+             insert into event (order_id, at, what, actor, flow_run_id, rule_version)
+             select order_id, %(at)s, %(to)s, %(actor)s, %(run)s, %(rule)s from moved)
+           select order_id, stage from wrong""",
+        {
+            "ids": list(order_ids),
+            "entry": entry,
+            "to": to.value,
+            "rule": why.rule_version,
+            "at": why.at,
+            "actor": why.actor,
+            "run": why.flow_run_id,
+        },
     ).fetchone()
     if wrong:
         raise IllegalStep(f"order {wrong[0]}: cannot become {to}; it is {wrong[1]}")
-    conn.execute(
-        "update order_state set stage = %s, rule_version = %s where order_id = any(%s)",
-        (to.value, why.rule_version, ids),
-    )
-    write_events(conn, ids, to.value, why)
 
 
 def write_events(
@@ -318,11 +332,12 @@ def write_own_events(conn: Connection, events: Iterable[tuple[int, str, dict[str
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A reason to hold one order: code, a sentence a person understands, and the evidence."""
+    """A reason to hold one order: code, a sentence for people, the evidence, and when it is tried again anyway."""
 
     code: HoldCode
     sentence: str
     evidence: dict[str, Any]
+    again_at: datetime | None = None
 
 
 def place_holds(conn: Connection, findings: Sequence[tuple[int, Finding]], why: Cause, *, renew: bool = False) -> int:
@@ -334,15 +349,17 @@ def place_holds(conn: Connection, findings: Sequence[tuple[int, Finding]], why: 
         return 0
     if renew:
         again = """do update set sentence = excluded.sentence, evidence = excluded.evidence,
-                     rule_version = excluded.rule_version, placed_at = excluded.placed_at"""
+                     rule_version = excluded.rule_version, placed_at = excluded.placed_at,
+                     release_at = excluded.release_at"""
     else:
         again = "do nothing"
     rows = conn.execute(
         f"""with placed as (
-             insert into hold (order_id, code, sentence, evidence, rule_version, placed_at, resume_due)
+             insert into hold (order_id, code, sentence, evidence, rule_version, placed_at, release_at, resume_due)
              select * from (
                select unnest(%(orders)s::bigint[]) o, unnest(%(codes)s::text[]), unnest(%(sentences)s::text[]),
-                      unnest(%(evidence)s::jsonb[]), %(rule)s::int, %(at)s::timestamptz, false) f
+                      unnest(%(evidence)s::jsonb[]), %(rule)s::int, %(at)s::timestamptz,
+                      unnest(%(again)s::timestamptz[]), false) f
              order by o
              on conflict (order_id, code) where released_at is null {again}
              returning order_id, code, sentence)
@@ -355,6 +372,7 @@ def place_holds(conn: Connection, findings: Sequence[tuple[int, Finding]], why: 
             "codes": [finding.code.value for _, finding in findings],
             "sentences": [finding.sentence for _, finding in findings],
             "evidence": [Jsonb(finding.evidence) for _, finding in findings],
+            "again": [finding.again_at for _, finding in findings],
             "rule": why.rule_version,
             "at": why.at,
             "actor": why.actor,

@@ -3,6 +3,7 @@
 The key never enters the database: it is `ORDERPOOL_KEY` (64 hex digits) or the file `var/secrets/key`.
 """
 
+import base64
 import hashlib
 import hmac
 import os
@@ -90,3 +91,9 @@ def phone_hash(phone: str) -> bytes | None:
     """A keyed hash to find orders of a phone by; None when the phone is masked or not one."""
     digits = phone_digits(phone)
     return hmac.digest(_pepper(), digits.encode(), hashlib.sha256) if digits else None
+
+
+def link_code(text: str) -> str:
+    """A code of 128 bits that only this installation can give to a text: it makes a link that nobody can guess."""
+    key = hmac.digest(_key(), b"orderpool link", hashlib.sha256)
+    return base64.urlsafe_b64encode(hmac.digest(key, text.encode(), hashlib.sha256)[:16]).decode().rstrip("=")

@@ -54,7 +54,11 @@ DOCUMENT_STEPS: dict[DocumentState, frozenset[DocumentState]] = {
 
 
 class OutboundDocument(SQLModel, table=True):
-    """A warehouse's instruction to ship what its allocations say. `no` is what people and the WMS call it."""
+    """A warehouse's instruction to ship what its allocations say. `no` is what people and the WMS call it.
+
+    `accepted_at`, `packed_at` and `ended_at` are the warehouse's times: from when and until when its own figures lack
+    the units that have not left.
+    """
 
     __tablename__: ClassVar[str] = "outbound_document"
     __table_args__ = (
@@ -66,6 +70,7 @@ class OutboundDocument(SQLModel, table=True):
             "deadline_at",
             postgresql_where=text("state not in ('shipped', 'short', 'rejected', 'cancelled')"),
         ),
+        Index("ix_outbound_document_kept", "warehouse_id", "ended_at"),
         Index("ix_outbound_document_receiver_token", "receiver_token", unique=True),
     )
 
@@ -81,7 +86,10 @@ class OutboundDocument(SQLModel, table=True):
     ship_by: datetime | None = Field(default=None, sa_type=AT)
     deadline_at: datetime | None = Field(default=None, sa_type=AT)
     created_at: datetime = Field(sa_type=AT)
+    accepted_at: datetime | None = Field(default=None, sa_type=AT)
+    packed_at: datetime | None = Field(default=None, sa_type=AT)
     shipped_at: datetime | None = Field(default=None, sa_type=AT)
+    ended_at: datetime | None = Field(default=None, sa_type=AT)
 
 
 class BlockReason(StrEnum):
@@ -180,7 +188,7 @@ class Parcel(SQLModel, table=True):
 
 
 class ParcelLine(SQLModel, table=True):
-    """What lies in a box."""
+    """What lies in a box: units of a SKU; of an order line's kit one row per component."""
 
     __tablename__: ClassVar[str] = "parcel_line"
     __table_args__ = (check("quantity > 0", "quantity_positive"),)
@@ -188,6 +196,7 @@ class ParcelLine(SQLModel, table=True):
     parcel_id: int = Field(primary_key=True, sa_type=BigInteger)
     order_id: int = Field(primary_key=True, sa_type=BigInteger)
     line_no: int = Field(primary_key=True)
+    sku_id: int = Field(primary_key=True)
     quantity: int
 
 

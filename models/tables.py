@@ -2,8 +2,20 @@
 
 from sqlmodel import SQLModel
 
-from models import alert, batch, messages, order, receiver, shipment, shop, stock
+from models import alert, batch, listing, messages, order, receiver, shipment, shop, stock, warehouse
 
 metadata = SQLModel.metadata
 
-__all__ = ["alert", "batch", "messages", "metadata", "order", "receiver", "shipment", "shop", "stock"]
+__all__ = [
+    "alert",
+    "batch",
+    "listing",
+    "messages",
+    "metadata",
+    "order",
+    "receiver",
+    "shipment",
+    "shop",
+    "stock",
+    "warehouse",
+]

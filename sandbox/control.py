@@ -15,6 +15,7 @@ from sandbox.clock import parse_instant
 from sandbox.errors import ControlError, NotSimulated
 from sandbox.orders import Order, apply_event, change_order, read_order
 from sandbox.outside import Outside
+from sandbox.wms import PAGE_ITEMS
 from sandbox.world import Shop
 
 DOUYIN_TAGS = {
@@ -80,9 +81,11 @@ class Control:
             ("POST", "/shops/{code}/churn", self.churn),
             ("GET", "/shops/{code}/products", self.products),
             ("POST", "/shops/{code}/products", self.add_products),
+            ("GET", "/shops/{code}/stock", self.stock),
             ("POST", "/warehouses", self.open_warehouse),
             ("POST", "/warehouses/{code}/accept", self.accept),
             ("POST", "/warehouses/{code}/ship", self.ship),
+            ("POST", "/warehouses/{code}/stock", self.change_warehouse_stock),
             ("POST", "/warehouses/{code}/send", self.send),
             ("POST", "/carriers/kuaidi100/advance", self.advance),
             ("GET", "/faults", self.faults),
@@ -196,17 +199,19 @@ class Control:
 
     async def products(self, request: Request) -> Any:
         """Return a shop's articles with the numbers its platform gives them."""
-        return {"products": [product.as_json() for product in self._shop(request).products.values()]}
+        return {"products": [product.as_json() for product in self._shop(request).offered(self._world.now())]}
 
     async def add_products(self, request: Request) -> Any:
-        """Add articles that no order has sold yet, or set their stock."""
+        """Add articles that no order has sold yet, set their stock, or let the platform stop changes of it."""
         shop, body = self._shop(request), await _body(request)
         for row in body.get("products") or []:
-            sku = str(row["sku"])
-            shop.stock_article(
-                sku, str(row.get("title") or sku), int(row.get("price_fen", 0)), int(row.get("stock", 0))
-            )
+            shop.set_up_product(row, self._world.now())
         return await self.products(request)
+
+    async def stock(self, request: Request) -> Any:
+        """Return the listings of a shop with the units they show, and all they have shown."""
+        shop = self._shop(request)
+        return {"listings": [product.listing(shop.platform) for product in shop.offered(self._world.now())]}
 
     async def open_warehouse(self, request: Request) -> Any:
         """Open or set up a warehouse."""
@@ -224,6 +229,15 @@ class Control:
         """Let a warehouse ship what waits."""
         warehouse, body = self._world.warehouse(request.path_params["code"]), await _body(request)
         return await self._outside.wms.ship(warehouse, warehouse.outstanding(*_chosen(body)), body)
+
+    async def change_warehouse_stock(self, request: Request) -> Any:
+        """Let units come (`change`: by SKU) or go in a warehouse and report it, else report all that lies there."""
+        warehouse, body = self._world.warehouse(request.path_params["code"]), await _body(request)
+        wms = self._outside.wms
+        if "change" in body:
+            reason, ref_no = str(body.get("reason") or "ADJUST"), str(body.get("ref_no") or "")
+            return await wms.change_stock(warehouse, dict(body["change"]), reason, ref_no)
+        return await wms.report_stock(warehouse, int(body.get("page_items") or PAGE_ITEMS))
 
     async def send(self, request: Request) -> Any:
         """Let a warehouse say anything."""

@@ -5,33 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.douyin_call import Call, invalid_parameter, missing_parameter, refused, whole
-from sandbox.world import Product
+from sandbox.products import Product
 
 MAX_BATCH = 50
 
 
+REASONS = {
+    "audit": (2010041, "商品审核中"),
+    "banned": (2010043, "商品已封禁"),
+    "promotion": (2010012, "库存不足，活动占用"),
+    "busy": (2010401, "系统繁忙"),
+}
+
+
 def sync_stock(call: Call) -> dict[str, Any]:
     """sku.syncStock: the stock of one SKU."""
-    product = _product(call, call.params)
-    quantity = call.number("stock_num")
-    _check_once(call)
-    _check_enough(product, quantity, call.flag("incremental"))
-    _write(call, product, quantity)
+    _write(call, [(_product(call, call.params), call.number("stock_num"))])
     return {}
 
 
 def sync_stock_batch(call: Call) -> dict[str, Any]:
     """sku.syncStockBatch: the SKUs of one article, all or none."""
     item = call.text("product_id")
-    wished = []
-    for row in call.rows("sku_sync_list", MAX_BATCH):
-        product = _product(call, {**row, "product_id": item, "code": row.get("outer_sku_id")})
-        wished.append((product, whole("stock_num", row.get("stock_num"))))
-    _check_once(call)
-    for product, quantity in wished:
-        _check_enough(product, quantity, call.flag("incremental"))
-    for product, quantity in wished:
-        _write(call, product, quantity)
+    rows = call.rows("sku_sync_list", MAX_BATCH)
+    found = [_product(call, {**row, "product_id": item, "code": row.get("outer_sku_id")}) for row in rows]
+    _write(call, list(zip(found, [whole("stock_num", row.get("stock_num")) for row in rows], strict=True)))
     return {}
 
 
@@ -45,24 +43,23 @@ def _product(call: Call, wish: dict[str, Any]) -> Product:
     raise invalid_parameter("sku_id", f"SKU {number or code} does not exist")
 
 
-def _check_once(call: Call) -> None:
-    """A difference needs an id of its own; one that was used is not added again."""
-    if not call.flag("incremental"):
-        return
-    mark = f"stock {call.text('idempotent_id')}"
-    if mark in call.shop.nonces:
+def _write(call: Call, wished: list[tuple[Product, int]]) -> None:
+    """Set all or none. An id that was taken before is not taken again; a difference needs one."""
+    delta, now = call.flag("incremental"), call.world.now()
+    key = call.text("idempotent_id") if delta else str(call.params.get("idempotent_id") or "")
+    mark = f"stock {key}"
+    if key and mark in call.shop.nonces:
         raise refused(2010021, "幂等id重复")
-    call.shop.nonces[mark] = call.world.now()
+    for product, quantity in wished:
+        _check(product, product.stock + quantity if delta else quantity)
+    for product, quantity in wished:
+        call.shop.write_stock(product, quantity, now, delta=delta)
+    if key:
+        call.shop.nonces[mark] = now
 
 
-def _check_enough(product: Product, quantity: int, delta: bool) -> None:
-    if (product.stock + quantity if delta else quantity) < 0:
+def _check(product: Product, units: int) -> None:
+    if units < 0:
         raise refused(2010012, "库存不足")
-
-
-def _write(call: Call, product: Product, quantity: int) -> None:
-    now, delta = call.world.now(), call.flag("incremental")
-    product.stock, product.modified_at = product.stock + quantity if delta else quantity, now
-    kind = "delta" if delta else "absolute"
-    row = {"sku": product.sku, "quantity": quantity, "type": kind, "stock": product.stock, "at": now.isoformat()}
-    call.shop.book.stock_writes.append(row)
+    if reason := product.obstacle(units):
+        raise refused(*REASONS[reason])

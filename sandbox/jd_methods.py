@@ -10,16 +10,14 @@ from typing import Any
 from sandbox.jd_call import Call, Refused, invalid, missing
 from sandbox.jd_order import READY, STATES, is_delivered, loosely, render_order, state_of
 from sandbox.jd_shipping import carriers, shipment
+from sandbox.jd_stock import set_stock, update_stock
 from sandbox.orders import Order
-from sandbox.world import Product
 
 LONGEST_WINDOW = timedelta(days=31)
 CHANGED_WITHIN = timedelta(days=92)
 CREATED_WITHIN = timedelta(days=730)
 LARGEST_PAGE = 100
 DEEPEST_PAGE = 100
-MOST_SKUS = 20
-FULL_STOCK = "fullStockIn"
 
 
 def search(call: Call) -> dict[str, Any]:
@@ -90,50 +88,6 @@ def remark(call: Call) -> dict[str, Any]:
     note = {"order_no": order.no, "note": order.seller_note, "flag": order.seller_flag, "at": now.isoformat()}
     call.shop.book.notes.append(note)
     return {}
-
-
-def set_stock(call: Call) -> dict[str, Any]:
-    """jingdong.ware.stock.sku.set: the stock of up to 20 SKUs; each row says how it went."""
-    request = call.params.get("req")
-    if not isinstance(request, dict) or not request.get("stockRfId"):
-        raise missing("req.stockRfId")
-    if request.get("updateModel") != FULL_STOCK:
-        raise invalid("updateModel", f"只支持{FULL_STOCK}", f"only {FULL_STOCK} is known")
-    rows = request.get("skuStocks")
-    if not isinstance(rows, list) or not 1 <= len(rows) <= MOST_SKUS or not all(isinstance(row, dict) for row in rows):
-        raise invalid("skuStocks", f"必须为1至{MOST_SKUS}个SKU", f"must be 1 to {MOST_SKUS} SKUs")
-    key = f"stock {request['stockRfId']}"
-    repeated = key in call.shop.nonces
-    call.shop.nonces[key] = call.world.now()
-    return {"obj": {"updateStockResult": [_set_one(call, row, repeated=repeated) for row in rows]}}
-
-
-def update_stock(call: Call) -> dict[str, Any]:
-    """jingdong.stock.write.updateSkuStock: the stock of one SKU, the older way."""
-    row = _set_one(call, {name: call.text(name) for name in ("skuId", "stockNum")}, repeated=False)
-    if not row["success"]:
-        raise Refused(5001, str(row["message"]), "the SKU does not exist")
-    return {}
-
-
-def _set_one(call: Call, row: dict[str, Any], *, repeated: bool) -> dict[str, Any]:
-    sku_id, wanted = str(row.get("skuId")), str(row.get("stockNum"))
-    outcome = {"data": row.get("skuId"), "storeId": row.get("storeId", 0), "success": True, "message": ""}
-    product = next((found for found in call.shop.products.values() if str(found.sku_id) == sku_id), None)
-    if product is None:
-        return outcome | {"success": False, "message": f"SKU {sku_id}不存在"}
-    if not wanted.isascii() or not wanted.isdigit():
-        return outcome | {"success": False, "message": "库存数量错误"}
-    if not repeated:
-        _book_stock(call, product, int(wanted))
-    return outcome
-
-
-def _book_stock(call: Call, product: Product, quantity: int) -> None:
-    now = call.world.now()
-    product.stock, product.modified_at = quantity, now
-    row = {"sku": product.sku, "quantity": quantity, "type": "absolute", "stock": quantity, "at": now.isoformat()}
-    call.shop.book.stock_writes.append(row)
 
 
 @dataclass(frozen=True, slots=True)

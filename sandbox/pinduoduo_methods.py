@@ -13,6 +13,7 @@ from sandbox.pinduoduo_decryption import decrypt, decrypt_masked
 from sandbox.pinduoduo_order import china, confirmed_at, is_known_to_sellers, render_order
 from sandbox.pinduoduo_refunds import refunds
 from sandbox.pinduoduo_shipping import companies, online_send, upload_extra
+from sandbox.pinduoduo_stock import quantity
 from sandbox.pinduoduo_tokens import create_token, refresh_token
 
 LONGEST_SPAN = timedelta(minutes=30)
@@ -100,25 +101,6 @@ def note(call: Call) -> dict[str, Any]:
     call.shop.shelf.touch(order, now)
     call.shop.book.notes.append({"order_no": order.no, "note": text, "flag": flag, "at": now.isoformat()})
     return {"success": True}
-
-
-def quantity(call: Call) -> dict[str, Any]:
-    """pdd.goods.quantity.update: the stock of one SKU, absolute or as a difference."""
-    goods_id, wanted = call.number("goods_id"), call.params.get("sku_id") or call.text("outer_id")
-    change, delta = call.number("quantity"), call.one_of("update_type", (1, 2), 1) == 2
-    article = [product for product in call.shop.products.values() if product.item_id == goods_id]
-    chosen = next((product for product in article if wanted in {str(product.sku_id), product.sku}), None)
-    if chosen is None:
-        raise refused("商品或SKU不存在")
-    if not delta and change < 0:
-        raise bad_argument("quantity", "全量更新库存不能为负数")
-    now = call.world.now()
-    chosen.stock = max(0, chosen.stock + change) if delta else change
-    chosen.modified_at = now
-    kind = "delta" if delta else "absolute"
-    row = {"sku": chosen.sku, "quantity": change, "type": kind, "stock": chosen.stock, "at": now.isoformat()}
-    call.shop.book.stock_writes.append(row)
-    return {"is_success": True}
 
 
 def server_time(call: Call) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sandbox.orders import Order
 from sandbox.shelf import FIRST
 from sandbox.taobao_call import Call, invalid_argument, missing_argument, refused
 from sandbox.taobao_shipping import companies, offline_send, resend
+from sandbox.taobao_stock import item_quantity, skus_quantity
 from sandbox.taobao_trade import (
     DETAIL_ONLY,
     china,
@@ -20,7 +21,7 @@ from sandbox.taobao_trade import (
     trade_status,
     trade_type,
 )
-from sandbox.world import Product, World, invented
+from sandbox.world import World, invented
 
 VISIBLE_FOR = timedelta(days=92)
 LONGEST_WINDOW = timedelta(days=1)
@@ -165,59 +166,6 @@ def merge(call: Call) -> dict[str, Any]:
 def server_time(call: Call) -> dict[str, Any]:
     """taobao.time.get."""
     return {"time": china(call.world.now())}
-
-
-def _article(call: Call, item_id: int) -> list[Product]:
-    found = [product for product in call.shop.products.values() if product.item_id == item_id]
-    if not found:
-        raise refused("isv.item-not-exist", f"商品{item_id}不存在")
-    return found
-
-
-def _write_stock(call: Call, product: Product, quantity: int, delta: bool) -> dict[str, Any]:
-    now = call.world.now()
-    product.stock = max(0, product.stock + quantity) if delta else max(0, quantity)
-    product.modified_at = now
-    kind = "delta" if delta else "absolute"
-    row = {"sku": product.sku, "quantity": quantity, "type": kind, "stock": product.stock, "at": now.isoformat()}
-    call.shop.book.stock_writes.append(row)
-    return {"sku_id": product.sku_id, "quantity": product.stock, "modified": china(now)}
-
-
-def skus_quantity(call: Call) -> dict[str, Any]:
-    """taobao.skus.quantity.update: up to 20 SKUs of one article."""
-    products = _article(call, call.number("num_iid"))
-    by_sku_id = {str(product.sku_id): product for product in products}
-    by_outer = {product.sku: product for product in products}
-    known, name = (by_sku_id, "skuid_quantities")
-    if not call.params.get(name):
-        known, name = (by_outer, "outerid_quantities")
-    pairs = [pair.rpartition(":")[::2] for pair in call.text(name).split(";") if pair]
-    if len(pairs) > 20:
-        raise invalid_argument(name, "more than 20 SKUs")
-    for key, quantity in pairs:
-        if key not in known:
-            raise refused("isv.item-sku-not-exist", f"SKU {key}不存在")
-        if not quantity.lstrip("-").isdigit():
-            raise invalid_argument(name, "must look like sku:quantity;sku:quantity")
-    delta = call.number("type", 1) == 2
-    rows = [_write_stock(call, known[key], int(quantity), delta) for key, quantity in pairs]
-    total = sum(product.stock for product in products)
-    item = {"num_iid": products[0].item_id, "num": total, "modified": china(call.world.now()), "skus": {"sku": rows}}
-    return {"item": item}
-
-
-def item_quantity(call: Call) -> dict[str, Any]:
-    """taobao.item.quantity.update: an article without SKUs, or one SKU of it."""
-    products = _article(call, call.number("num_iid"))
-    wanted = call.params.get("sku_id") or call.params.get("outer_id")
-    chosen = [p for p in products if not wanted or wanted in {str(p.sku_id), p.sku}]
-    if not chosen:
-        raise refused("isv.item-sku-not-exist", f"SKU {wanted}不存在")
-    quantity, delta = call.number("quantity"), call.number("type", 1) == 2
-    row = _write_stock(call, chosen[0], quantity, delta)
-    item = {"num_iid": chosen[0].item_id, "num": row["quantity"], "modified": row["modified"], "skus": {"sku": [row]}}
-    return {"item": item}
 
 
 def issue_tokens(world: World, code: str = "", refresh_token: str = "") -> dict[str, Any]:

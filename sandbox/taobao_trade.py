@@ -199,13 +199,15 @@ def _render_line(order: Order, line: Line, shop: Shop, discount_fen: int, share_
         "cid": stable_id("cid", line.title, digits=8),
         "is_oversold": False,
     }
-    if line.sku:
+    if line.sku and not product.single:
         rendered |= {
             "sku_id": str(product.sku_id),
             "outer_iid": line.sku.rsplit("-", 1)[0],
             "outer_sku_id": line.sku,
             "sku_properties_name": "规格:默认",
         }
+    elif product.single:
+        rendered["outer_iid"] = line.sku
     if share_fen:
         rendered["part_mjz_discount"] = yuan(share_fen)
     if line.refund != "none":

@@ -64,7 +64,8 @@ class Warehouse:
     """One warehouse system. `secret` signs what it is sent, `callback_secret` what it sends.
 
     `stamps` says which time its callbacks carry: the wall's, as the published library verifies it, or the
-    platform's, for a receiver that lives in simulated time.
+    platform's, for a receiver that lives in simulated time. `stock` is what lies there, kept for documents or not;
+    with `tells_changes` it also tells by how much shipping lowered it.
     """
 
     code: str
@@ -77,6 +78,7 @@ class Warehouse:
     pull_token: str = ""
     cancel_reason: str = ""
     stamps: str = "wall"
+    tells_changes: bool = False
     documents: dict[str, Document] = field(default_factory=dict)
     receipts: dict[str, Receipt] = field(default_factory=dict)
     stock: dict[str, int] = field(default_factory=dict)
@@ -102,7 +104,40 @@ class Warehouse:
         self.carrier = str(body.get("carrier") or self.carrier)
         self.pull_token = str(body.get("pull_token", self.pull_token) or "")
         self.cancel_reason = str(body.get("cancel_reason", self.cancel_reason) or "")
+        self.tells_changes = bool(body.get("tells_changes", self.tells_changes))
         self.stock |= {str(sku): int(quantity) for sku, quantity in (body.get("stock") or {}).items()}
+
+    def change_stock(self, changes: dict[str, Any]) -> dict[str, int]:
+        """Let units come or go, by SKU; more than there are cannot go. Return what really changed."""
+        done = {}
+        for sku, wish in changes.items():
+            before = self.stock.get(str(sku), 0)
+            self.stock[str(sku)] = max(0, before + int(wish))
+            done[str(sku)] = self.stock[str(sku)] - before
+        return {sku: change for sku, change in done.items() if change}
+
+    def frozen(self) -> Counter[str]:
+        """Return the units that are kept for documents in work, by SKU."""
+        kept: Counter[str] = Counter()
+        for document in self.documents.values():
+            if document.state == "accepted":
+                for line in document.data.get("lines") or []:
+                    kept[str(line.get("sku"))] += int(line["qty"])
+        return kept
+
+    def stock_items(self) -> list[dict[str, Any]]:
+        """Return what lies there, one line for each SKU."""
+        kept = self.frozen()
+        return [
+            {
+                "sku": sku,
+                "stock_type": "GOOD",
+                "available": quantity - min(kept[sku], quantity),
+                "frozen": min(kept[sku], quantity),
+                "batch": None,
+            }
+            for sku, quantity in sorted(self.stock.items())
+        ]
 
     def outstanding(self, outbound_nos: list[str] | None, limit: int | None) -> list[Document]:
         """Return documents that still can ship, oldest first."""

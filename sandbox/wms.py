@@ -25,6 +25,7 @@ TOLERANCE_S = 300
 MAX_BODY_BYTES = 20 * 1024
 RETRY_DELAYS_S = (5.0, 30.0)
 PULL_TRIES = 3
+PAGE_ITEMS = 100
 
 
 class Wms:
@@ -91,7 +92,7 @@ class Wms:
         if kind == "outbound.created":
             return self._created(warehouse, data, bearer)
         if kind == "inventory.query_requested":
-            self._courier.later(self._report_stock(warehouse))
+            self._courier.later(self.report_stock(warehouse, PAGE_ITEMS, RETRY_DELAYS_S))
             return {"result": "accepted"}
         about_document = {
             "outbound.cancel_requested": self._cancel,
@@ -197,11 +198,15 @@ class Wms:
             )
             document.state = "shipped"
             document.waybills = [package["tracking_no"] for package in packages]
+            left: Counter[str] = Counter()
             for package in packages:
                 self._parcels.handed_over(package["carrier_code"], package["tracking_no"])
                 for line in package["lines"]:
                     if line["sku"] in warehouse.stock:
-                        warehouse.stock[line["sku"]] -= line["qty"]
+                        left[line["sku"]] -= line["qty"]
+            gone = warehouse.change_stock(left)
+            if gone and warehouse.tells_changes:
+                reports.append(self._changed(warehouse, gone, "SALE", document.outbound_no))
             detail = {"final": bool(wishes.get("final", True)), "packages": packages}
             reports.append(self._callback(warehouse, "outbound.shipped", self._facts(document) | detail))
         return await self._send(warehouse, reports, retry_delays_s)
@@ -217,14 +222,38 @@ class Wms:
         callback = self._callback(warehouse, kind, self._facts(document) | detail)
         await self._send(warehouse, [callback], RETRY_DELAYS_S)
 
-    async def _report_stock(self, warehouse: Warehouse) -> None:
-        items = [
-            {"sku": sku, "stock_type": "GOOD", "available": quantity, "frozen": 0, "batch": None}
-            for sku, quantity in warehouse.stock.items()
-        ]
+    async def report_stock(
+        self, warehouse: Warehouse, page_items: int = PAGE_ITEMS, retry_delays_s: tuple[float, ...] = ()
+    ) -> dict[str, int]:
+        """Report all that lies in a warehouse now, in pages."""
+        items = warehouse.stock_items()
+        pages = [items[start : start + page_items] for start in range(0, len(items), page_items)] or [[]]
         now = self._world.now().astimezone(CHINA).isoformat()
-        data = {"event_id": uuid4().hex, "as_of": now, "page": 1, "pages": 1, "items": items, "occurred_at": now}
-        await self._send(warehouse, [self._callback(warehouse, "inventory.snapshot", data)], RETRY_DELAYS_S)
+        said = {"snapshot_id": uuid4().hex, "as_of": now, "pages": len(pages), "occurred_at": now, "complete": True}
+        reports = [
+            self._callback(
+                warehouse,
+                "inventory.snapshot",
+                said | {"event_id": uuid4().hex, "page": number, "items": page},
+            )
+            for number, page in enumerate(pages, start=1)
+        ]
+        return await self._send(warehouse, reports, retry_delays_s)
+
+    async def change_stock(
+        self, warehouse: Warehouse, changes: dict[str, Any], reason: str, ref_no: str = ""
+    ) -> dict[str, int]:
+        """Let units come or go and report by how much."""
+        done = warehouse.change_stock(changes)
+        return await self._send(warehouse, [self._changed(warehouse, done, reason, ref_no)] if done else [])
+
+    def _changed(self, warehouse: Warehouse, changes: dict[str, int], reason: str, ref_no: str) -> Callback:
+        items = [
+            {"sku": sku, "stock_type": "GOOD", "delta": change, "reason": reason, "ref_no": ref_no}
+            for sku, change in changes.items()
+        ]
+        data = {"event_id": uuid4().hex, "occurred_at": self._world.now().astimezone(CHINA).isoformat()}
+        return self._callback(warehouse, "inventory.changed", data | {"items": items})
 
     def _facts(self, document: Document) -> dict[str, Any]:
         return {

@@ -165,11 +165,12 @@ def _address(order: Order, order_id: int) -> dict[str, str]:
 
 def _line_item(order: Order, line: Line, shop: Shop) -> dict[str, Any]:
     price = line.paid_fen / 100 / line.quantity if line.quantity else 0
+    product = shop.product(line.sku, line.title)
     return {
         "id": line_id(order, line),
         "name": line.title,
-        "product_id": shop.product(line.sku, line.title).product_id,
-        "variation_id": 0,
+        "product_id": product.parent_id or product.product_id,
+        "variation_id": product.product_id if product.parent_id else 0,
         "quantity": line.quantity,
         "tax_class": "",
         "subtotal": yuan(line.gross_fen),

@@ -140,6 +140,7 @@ def write_order(call: WooCall, order_id: int) -> Response:
         _set_status(call, order, str(status))
     _book_ship_backs(call, order, completed)
     call.shop.shelf.touch(order, call.now)
+    call.shop.has_changed([order])
     call.announce(order)
     return json_answer(render_order(order, call.shop, call.base))
 

@@ -1,4 +1,4 @@
-"""WooCommerce stores: routing of the REST API v3, products, webhooks and their deliveries."""
+"""WooCommerce stores: routing of the REST API v3, webhooks and their deliveries."""
 
 from __future__ import annotations
 
@@ -12,18 +12,16 @@ import httpx
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox import signatures, woo_orders
+from sandbox import signatures, woo_orders, woo_products
 from sandbox.answers import json_answer
 from sandbox.callbacks import Callback, Courier
 from sandbox.faulty import Faulty
-from sandbox.money import yuan
 from sandbox.orders import Order
-from sandbox.woo_call import WooCall, invalid_param
-from sandbox.woo_order import STATES, render_order, stamps
+from sandbox.woo_call import WooCall
+from sandbox.woo_order import STATES, render_order
 from sandbox.woo_signin import Refused, sign_in
-from sandbox.world import Hook, Product, Shop, World
+from sandbox.world import Hook, Shop, World
 
-MAX_BATCH = 100
 FAILURES_TO_DISABLE = 5
 TOPICS = re.compile(r"(order|product|coupon|customer)\.(created|updated|deleted|restored)|action\.\w+")
 
@@ -42,10 +40,13 @@ class WooStores:
             ("GET", re.compile(r"orders/(\d+)/refunds"), woo_orders.list_refunds),
             ("GET", re.compile(r"orders/(\d+)/notes"), woo_orders.list_notes),
             ("POST", re.compile(r"orders/(\d+)/notes"), woo_orders.write_note),
-            ("GET", re.compile(r"products"), list_products),
-            ("GET", re.compile(r"products/(\d+)"), read_product),
-            ("PUT", re.compile(r"products/(\d+)"), write_product),
-            ("POST", re.compile(r"products/batch"), write_products),
+            ("GET", re.compile(r"products"), woo_products.list_products),
+            ("GET", re.compile(r"products/(\d+)"), woo_products.read_product),
+            ("PUT", re.compile(r"products/(\d+)"), woo_products.write_product),
+            ("POST", re.compile(r"products/batch"), woo_products.write_products),
+            ("GET", re.compile(r"products/(\d+)/variations"), woo_products.list_variations),
+            ("PUT", re.compile(r"products/(\d+)/variations/(\d+)"), woo_products.write_variation),
+            ("POST", re.compile(r"products/(\d+)/variations/batch"), woo_products.write_variations),
             ("GET", re.compile(r"data/countries/(\w+)"), read_country),
             ("GET", re.compile(r"webhooks"), list_hooks),
             ("POST", re.compile(r"webhooks"), self._create_hook),
@@ -173,79 +174,6 @@ def _refuse(kind: str) -> Response:
     if kind == "bad_signature":
         said = "Invalid signature - provided signature does not match."
     return json_answer(Refused(401, "woocommerce_rest_authentication_error", said).as_json(), 401)
-
-
-def _product_entry(product: Product) -> dict[str, Any]:
-    return {
-        "id": product.product_id,
-        "name": product.title,
-        "type": "simple",
-        "status": "publish",
-        "sku": product.sku,
-        "price": yuan(product.price_fen),
-        "regular_price": yuan(product.price_fen),
-        **stamps("date_modified", product.modified_at),
-        "manage_stock": True,
-        "stock_quantity": product.stock,
-        "stock_status": "instock" if product.stock > 0 else "outofstock",
-        "backorders": "no",
-        "parent_id": 0,
-        "variations": [],
-        "meta_data": [],
-    }
-
-
-def list_products(call: WooCall) -> Response:
-    """GET /products, by merchant code or page by page."""
-    page, per_page = call.number("page", 1, 1, None), call.number("per_page", 10, 1, 100)
-    wanted = call.listed("sku")
-    found = [product for product in call.shop.products.values() if not wanted or product.sku in wanted]
-    headers = {"X-WP-Total": str(len(found)), "X-WP-TotalPages": str(-(-len(found) // per_page))}
-    rows = [_product_entry(product) for product in found[(page - 1) * per_page : page * per_page]]
-    return json_answer([call.narrowed(row) for row in rows], headers=headers)
-
-
-def _find_product(call: WooCall, product_id: int) -> Product:
-    for product in call.shop.products.values():
-        if product.product_id == product_id:
-            return product
-    raise Refused(404, "woocommerce_rest_product_invalid_id", "Invalid ID.")
-
-
-def read_product(call: WooCall, product_id: int) -> Response:
-    """GET /products/{id}."""
-    return json_answer(_product_entry(_find_product(call, product_id)))
-
-
-def write_product(call: WooCall, product_id: int) -> Response:
-    """PUT /products/{id}: the absolute stock quantity."""
-    return json_answer(_set_stock(call, product_id, call.body()))
-
-
-def _set_stock(call: WooCall, product_id: int, body: dict[str, Any]) -> dict[str, Any]:
-    product = _find_product(call, product_id)
-    quantity = body.get("stock_quantity")
-    if quantity is not None:
-        if not isinstance(quantity, int):
-            raise invalid_param("stock_quantity", "stock_quantity is not of type integer,null.")
-        product.stock, product.modified_at = quantity, call.now
-        row = {"sku": product.sku, "quantity": quantity, "type": "absolute", "stock": quantity}
-        call.shop.book.stock_writes.append(row | {"at": call.now.isoformat()})
-    return _product_entry(product)
-
-
-def write_products(call: WooCall) -> Response:
-    """POST /products/batch; a failing row carries its error inside the answer."""
-    updates = call.body().get("update") or []
-    if len(updates) > MAX_BATCH:
-        raise Refused(413, "woocommerce_rest_request_entity_too_large", "Unable to accept more than 100 items.")
-    answers: list[dict[str, Any]] = []
-    for row in updates:
-        try:
-            answers.append(_set_stock(call, int(row["id"]), row))
-        except Refused as refused:
-            answers.append({"id": row["id"], "error": refused.as_json()})
-    return json_answer({"update": answers})
 
 
 def read_country(call: WooCall, code: str) -> Response:

@@ -15,6 +15,8 @@ from sandbox.clock import Clock
 from sandbox.errors import ControlError, NotSimulated
 from sandbox.faults import FaultBoard
 from sandbox.orders import Order, stable_id
+from sandbox.own_sales import OwnSales
+from sandbox.products import Product
 from sandbox.shelf import Shelf
 from sandbox.tokens import TokenBook
 from sandbox.warehouses import Warehouse
@@ -93,43 +95,6 @@ def webhook_secret(purpose: str) -> str:
 
 
 @dataclass(slots=True)
-class Product:
-    """An article of a shop, one per merchant SKU code."""
-
-    sku: str
-    title: str
-    price_fen: int
-    stock: int = 100
-    modified_at: datetime | None = None
-
-    @property
-    def item_id(self) -> int:
-        """The platform's article number."""
-        return stable_id("item", self.sku or self.title, digits=12)
-
-    @property
-    def sku_id(self) -> int:
-        """The platform's own SKU number."""
-        return stable_id("sku", self.sku or self.title, digits=13)
-
-    @property
-    def product_id(self) -> int:
-        """The web shop's product number."""
-        return stable_id("product", self.sku or self.title, digits=7)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return what the control API shows."""
-        return {
-            "sku": self.sku,
-            "title": self.title,
-            "stock": self.stock,
-            "num_iid": self.item_id,
-            "sku_id": self.sku_id,
-            "product_id": self.product_id,
-        }
-
-
-@dataclass(slots=True)
 class Hook:
     """A webhook registered in a web shop."""
 
@@ -151,6 +116,7 @@ class Shop:
     shelf: Shelf = field(default_factory=Shelf)
     book: ShopBook = field(default_factory=ShopBook)
     products: dict[str, Product] = field(default_factory=dict)
+    sales: OwnSales = field(default_factory=OwnSales)
     hooks: dict[int, Hook] = field(default_factory=dict)
     ids: dict[int, str] = field(default_factory=dict)
     nonces: dict[str, datetime] = field(default_factory=dict)
@@ -217,6 +183,7 @@ class Shop:
         for order in orders:
             self.ids[self.order_id(order)] = order.no
             self.catalogue(order)
+        self.has_changed(orders)
         return self.shelf.store(orders)
 
     def catalogue(self, order: Order) -> None:
@@ -230,11 +197,43 @@ class Shop:
         """Return the number the platform's API uses for an order."""
         return int(order.no) if is_trade_number(order.no) else stable_id("order", order.no, digits=9)
 
-    def stock_article(self, sku: str, title: str, price_fen: int, stock: int) -> Product:
-        """Put one article into the catalogue, with its stock."""
-        product = self.products.setdefault(sku or title, Product(sku, title, price_fen))
-        product.stock = stock
-        return product
+    def set_up_product(self, row: dict[str, Any], now: datetime) -> None:
+        """Put one SKU into the catalogue, or change how it stands there; see `Product`.
+
+        A SKU code that another article has already becomes a further listing; orders sell the first.
+        """
+        sku, article = str(row["sku"]), str(row.get("article") or "")
+        key = sku
+        if sku in self.products and "article" in row and self.products[sku].article != article:
+            key = f"{sku} of {article}"
+        if key not in self.products:
+            title, price_fen = str(row.get("title") or sku), int(row.get("price_fen", 0))
+            self.products[key] = Product(sku, title, price_fen, stock=0, article=article)
+        self.products[key].set_up(row, now)
+
+    def write_stock(self, product: Product, asked: int, now: datetime, *, delta: bool = False) -> None:
+        """Set what a product shows, never below 0, or change it by so many, and book that it was asked for."""
+        product.count(max(0, product.stock + asked if delta else asked), now, "delta" if delta else "absolute")
+        self.book.stock_writes.append(
+            {
+                "sku": product.sku,
+                "quantity": asked,
+                "type": "delta" if delta else "absolute",
+                "stock": product.stock,
+                "at": now.isoformat(),
+            }
+        )
+
+    def offered(self, now: datetime) -> list[Product]:
+        """Return the catalogue as it stands; a web shop lowers its own numbers when it sells."""
+        if self.platform == "woocommerce":
+            self.sales.settle(self.shelf, self.products, now)
+        return list(self.products.values())
+
+    def has_changed(self, orders: list[Order]) -> None:
+        """Let a shop that counts its own sales look at new and changed orders."""
+        if self.platform == "woocommerce":
+            self.sales.look_at(orders)
 
     def product(self, sku: str, title: str = "") -> Product:
         """Return the article a line sells."""
@@ -252,6 +251,7 @@ class Shop:
     def changed(self, order: Order, now: datetime) -> None:
         """Stamp an order as changed now and book it."""
         self.shelf.touch(order, now)
+        self.has_changed([order])
         self.book.modified_order_nos.append(order.no)
 
 

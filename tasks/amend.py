@@ -29,8 +29,8 @@ from models.rules.amendment import (
     effects,
 )
 from models.rules.fuller import fuller_notes, fuller_receiver
+from tasks.kept_stock import forget_kits, keep_wanted, return_to_pool
 from tasks.known_orders import Known, facts_of, load_known
-from tasks.lock_stock import unlock_stock
 from tasks.receivers import Personal, fuller_cut, personal_of, save_personal
 
 _FACTS = """
@@ -88,8 +88,9 @@ class _Ruling:
 def amend_orders(conn: Connection, batch_id: int, amendments: Sequence[Amendment], why: Cause) -> int:
     """Take over newer versions as the table of amendments says; returns how many orders begin again in this batch.
 
-    An order that begins again first gives back what it holds. A document that is blocked is not sent any more; where
-    its warehouse may know it, a hold says that the warehouse has other facts. What was shipped stays as it was.
+    An order that begins again keeps what it has locked, as far as it wants it. A document that is blocked is not sent
+    any more; where its warehouse may know it, a hold says that the warehouse has other facts. What was shipped stays as
+    it was.
     """
     known = load_known(conn, [amendment.order_id for amendment in amendments])
     rulings = [_judge(known[amendment.order_id], amendment) for amendment in amendments]
@@ -99,6 +100,7 @@ def amend_orders(conn: Connection, batch_id: int, amendments: Sequence[Amendment
     if again:
         step_back(conn, batch_id, [ruling.order_id for ruling in again], why)
     _note_lines(conn, rulings)
+    keep_wanted(conn, [ruling.order_id for ruling in again], why)
     _move_deadlines(conn, rulings)
     _block_documents(conn, rulings, why)
     _tell_a_person(conn, [ruling for ruling in rulings if _concerns_a_person(ruling)], why)
@@ -106,14 +108,16 @@ def amend_orders(conn: Connection, batch_id: int, amendments: Sequence[Amendment
 
 
 def step_back(conn: Connection, batch_id: int, order_ids: Sequence[int], why: Cause) -> None:
-    """Put orders back to ingested in a batch, with locks and allocations given up and decided holds dropped.
+    """Put orders back to ingested in a batch, with their route given up and decided holds dropped.
 
-    Lines that the shop amended while the order was dispatched become its lines.
+    They keep the units that they still want, locked in the SKU pool; one that the shop cancelled keeps none. Lines
+    that the shop amended while the order was dispatched become its lines. Whoever then changes lines further calls
+    `keep_wanted` after it.
     """
     ids = list(order_ids)
-    unlock_stock(conn, ids, why)
-    conn.execute("delete from allocation where order_id = any(%s)", (ids,))
+    return_to_pool(conn, ids, why)
     take_amended_lines(conn, ids)
+    keep_wanted(conn, ids, why)
     release_holds(conn, ids, [code for code in HoldCode if code not in _KEPT], why)
     conn.execute(
         "update order_state set stage = 'ingested', batch_id = %s, rule_version = %s where order_id = any(%s)",
@@ -125,6 +129,12 @@ def step_back(conn: Connection, batch_id: int, order_ids: Sequence[int], why: Ca
 def take_amended_lines(conn: Connection, order_ids: Sequence[int]) -> None:
     """Let the lines that the shop amended meanwhile take the place of those that were decided on."""
     ids = list(order_ids)
+    amended = conn.execute(
+        "select order_id, line_no, sku_id from amended_line where order_id = any(%s)", (ids,)
+    ).fetchall()
+    if not amended:
+        return
+    forget_kits(conn, sorted({row[0] for row in amended}), amended)
     conn.execute(
         """delete from order_line l where order_id = any(%s)
            and exists (select 1 from amended_line a where a.order_id = l.order_id)""",
@@ -254,7 +264,9 @@ def _note_lines(conn: Connection, rulings: Sequence[_Ruling]) -> None:
     """Lines are replaced where nothing is decided on them, else kept aside; their states and prices are noted."""
     free = [ruling for ruling in rulings if _replaces_lines(ruling)]
     aside = [ruling for ruling in rulings if ruling.known.standing in DISPATCHED and Field.GOODS in ruling.effects]
-    conn.execute("delete from order_line where order_id = any(%s)", ([ruling.order_id for ruling in free],))
+    ids = [ruling.order_id for ruling in free]
+    forget_kits(conn, ids, [(row[0], row[1], row[4]) for ruling in free for row in ruling.amendment.lines])
+    conn.execute("delete from order_line where order_id = any(%s)", (ids,))
     copy_rows(conn, "order_line", LINE_COLUMNS, (row for ruling in free for row in ruling.amendment.lines))
     conn.execute("delete from amended_line where order_id = any(%s)", ([ruling.order_id for ruling in aside],))
     copy_rows(conn, "amended_line", LINE_COLUMNS, (row for ruling in aside for row in ruling.amendment.lines))

@@ -2,28 +2,38 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from psycopg.rows import TupleRow
 
 from models.database import Connection, copy_rows, take_ids
 from models.messages import OutboxKind
 from models.order import Cause, Finding, HoldCode, place_holds, write_own_events
 from models.sealing import seal
 from models.shipment import CLOSED, DocumentState
+from tasks.ledger import Shipment, ship
 from tasks.outbox import Effect, post
 from tasks.ship_backs import message_key, post_when_complete
 from tasks.shop_settings import capabilities_of
+from tasks.stock_counters import columns
+from tasks.stock_feed import recount
+from tasks.stock_kept import differences, kept_of
 
 
 @dataclass(slots=True)
 class DocumentLine:
-    """A line as the document numbers it; `open` is what is still to be shipped."""
+    """A line as the document numbers it: units of a SKU for an order line; `open` is what is still to be shipped.
+
+    An order line of a kit has one per component.
+    """
 
     order_id: int
     line_no: int
     sku_id: int
+    sku_code: str
     open: int
 
 
@@ -42,6 +52,9 @@ class Document:
     warehouse_code: str
     batch_id: int
     shipped_at: datetime | None
+    accepted_at: datetime | None
+    packed_at: datetime | None
+    ended_at: datetime | None
     counterpart: str  # where its ship-backs go, "" for shops that take none
     numbers_at_once: bool
     lines: dict[str, DocumentLine] = field(default_factory=dict)
@@ -71,10 +84,7 @@ class Changes:
 
     documents: dict[int, Document] = field(default_factory=dict)
     parcels: list[NewParcel] = field(default_factory=list)
-    ended: list[tuple[int, int, int, str]] = field(default_factory=list)
-    out: Counter[tuple[int, int]] = field(default_factory=Counter)
-    freed: Counter[tuple[int, int]] = field(default_factory=Counter)
-    movements: Counter[tuple[int, int, str]] = field(default_factory=Counter)
+    shipments: list[Shipment] = field(default_factory=list)
     events: list[tuple[int, str, dict[str, Any]]] = field(default_factory=list)
     holds: list[tuple[int, Finding]] = field(default_factory=list)
 
@@ -84,30 +94,31 @@ class Changes:
         self.holds += [(order_id, Finding(code, sentence, evidence)) for order_id in document.order_ids]
 
 
-def load_documents(conn: Connection, nos: Sequence[str]) -> dict[str, Document]:
-    """The documents of these numbers with their lines, locked in key order: orders, documents, SKU pools, stock."""
+def load_documents(conn: Connection, nos: Sequence[str], more_orders: Collection[int] = ()) -> dict[str, Document]:
+    """The documents of these numbers with their lines, locked in key order: orders, then documents.
+
+    `more_orders` are locked with theirs.
+    """
     conn.execute(
         """select 1 from order_state where order_id in (
-             select a.order_id from allocation a join outbound_document d on d.id = a.document_id where d.no = any(%s))
+             select a.order_id from allocation a join outbound_document d on d.id = a.document_id where d.no = any(%s)
+             union select * from unnest(%s::bigint[]))
            order by order_id for update""",
-        (list(nos),),
+        (list(nos), list(more_orders)),
     )
     rows = conn.execute(
         """select d.id, d.no, d.state, d.carrier, d.warehouse_id, w.code, d.batch_id,
-                  d.shipped_at, s.code, s.channel, s.settings->'capabilities'
+                  d.shipped_at, d.accepted_at, d.packed_at, d.ended_at, s.code, s.channel, s.settings->'capabilities'
            from outbound_document d join warehouse w on w.id = d.warehouse_id join shop s on s.id = d.shop_id
            where d.no = any(%s) order by d.id for update of d""",
         (list(nos),),
     ).fetchall()
-    documents = {
-        no: Document(i, no, DocumentState(state), carrier, place, place_code, batch_id, at, *_reporting(*shop))
-        for i, no, state, carrier, place, place_code, batch_id, at, *shop in rows
-    }
+    documents = {row[1]: _document(row) for row in rows}
     by_id = {document.id: document for document in documents.values()}
     for row in conn.execute(
-        """select a.document_id, a.order_id, a.line_no, l.sku_id, a.quantity - a.shipped
-           from allocation a join order_line l on l.order_id = a.order_id and l.line_no = a.line_no
-           where a.document_id = any(%s) order by a.document_id, a.order_id, a.line_no""",
+        """select a.document_id, a.order_id, a.line_no, a.sku_id, k.code, a.quantity - a.shipped
+           from allocation a join sku k on k.id = a.sku_id
+           where a.document_id = any(%s) order by a.document_id, a.order_id, a.line_no, a.sku_id""",
         (list(by_id),),
     ):
         lines = by_id[row[0]].lines
@@ -116,8 +127,15 @@ def load_documents(conn: Connection, nos: Sequence[str]) -> dict[str, Document]:
         "select document_id, package_no from parcel where document_id = any(%s)", (list(by_id),)
     ):
         by_id[document_id].package_nos.add(package_no)
-    _lock_stock(conn, by_id.values())
     return documents
+
+
+def _document(row: TupleRow) -> Document:
+    i, no, state, carrier, place, place_code, batch_id, shipped, accepted, packed, ended, *shop = row
+    to, at_once = _reporting(*shop)
+    return Document(
+        i, no, DocumentState(state), carrier, place, place_code, batch_id, shipped, accepted, packed, ended, to, at_once
+    )
 
 
 def _reporting(shop_code: str, channel: str, own: Mapping[str, Any] | None) -> tuple[str, bool]:
@@ -127,32 +145,32 @@ def _reporting(shop_code: str, channel: str, own: Mapping[str, Any] | None) -> t
     return counterpart, capabilities.numbers_at_once
 
 
-def _lock_stock(conn: Connection, documents: Iterable[Document]) -> None:
-    keys = sorted({(d.warehouse_id, line.sku_id) for d in documents for line in d.lines.values()})
-    conn.execute(
-        "select 1 from sku_pool where sku_id = any(%s) order by sku_id for update", ([sku for _, sku in keys],)
-    )
-    conn.execute(
-        """select 1 from stock where (warehouse_id, sku_id) in (select * from unnest(%s::int[], %s::int[]))
-           order by warehouse_id, sku_id for update""",
-        ([warehouse for warehouse, _ in keys], [sku for _, sku in keys]),
-    )
-
-
-def save_changes(conn: Connection, changes: Changes, why: Cause) -> None:
-    """Write what the reports of a chunk come to."""
+def save_changes(conn: Connection, changes: Changes, held: frozenset[int], why: Cause) -> None:
+    """Write what the reports of a chunk come to; `held` as `with_orders` gives it."""
     touched = list(changes.documents.values())
-    conn.execute(
-        """update outbound_document d set state = n.state, shipped_at = n.at
-           from unnest(%s::bigint[], %s::text[], %s::timestamptz[]) n(id, state, at) where d.id = n.id""",
-        ([d.id for d in touched], [d.state.value for d in touched], [d.shipped_at for d in touched]),
-    )
+    ids = [document.id for document in touched]
+    kept = kept_of(conn, ids)
+    _save_documents(conn, touched)
     _save_parcels(conn, changes.parcels, why)
     kept_back = [d.id for d in touched if d.counterpart and d.numbers_at_once and d.state in CLOSED]
     post_when_complete(conn, kept_back, why.at)
-    _save_stock(conn, changes, why)
+    for wave in _waves(changes.shipments):
+        ship(conn, wave, why)
+    # what a warehouse kept at the moment of its last count may be known only now
+    recount(conn, differences(kept, kept_of(conn, ids)), held, "reports", why)
     place_holds(conn, changes.holds, why)
     write_own_events(conn, changes.events, why)
+
+
+def _save_documents(conn: Connection, documents: Sequence[Document]) -> None:
+    conn.execute(
+        """update outbound_document d set state = n.state, shipped_at = n.shipped_at, accepted_at = n.accepted_at,
+             packed_at = n.packed_at, ended_at = n.ended_at
+           from unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[],
+                       %s::timestamptz[]) n(id, state, shipped_at, accepted_at, packed_at, ended_at)
+           where d.id = n.id""",
+        columns([(d.id, d.state.value, d.shipped_at, d.accepted_at, d.packed_at, d.ended_at) for d in documents], 6),
+    )
 
 
 def _save_parcels(conn: Connection, parcels: Sequence[NewParcel], why: Cause) -> None:
@@ -182,19 +200,12 @@ def _save_parcels(conn: Connection, parcels: Sequence[NewParcel], why: Cause) ->
         ),
     )
     rows = [
-        (parcel_id, line.order_id, line.line_no, units, parcel.document.id)
+        (parcel_id, line.order_id, line.line_no, line.sku_id, units)
         for parcel_id, parcel in numbered
         for number, units in parcel.units.items()
         for line in (parcel.document.lines[number],)
     ]
-    copy_rows(conn, "parcel_line", ("parcel_id", "order_id", "line_no", "quantity"), (row[:4] for row in rows))
-    conn.execute(
-        """update allocation a set shipped = a.shipped + s.units
-           from (select o, l, d, sum(q) units
-                 from unnest(%s::bigint[], %s::int[], %s::bigint[], %s::int[]) u(o, l, d, q) group by 1, 2, 3) s
-           where a.order_id = s.o and a.line_no = s.l and a.document_id = s.d""",
-        ([r[1] for r in rows], [r[2] for r in rows], [r[4] for r in rows], [r[3] for r in rows]),
-    )
+    copy_rows(conn, "parcel_line", ("parcel_id", "order_id", "line_no", "sku_id", "quantity"), rows)
     _post_effects(conn, numbered, why.at)
 
 
@@ -212,37 +223,14 @@ def _post_effects(conn: Connection, parcels: Sequence[tuple[int, NewParcel]], at
     post(conn, effects, at)
 
 
-def _save_stock(conn: Connection, changes: Changes, why: Cause) -> None:
-    ended = changes.ended
-    conn.execute(
-        """update lock k set state = e.state, ended_at = %s
-           from unnest(%s::bigint[], %s::int[], %s::int[], %s::text[]) e(o, l, w, state)
-           where k.order_id = e.o and k.line_no = e.l and k.warehouse_id = e.w and k.state = 'open'""",
-        (why.at, [e[0] for e in ended], [e[1] for e in ended], [e[2] for e in ended], [e[3] for e in ended]),
-    )
-    keys = sorted(changes.freed)
-    columns = (
-        [key[0] for key in keys],
-        [key[1] for key in keys],
-        [changes.out[key] for key in keys],
-        [changes.freed[key] for key in keys],
-    )
-    conn.execute(
-        """update stock s set on_hand = s.on_hand - u.gone, locked = s.locked - u.freed
-           from unnest(%s::int[], %s::int[], %s::int[], %s::int[]) u(w, k, gone, freed)
-           where s.warehouse_id = u.w and s.sku_id = u.k""",
-        columns,
-    )
-    conn.execute(
-        """update sku_pool p set on_hand = p.on_hand - u.gone, locked = p.locked - u.freed
-           from (select k, sum(gone) gone, sum(freed) freed
-                 from unnest(%s::int[], %s::int[], %s::int[], %s::int[]) x(w, k, gone, freed) group by 1) u
-           where p.sku_id = u.k""",
-        columns,
-    )
-    copy_rows(
-        conn,
-        "stock_movement",
-        ("warehouse_id", "sku_id", "quantity", "reason", "reference", "at"),
-        ((w, k, -units, "shipped", no, why.at) for (w, k, no), units in changes.movements.items()),
-    )
+def _waves(shipments: Iterable[Shipment]) -> list[list[Shipment]]:
+    """The shipments in lists that hold each line once: a line may leave by several reports of one chunk."""
+    waves: list[list[Shipment]] = []
+    seen: Counter[tuple[int, int, int, int]] = Counter()
+    for shipment in shipments:
+        key = (shipment.order_id, shipment.line_no, shipment.sku_id, shipment.warehouse_id)
+        if seen[key] == len(waves):
+            waves.append([])
+        waves[seen[key]].append(shipment)
+        seen[key] += 1
+    return waves

@@ -1,32 +1,35 @@
-"""Warehouses, SKUs and service areas from the CSV files that a seller keeps; a file counts fully or not at all."""
+"""Warehouses and SKUs from the CSV files that a seller keeps; a file counts fully or not at all."""
 
 import base64
 import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from email.headerregistry import Address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from psycopg.types.json import Jsonb
 
-from connectors.carriers.codes import carrier_codes
-from connectors.converters import BadValue, whole
+from connectors.converters import BadValue
 from connectors.registry import WMS
+from connectors.wms.email import SCHEMES, read_endpoint
 from models.database import Connection, transaction
-from models.rules.address import resolve_text
-from models.rules.divisions import division, divisions
-from models.settings import settings
+from models.sealing import unseal
+from models.settings import SHANGHAI, clock, settings
+from models.warehouse import WarehouseKind
+from tasks.cells import as_carrier, as_division, as_time, as_yes_no
 from tasks.credentials import Owner, keep_secrets, new_token, new_webhook_secret, secrets_of
+from tasks.routing_again import try_all_again
 from tasks.sheets import Column, Row, Sheet, as_code, as_count, as_text, read_sheet
 
-COUNTRY = frozenset({"全国", "中国", "*"})
 MADE_UP = {"secret": new_webhook_secret, "inbound_secret": new_webhook_secret, "pull_token": new_token}
 """Warehouse credentials that are ours to choose: made at the first import when the file has none."""
 
 _WAREHOUSE_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
 _SECRET_BYTES = range(24, 65)
+_KINDS = {"own": "own", "自营": "own", "supplier": "supplier", "供应商": "supplier", "代发": "supplier"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +44,6 @@ class Imported:
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
-def division_code(written: str) -> str:
-    """The code of a division given by code or by name at any level; raises BadValue when the text does not decide."""
-    if written.isascii() and written.isdigit():
-        if division(written) is None:
-            raise BadValue("is no current division code (six digits of GB/T 2260)")
-        return written
-    found = resolve_text(written)
-    if found is None:
-        raise BadValue("names no division, or more than one; write province, city and district, or its code")
-    return found.code
-
-
-def _area(written: str) -> str:
-    return "" if written in COUNTRY else division_code(written)
-
-
 def _warehouse_code(written: str) -> str:
     if not _WAREHOUSE_CODE.fullmatch(written):
         raise BadValue("is not a warehouse code: up to 32 letters, digits and dashes")
@@ -69,25 +56,50 @@ def _wms(written: str) -> str:
     return written
 
 
-def _carrier(written: str) -> str:
-    by_name = {known.name: code for code, known in carrier_codes().items()}
-    code = by_name.get(written, written)
-    if code not in carrier_codes():
-        raise BadValue("is not a carrier we know; use Kuaidi100's code, such as yuantong")
-    return code
+def _kind(written: str) -> str:
+    kind = _KINDS.get(written.casefold())
+    if kind is None:
+        raise BadValue("is neither own nor supplier")
+    return kind
 
 
 def _endpoint(written: str) -> str:
+    if written.partition(":")[0] in SCHEMES:
+        return _mail_server(written)
     try:
         parts = urlsplit(written)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         usable = False
     if not usable:
-        raise BadValue("is not an http or https address")
+        raise BadValue("is not an http or https address, nor smtps://... for e-mail")
     if parts.scheme == "http" and not settings().allow_http:
         raise BadValue("is plain http, which ORDERPOOL_ALLOW_HTTP forbids")
     return written
+
+
+def _mail_server(written: str) -> str:
+    try:
+        server = read_endpoint(written)
+    except ValueError as error:
+        raise BadValue(str(error)) from error
+    if server.scheme == "smtp+plain" and not settings().allow_http:
+        raise BadValue("is plain SMTP, which ORDERPOOL_ALLOW_HTTP forbids")
+    return written
+
+
+def _mail_address(written: str) -> str:
+    try:
+        address = Address(addr_spec=written.strip())
+    except (ValueError, IndexError) as error:
+        raise BadValue("is not an e-mail address") from error
+    if not address.domain or not written.isascii():
+        raise BadValue("is not an e-mail address")
+    return address.addr_spec
+
+
+def _mail_addresses(written: str) -> str:
+    return ", ".join(_mail_address(part) for part in written.replace("，", ",").split(","))
 
 
 def _webhook_secret(written: str) -> str:
@@ -107,17 +119,10 @@ def _pull_token(written: str) -> str:
     return written
 
 
-def _priority(written: str) -> int:
-    number = whole(written)
-    if not 1 <= number <= 1000:
-        raise BadValue("is not a whole number from 1 to 1000")
-    return number
-
-
 WAREHOUSES = (
     Column("code", ("仓库编码", "仓库代码", "warehouse"), _warehouse_code, required=True),
     Column("name", ("仓库名称", "名称"), as_text, required=True),
-    Column("division", ("所在地区", "行政区划", "地区", "省市区"), division_code, required=True),
+    Column("division", ("所在地区", "行政区划", "地区", "省市区"), as_division, required=True),
     Column("address", ("详细地址", "地址"), as_text),
     Column("sender_name", ("发件人", "寄件人"), as_text),
     Column("sender_phone", ("发件电话", "寄件电话", "电话"), as_text),
@@ -126,7 +131,15 @@ WAREHOUSES = (
     Column("secret", ("推送密钥", "密钥"), _webhook_secret, secret=True),
     Column("inbound_secret", ("回传密钥",), _webhook_secret, secret=True),
     Column("pull_token", ("取数令牌",), _pull_token, secret=True),
-    Column("carrier", ("默认快递", "快递公司", "快递"), _carrier, default="yuantong"),
+    Column("mail_from", ("发件邮箱",), _mail_address),
+    Column("mail_to", ("收件邮箱", "供应商邮箱"), _mail_addresses),
+    Column("mail_user", ("邮箱账号", "邮箱用户"), as_text),
+    Column("mail_password", ("邮箱密码", "邮箱授权码"), as_text, secret=True),
+    Column("carrier", ("默认快递", "快递公司", "快递"), as_carrier, default="yuantong"),
+    Column("kind", ("仓库类型", "类型"), _kind, default=WarehouseKind.OWN.value),
+    Column("cutoff", ("截单时间", "截单"), as_time, default=None),
+    Column("daily_limit", ("每日上限", "日发货上限"), as_count, default=None),
+    Column("active", ("启用", "是否启用"), as_yes_no, default=True),
 )
 SKUS = (
     Column("code", ("商家编码", "SKU编码", "货号", "sku"), as_code, required=True),
@@ -134,16 +147,20 @@ SKUS = (
     Column("barcode", ("条形码", "条码"), as_code),
     Column("weight_g", ("重量(克)", "重量克", "克重", "重量"), as_count, default=0),
 )
-AREAS = (
-    Column("warehouse", ("仓库编码", "仓库代码", "仓库"), as_code, required=True),
-    Column("division", ("地区", "行政区划", "省市区", "服务地区"), _area, required=True),
-    Column("priority", ("优先级",), _priority, default=1),
-)
 
-_WAREHOUSE_FIELDS = ("name", "division", "address", "sender_name", "sender_phone", "wms", "carrier")
-_CREDENTIALS = ("endpoint", *MADE_UP)
-_WAREHOUSES_NOW = """select code, name, division_code, address, sender_name, sender_phone, wms, carrier
-    from warehouse where code = any(%s) for update"""
+_WAREHOUSE_FIELDS = (
+    "name division address sender_name sender_phone wms carrier kind cutoff daily_limit active"
+).split()
+_MAIL = ("mail_from", "mail_to", "mail_user", "mail_password")
+_CREDENTIALS = ("endpoint", *MADE_UP, *_MAIL)
+_LACKING = {
+    "endpoint": "is empty, and none is known yet; where does this warehouse take messages?",
+    "mail_from": "is empty, and none is known yet; from which address do its instructions come?",
+    "mail_to": "is empty, and none is known yet; to which address do its instructions go?",
+}
+_WAREHOUSES_NOW = """select code, name, division_code, address, sender_name, sender_phone, wms, carrier, kind, cutoff,
+                             daily_limit, active
+    from warehouse where code = any(%s) order by id for update"""
 _SKUS_NOW = "select code, name, barcode, weight_g from sku where code = any(%s)"
 
 
@@ -157,11 +174,13 @@ def import_warehouses(path: Path) -> Imported:
     sheet.refuse_repeats("code")
     made: dict[str, dict[str, str]] = {}
     with transaction() as conn:
-        _require_endpoints(conn, sheet)
+        _require_credentials(conn, sheet)
         sheet.require_clean()
         present = _present(conn, _WAREHOUSES_NOW, sheet)
         added, changed = _split(sheet, present, _WAREHOUSE_FIELDS)
         _save_warehouses(conn, [*added, *changed])
+        _move_limits(conn, [row["code"] for row in changed])
+        try_all_again(conn, clock().now())
         # a person has looked at an endpoint that was gone
         codes = [row["code"] for row in sheet.rows]
         conn.execute("update warehouse set stopped_at = null where code = any(%s)", (codes,))
@@ -174,20 +193,30 @@ def import_warehouses(path: Path) -> Imported:
     )
 
 
-def _require_endpoints(conn: Connection, sheet: Sheet) -> None:
-    rows = conn.execute("select owner_code from credential where owner_kind = 'warehouse' and name = 'endpoint'")
-    known = {row[0] for row in rows.fetchall()}
+def _require_credentials(conn: Connection, sheet: Sheet) -> None:
+    """Refuse rows that lack what their kind of WMS cannot do without, or have the endpoint of another kind."""
+    known: dict[str, dict[str, bytes]] = {}
+    for code, name, value in conn.execute(
+        """select owner_code, name, value_enc from credential
+           where owner_kind = 'warehouse' and owner_code = any(%s) and name = any(%s)""",
+        ([row["code"] for row in sheet.rows], list(_LACKING)),
+    ):
+        known.setdefault(code, {})[name] = value
     for row in sheet.rows:
-        if not row["endpoint"] and row["code"] not in known:
-            sheet.refuse(
-                row, "endpoint", "is empty, and none is known yet; where does this warehouse take messages?", ""
-            )
+        there = known.get(row["code"], {})
+        for name in WMS[row["wms"]].needs if row["wms"] in WMS else ():
+            if not row[name] and name not in there:
+                sheet.refuse(row, name, _LACKING[name], "")
+        endpoint = row["endpoint"] or (unseal(there["endpoint"]) if "endpoint" in there else "")
+        if endpoint and (row["wms"] == "email") != (endpoint.partition(":")[0] in SCHEMES):
+            sheet.refuse(row, "wms", "does not go with its endpoint: email takes smtps://..., webhook https://...")
 
 
 def _keep_credentials(conn: Connection, row: Row) -> dict[str, str]:
     given = {name: row[name] for name in _CREDENTIALS if row[name]}
     there = secrets_of(conn, Owner.WAREHOUSE, row["code"])
-    fresh = {name: make() for name, make in MADE_UP.items() if name not in given and name not in there}
+    ours = MADE_UP if row["wms"] == "webhook" else {}
+    fresh = {name: make() for name, make in ours.items() if name not in given and name not in there}
     keep_secrets(conn, Owner.WAREHOUSE, row["code"], {**given, **fresh})
     return fresh
 
@@ -196,13 +225,23 @@ def _save_warehouses(conn: Connection, rows: Sequence[Row]) -> None:
     with conn.cursor() as cur:
         cur.executemany(
             """insert into warehouse (code, name, division_code, address, sender_name, sender_phone, wms, carrier,
-                                      active, settings)
-               values (%s, %s, %s, %s, %s, %s, %s, %s, true, %s)
+                                      kind, cutoff, daily_limit, active, settings)
+               values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
                on conflict (code) do update set name = excluded.name, division_code = excluded.division_code,
                  address = excluded.address, sender_name = excluded.sender_name, wms = excluded.wms,
-                 sender_phone = excluded.sender_phone, carrier = excluded.carrier""",
+                 sender_phone = excluded.sender_phone, carrier = excluded.carrier, kind = excluded.kind,
+                 cutoff = excluded.cutoff, daily_limit = excluded.daily_limit, active = excluded.active""",
             [(row["code"], *(row[name] for name in _WAREHOUSE_FIELDS), Jsonb({})) for row in rows],
         )
+
+
+def _move_limits(conn: Connection, codes: Sequence[str]) -> None:
+    """Let days that are begun take the new limit; what is used of them stays, so a limit is never below it."""
+    conn.execute(
+        """update warehouse_day d set limit_documents = greatest(d.used, w.daily_limit) from warehouse w
+           where w.id = d.warehouse_id and w.code = any(%s) and w.daily_limit is not null and d.day >= %s""",
+        (list(codes), clock().now().astimezone(SHANGHAI).date()),
+    )
 
 
 def import_skus(path: Path) -> Imported:
@@ -223,63 +262,6 @@ def import_skus(path: Path) -> Imported:
             tuple([row[name] for row in rows] for name in ("code", *fields)),
         )
     return Imported(len(added), len(changed), len(sheet.rows) - len(added) - len(changed), ignored=sheet.ignored)
-
-
-def import_areas(path: Path) -> Imported:
-    """Make the file's areas the whole areas of the warehouses it names; other warehouses stay as they are.
-
-    `全国` stands for every province that the file does not name for that warehouse. Raises SetupError listing the
-    bad rows.
-    """
-    sheet = read_sheet(path, AREAS)
-    with transaction() as conn:
-        warehouses = dict(conn.execute("select code, id from warehouse for share").fetchall())
-        for row in sheet.rows:
-            if row["warehouse"] and row["warehouse"] not in warehouses:
-                sheet.refuse(row, "warehouse", "there is no such warehouse; import warehouses first")
-        sheet.require_clean()
-        wanted = _areas(sheet, warehouses)
-        sheet.require_clean()
-        return _replace_areas(conn, sheet, wanted)
-
-
-def _areas(sheet: Sheet, warehouses: dict[str, int]) -> dict[tuple[int, str], int]:
-    provinces = [found.code for found in divisions().values() if found.level == "province"]
-    sheet.refuse_repeats("warehouse", "division")
-    # areas that are named for themselves come first: the whole country is the rest
-    named = sorted(sheet.rows, key=lambda row: not row["division"])
-    wanted: dict[tuple[int, str], int] = {}
-    for row in named:
-        for code in [row["division"]] if row["division"] else provinces:
-            wanted.setdefault((warehouses[row["warehouse"]], code), row["priority"])
-    return wanted
-
-
-def _replace_areas(conn: Connection, sheet: Sheet, wanted: dict[tuple[int, str], int]) -> Imported:
-    named = sorted({warehouse_id for warehouse_id, _ in wanted})
-    rows = conn.execute(
-        """select warehouse_id, division_code, priority from service_area
-           where warehouse_id = any(%s) order by 1, 2 for update""",
-        (named,),
-    ).fetchall()
-    before = {(row[0], row[1]): row[2] for row in rows}
-    gone = sorted(before.keys() - wanted.keys())
-    added = wanted.keys() - before.keys()
-    changed = {key for key in wanted.keys() & before.keys() if wanted[key] != before[key]}
-    conn.execute(
-        """delete from service_area where (warehouse_id, division_code) in
-             (select * from unnest(%s::int[], %s::text[]))""",
-        ([key[0] for key in gone], [key[1] for key in gone]),
-    )
-    keys = sorted(added | changed)
-    conn.execute(
-        """insert into service_area (warehouse_id, division_code, priority)
-           select * from unnest(%s::int[], %s::text[], %s::int[])
-           on conflict (division_code, warehouse_id) do update set priority = excluded.priority""",
-        ([key[0] for key in keys], [key[1] for key in keys], [wanted[key] for key in keys]),
-    )
-    same = len(wanted) - len(added) - len(changed)
-    return Imported(len(added), len(changed), same, len(gone), sheet.ignored)
 
 
 def _present(conn: Connection, statement: str, sheet: Sheet) -> dict[str, tuple[Any, ...]]:

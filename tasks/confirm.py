@@ -8,8 +8,10 @@ from typing import Any
 
 from models.database import Connection
 from models.order import Cause, HoldCode
-from models.shipment import DOCUMENT_STEPS, DocumentState
+from models.shipment import CLOSED, DOCUMENT_STEPS, DocumentState
 from tasks.bookings import Changes, Document, NewParcel, load_documents, save_changes
+from tasks.ledger import Shipment
+from tasks.shortfalls import with_orders
 
 STATES = {
     "outbound.accepted": DocumentState.ACCEPTED,
@@ -23,16 +25,24 @@ STATES = {
 }
 """Which state of the document each type of report says."""
 
+_PACKED = CLOSED | {DocumentState.PACKED, DocumentState.PART_SHIPPED}
+_KEEPING = _PACKED | {DocumentState.ACCEPTED, DocumentState.PICKING, DocumentState.PICKED}
+_ENDED = CLOSED | {DocumentState.REJECTED, DocumentState.CANCELLED}
+
 MAX_WAYBILL = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a report did: parcels of which batch left by it; `ignored` says why it changed nothing, "" when it did."""
+    """What a report did: parcels of which batch left by it; `ignored` says why it changed nothing, "" when it did.
+
+    `note` says what of it was not used.
+    """
 
     ignored: str = ""
     parcels: int = 0
     batch_id: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +70,12 @@ def apply_confirmations(conn: Connection, reports: Sequence[Report], why: Cause)
     A late lower state is kept as an event and changes nothing else. Rows are locked in key order: orders,
     documents, SKU pools, stock.
     """
+    return with_orders(conn, lambda held: _apply_all(conn, reports, held, why))
+
+
+def _apply_all(conn: Connection, reports: Sequence[Report], held: frozenset[int], why: Cause) -> dict[int, Outcome]:
     nos = sorted({str(_data(envelope).get("outbound_no", "")) for _, _, envelope in reports})
-    documents = load_documents(conn, nos)
+    documents = load_documents(conn, nos, held)
     waybills = _waybills(conn, reports)
     changes = Changes()
     outcomes: dict[int, Outcome] = {}
@@ -70,7 +84,7 @@ def apply_confirmations(conn: Connection, reports: Sequence[Report], why: Cause)
             outcomes[inbox_id] = _apply(documents, waybills, changes, warehouse_code, envelope, why.at)
         except _Untrue as error:
             outcomes[inbox_id] = Outcome(str(error))
-    save_changes(conn, changes, why)
+    save_changes(conn, changes, held, why)
     return outcomes
 
 
@@ -137,18 +151,24 @@ def _apply(
         changes.events += events
         return Outcome(parcels=parcels, batch_id=document.batch_id)
     changes.events += events
-    _move(document, to, changes)
+    _move(document, to, happened_at(envelope, now), changes)
     if to in (DocumentState.REJECTED, DocumentState.CANCELLED):
         reason = str(data.get("reason_code") or "no reason given")[:64]
         changes.hold(document, HoldCode.WMS_REFUSED, f"{warehouse_code} answers {to.value}: {reason}")
     return Outcome()
 
 
-def _move(document: Document, to: DocumentState, changes: Changes) -> None:
+def _move(document: Document, to: DocumentState, at: datetime, changes: Changes) -> None:
+    """A late lower state still says from when on the warehouse has kept the units."""
+    if to in _KEEPING:
+        document.accepted_at = min(document.accepted_at or at, at)
+    if to in _PACKED:
+        document.packed_at = min(document.packed_at or at, at)
+    changes.documents[document.id] = document
     if to not in DOCUMENT_STEPS[document.state]:
         raise _Untrue(f"document {document.no} is {document.state} already")
     document.state = to
-    changes.documents[document.id] = document
+    document.ended_at = at if to in _ENDED else None
 
 
 def _ship(document: Document, waybills: _Waybills, changes: Changes, envelope: Mapping[str, Any], now: datetime) -> int:
@@ -161,8 +181,8 @@ def _ship(document: Document, waybills: _Waybills, changes: Changes, envelope: M
     final = bool(said_final) if said_final is not None else not lacking
     short = final and lacking
     reached = DocumentState.SHORT if short else DocumentState.SHIPPED if final else DocumentState.PART_SHIPPED
-    _move(document, reached, changes)
-    shipped_at = _moment(data.get("occurred_at"), now)
+    shipped_at = happened_at(envelope, now)
+    _move(document, reached, shipped_at, changes)
     document.shipped_at = shipped_at
     if short:
         changes.hold(document, HoldCode.SHIPPED_SHORT, "the warehouse shipped less than was ordered and closed it")
@@ -179,7 +199,7 @@ def _ship(document: Document, waybills: _Waybills, changes: Changes, envelope: M
                 box,
             )
         )
-    _take_out(document, shipped, final, changes)
+    _take_out(document, shipped, final, shipped_at, changes)
     return len(packages)
 
 
@@ -215,21 +235,44 @@ def _boxes(document: Document, packages: Sequence[Mapping[str, Any]], whole: boo
     for package in packages:
         box: Counter[str] = Counter()
         for line in package["lines"]:
-            if not isinstance(line, Mapping):
-                raise _Untrue(f"document {document.no}: the packages hold something that is no line")
-            number, units = str(line.get("line_no")), _units(line.get("qty"))
-            if units is None or number not in left:
-                raise _Untrue(f"document {document.no}: line {number} with {line.get('qty')} units is not in it")
-            if units > left[number]:
-                raise _Untrue(f"document {document.no}: line {number} has {left[number]} open, {units} are reported")
-            left[number] -= units
-            box[number] += units
+            for number, units in _reported(document, line, left).items():
+                if units > left[number]:
+                    raise _Untrue(
+                        f"document {document.no}: line {number} has {left[number]} open, {units} are reported"
+                    )
+                left[number] -= units
+                box[number] += units
         if not box and whole:
             box = Counter({number: units for number, units in left.items() if units > 0})
         boxes.append({number: units for number, units in box.items() if units > 0})
     if not any(boxes):
         raise _Untrue(f"document {document.no}: the packages hold no units")
     return boxes
+
+
+def _reported(document: Document, line: object, left: Mapping[str, int]) -> Mapping[str, int]:
+    """Units per document line that a line of a package speaks of: by its number, or without one by its SKU."""
+    if not isinstance(line, Mapping):
+        raise _Untrue(f"document {document.no}: the packages hold something that is no line")
+    named, units = line.get("line_no"), _units(line.get("qty"))
+    if named is None and line.get("sku"):
+        return _spread(document, str(line["sku"]), units, left)
+    if units is None or str(named) not in left:
+        raise _Untrue(f"document {document.no}: line {named} with {line.get('qty')} units is not in it")
+    return {str(named): units}
+
+
+def _spread(document: Document, sku: str, units: int | None, left: Mapping[str, int]) -> Mapping[str, int]:
+    """The units of a SKU over the lines that still want it, first line first."""
+    wanting = [number for number, line in document.lines.items() if line.sku_code == sku]
+    if units is None or not wanting:
+        raise _Untrue(f"document {document.no}: SKU {sku[:64]} with {units} units is not in it")
+    found: dict[str, int] = {}
+    for number in wanting:
+        found[number] = min(left[number], units - sum(found.values()))
+    if sum(found.values()) < units:
+        raise _Untrue(f"document {document.no}: SKU {sku} has {sum(found.values())} open, {units} are reported")
+    return found
 
 
 def _units(value: object) -> int | None:
@@ -240,27 +283,33 @@ def _units(value: object) -> int | None:
     return units if units >= 0 else None
 
 
-def _take_out(document: Document, shipped: Mapping[str, int], final: bool, changes: Changes) -> None:
-    """Book units out; a line's lock ends when nothing more of it will leave, and its rest becomes sellable again."""
+def _take_out(document: Document, shipped: Mapping[str, int], final: bool, left_at: datetime, changes: Changes) -> None:
+    """Note what leaves of each line; of a final report also those of which nothing leaves any more."""
     for number, line in document.lines.items():
         units = shipped.get(number, 0)
-        rest = line.open - units
-        key = (document.warehouse_id, line.sku_id)
-        if line.open and (final or rest == 0):
-            state = "consumed" if rest == 0 else "released"
-            changes.ended.append((line.order_id, line.line_no, document.warehouse_id, state))
-            changes.freed[key] += line.open
-        else:
-            changes.freed[key] += units
-        line.open = rest if not final else 0
-        if units:
-            changes.out[key] += units
-            changes.movements[(*key, document.no)] += units
+        if units or (final and line.open):
+            changes.shipments.append(
+                Shipment(
+                    line.order_id,
+                    line.line_no,
+                    line.sku_id,
+                    document.warehouse_id,
+                    units,
+                    final,
+                    document.no,
+                    left_at,
+                )
+            )
+        line.open = 0 if final else line.open - units
 
 
-def _moment(text: object, otherwise: datetime) -> datetime:
-    try:
-        at = datetime.fromisoformat(str(text))
-    except ValueError:
-        return otherwise
-    return at if at.tzinfo else otherwise
+def happened_at(envelope: Mapping[str, Any], otherwise: datetime) -> datetime:
+    """When what a report tells happened, by the warehouse; `otherwise` where it gives no time with its zone."""
+    for text in (_data(envelope).get("occurred_at"), envelope.get("timestamp")):
+        try:
+            at = datetime.fromisoformat(str(text))
+        except ValueError:
+            continue
+        if at.tzinfo:
+            return at
+    return otherwise

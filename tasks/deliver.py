@@ -4,14 +4,14 @@ from prefect import task
 
 from tasks.outbox import Delivery, deliver_due
 from tasks.runs import cause, in_plain_words, leave_table
-from tasks.send import ALL_KINDS, send
+from tasks.send import ABOUT_ORDERS, send
 
 
 @task(persist_result=True, task_run_name="deliver due messages", tags=["stage:deliver"])
 def deliver_waiting() -> Delivery:
     """Send every message that is due and leave a table of what stood in the way."""
     with in_plain_words("deliver", "messages"):
-        outcome = deliver_due(send, ALL_KINDS, cause("deliver"))
+        outcome = deliver_due(send, ABOUT_ORDERS, cause("deliver"))
     if outcome.failed:
         leave_table(
             "deliver",

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from prefect import task
 
-from models.database import Connection, copy_rows, one, take_ids, transaction
+from models.database import Connection, copy_rows, in_transaction, one, take_ids, transaction
 from models.messages import OutboxKind
 from models.order import Cause, Stage, advance
 from models.settings import SHANGHAI, settings
@@ -30,14 +30,16 @@ class DispatchCount:
 def dispatch_batch(conn: Connection, batch_id: int, why: Cause) -> DispatchCount:
     """Write one outbound document per routed order and warehouse, with the message that hands it over.
 
-    Safe to repeat: orders already dispatched are not looked at. One transaction; nothing is sent here.
+    It goes with the carrier that routing chose, else with the warehouse's usual one. Safe to repeat: orders already
+    dispatched are not looked at. One transaction; nothing is sent here.
     """
     batch = take_batch(conn, batch_id)
     ids = without_holds(conn, orders_in(conn, batch_id, Stage.ROUTED))
     rows = conn.execute(
-        """select a.order_id, a.warehouse_id, w.code, w.carrier, o.ship_by, o.paid_at
-           from allocation a join warehouse w on w.id = a.warehouse_id join orders o on o.id = a.order_id
-           where a.order_id = any(%s) group by 1, 2, 3, 4, 5, 6 order by 1, 2""",
+        """select a.order_id, a.warehouse_id, w.code, coalesce(a.carrier, w.carrier), o.ship_by, o.paid_at
+           from (select order_id, warehouse_id, max(carrier) as carrier from allocation
+                 where order_id = any(%s) group by 1, 2) a
+           join warehouse w on w.id = a.warehouse_id join orders o on o.id = a.order_id order by 1, 2""",
         (ids,),
     ).fetchall()
     document_ids = take_ids(conn, "outbound_document_id_seq", len(rows))
@@ -98,8 +100,8 @@ def due_at(paid_at: datetime | None, now: datetime) -> datetime:
 def dispatch(batch_id: int) -> DispatchCount:
     """The dispatch stage of a run: it is done when no document of the batch is undelivered, whoever delivered it."""
     with stage_of("dispatch", batch_id):
-        with transaction() as conn:
-            count = dispatch_batch(conn, batch_id, cause("dispatch"))
+        why = cause("dispatch")
+        count = in_transaction(lambda conn: dispatch_batch(conn, batch_id, why))
         deliver_batches([batch_id], _KINDS, send, cause("dispatch"), forced=is_retry())
     with transaction() as conn:
         missing = undelivered(conn, [batch_id], _KINDS)

@@ -1,151 +1,241 @@
 """lock_stock: keep units of the SKU pool for every order that may be shipped, also for those under review."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from prefect import task
 
-from models.database import Connection, copy_rows, transaction
+from models.database import Connection, in_transaction, one
 from models.order import GIVES_UP_STOCK, Cause, Finding, HoldCode, Stage, advance, place_holds, release_holds
-from models.rules.stock import Demand, Shortage, share_out
-from tasks.batches import orders_in, take_batch, title
+from models.rules.promises import PromiseTerms
+from models.rules.stock import Place, Sharing, share_out, split_by_place
+from models.stock import LockState
+from tasks.batches import BatchRow, orders_in, take_batch, title
+from tasks.claims import BUYERS, Buyer, Claims, by_sku, lacking, units_left
+from tasks.kept_stock import Owned, keep_wanted, load_owned, load_wanted, note_kits
+from tasks.ledger import NewLock, Pool, end_locks, open_locks, resize_locks, take_known_pools, take_pools
+from tasks.promises import (
+    NewPromise,
+    awaiting_finding,
+    make_promises,
+    read_terms,
+    release_promises,
+    take_terms,
+)
 from tasks.runs import cause, held_rows, leave_table, stage_of
+from tasks.shop_settings import number_of
+
+TRIED_AGAIN_AFTER = timedelta(hours=24)
+"""When an order that is short is tried again although nothing that comes was seen to help it."""
 
 
 @dataclass(frozen=True, slots=True)
 class LockCount:
-    """Orders locked, orders short of stock, orders with nothing to ship, orders that take no stock while they wait."""
+    """What became of a batch's orders.
+
+    Locked, short of stock, with nothing to ship, taking no stock while they wait, waiting for what they were promised.
+    """
 
     locked: int
     short: int
     empty: int
     waiting: int
+    promised: int
 
 
 def lock_batch(conn: Connection, batch_id: int, why: Cause) -> LockCount:
     """Lock stock for the batch's validated orders, all lines of an order or none.
 
-    Safe to repeat: orders already locked are not looked at. One transaction; pool rows are taken in
-    key order, so two batches never wait for each other in a circle. Orders with nothing left to ship
-    become cancelled; those short of stock are held and stay validated.
+    Safe to repeat: what an order has locked already is not locked again, only the difference is. One transaction;
+    pool rows are taken in key order, so two batches never wait for each other in a circle. Units owed to open promises
+    are not there for others. Orders with nothing left to ship become cancelled; of those short of stock, the ones that
+    may be promised the rest lock what is there and wait, the others give up what they had; both stay validated.
     """
     batch = take_batch(conn, batch_id)
     ids = orders_in(conn, batch_id, Stage.VALIDATED)
-    taking = _taking_stock(conn, ids, batch.lock_unpaid)
-    demands = _demands(conn, taking)
-    wanting = [demand for demand in demands if demand.units]
-    empty = [demand.order_id for demand in demands if not demand.units]
-    sellable = _lock_pool(conn, sorted({sku for demand in wanting for sku in demand.units}))
-    served, short = share_out(wanting, sellable)
-    _save_locks(conn, served, why.at)
-    release_holds(conn, served, [HoldCode.SHORT_STOCK], why)
-    place_holds(conn, _short_findings(conn, short), why)
-    advance(conn, served, Stage.LOCKED, why)
+    buyers = _taking_stock(conn, ids, batch.lock_unpaid)
+    taking = list(buyers)
+    claims = Claims(buyers, load_wanted(conn, taking), load_owned(conn, ids))
+    skus = claims.skus()
+    pools, terms = take_known_pools(conn, skus), take_terms(conn, skus)
+    if claims.owned:
+        _settle_owned(conn, claims, taking, why)
+        pools, terms = take_known_pools(conn, skus), take_terms(conn, skus)
+    room = {sku: of.room(why.at) for sku, of in terms.items()}
+    sharing = share_out(claims.demands(taking), units_left(pools, terms), room)
+    unlock_stock(conn, [short.order_id for short in sharing.short if short.order_id in claims.owned], why)
+    _save(conn, batch, claims, sharing, terms, why)
+    _hold(conn, claims, sharing, terms, why)
+    empty = [order_id for order_id in taking if order_id not in claims.wants]
+    advance(conn, sharing.served, Stage.LOCKED, why)
     advance(conn, empty, Stage.CANCELLED, why)
-    return LockCount(len(served), len(short), len(empty), len(ids) - len(taking))
+    waiting = len(ids) - len(taking)
+    return LockCount(len(sharing.served), len(sharing.short), len(empty), waiting, len(sharing.waiting))
 
 
-def unlock_stock(conn: Connection, order_ids: Sequence[int], why: Cause) -> int:
-    """Give back every open lock of these orders, each once; returns how many locks ended.
+def unlock_stock(conn: Connection, order_ids: Collection[int], why: Cause) -> int:
+    """Give back every open lock and promise of these orders, each once; returns how many locks ended.
 
-    The undo of `lock_batch` and of `route_batch`.
+    The undo of `lock_batch` and of what `route_batch` locked.
     """
     ids = list(order_ids)
-    conn.execute(
-        """select 1 from sku_pool where sku_id in
-             (select sku_id from lock where order_id = any(%s) and state = 'open') order by sku_id for update""",
-        (ids,),
-    )
-    conn.execute(
-        """select 1 from stock where (warehouse_id, sku_id) in
-             (select warehouse_id, sku_id from lock
-              where order_id = any(%s) and state = 'open' and warehouse_id is not null)
-           order by warehouse_id, sku_id for update""",
-        (ids,),
-    )
+    if not ids:
+        return 0
     rows = conn.execute(
-        """with ended as (
-             update lock set state = 'released', ended_at = %(at)s
-             where order_id = any(%(ids)s) and state = 'open' returning sku_id, warehouse_id, quantity),
-           pool as (
-             update sku_pool p set locked = p.locked - e.q
-             from (select sku_id, sum(quantity) q from ended group by 1) e where p.sku_id = e.sku_id),
-           shelf as (
-             update stock s set locked = s.locked - e.q
-             from (select warehouse_id, sku_id, sum(quantity) q from ended
-                   where warehouse_id is not null group by 1, 2) e
-             where s.warehouse_id = e.warehouse_id and s.sku_id = e.sku_id)
-           select count(*) from ended""",
-        {"ids": ids, "at": why.at},
-    ).fetchone()
-    return int(rows[0]) if rows else 0
+        """select id, sku_id from lock where order_id = any(%(ids)s) and state = 'open'
+           union all select null, sku_id from promise where order_id = any(%(ids)s) and state = 'open'""",
+        {"ids": ids},
+    ).fetchall()
+    skus = {row[1] for row in rows}
+    take_pools(conn, skus)
+    take_terms(conn, skus)
+    release_promises(conn, ids, why)
+    return len(end_locks(conn, [row[0] for row in rows if row[0] is not None], LockState.RELEASED, why))
 
 
-def _taking_stock(conn: Connection, order_ids: Sequence[int], lock_unpaid: bool) -> list[int]:
+def could_be_served(conn: Connection, order_ids: Collection[int], at: datetime) -> list[int]:
+    """Those of these short orders that what there is now can serve, or promise, one after the other."""
+    buyers = conn.execute(BUYERS + b"where o.id = any(%s)", (list(order_ids),)).fetchall()
+    claims = Claims(
+        {row[0]: Buyer(*row[1:]) for row in buyers}, load_wanted(conn, order_ids), load_owned(conn, order_ids)
+    )
+    skus = claims.skus()
+    terms = read_terms(conn, skus)
+    rows = conn.execute(
+        "select sku_id, on_hand, locked, safety from sku_pool where sku_id = any(%s)", (list(skus),)
+    ).fetchall()
+    pools = {row[0]: Pool(*row[1:]) for row in rows}
+    room = {sku: of.room(at) for sku, of in terms.items()}
+    sharing = share_out(claims.demands(order_ids), units_left(pools, terms), room)
+    return [*sharing.served, *sharing.waiting]
+
+
+def _taking_stock(conn: Connection, order_ids: Sequence[int], lock_unpaid: bool) -> dict[int, Buyer]:
     giving_up = [code.value for code in GIVES_UP_STOCK if not (lock_unpaid and code is HoldCode.UNPAID)]
     rows = conn.execute(
-        """select o.id from orders o where o.id = any(%s) and o.kind = 'goods' and not exists (
+        BUYERS
+        + b"""where o.id = any(%s) and o.kind = 'goods' and not exists (
              select 1 from hold h where h.order_id = o.id and h.released_at is null and h.code = any(%s))
            and not exists (
              select 1 from order_line l where l.order_id = o.id and l.state <> 'closed'
              and (l.sku_id is null or l.quantity <= 0))
            order by o.id""",
         (list(order_ids), giving_up),
-    ).fetchall()
-    return [row[0] for row in rows]
+    )
+    return {row[0]: Buyer(*row[1:]) for row in rows}
 
 
-def _demands(conn: Connection, order_ids: Sequence[int]) -> list[Demand]:
-    rows = conn.execute(
-        """select o.id, o.ship_by, o.paid_at, l.sku_id, sum(l.quantity)
-           from orders o left join order_line l on l.order_id = o.id and l.state <> 'closed'
-           where o.id = any(%s) group by 1, 2, 3, 4 order by 1""",
-        (list(order_ids),),
-    ).fetchall()
-    units: dict[int, dict[int, int]] = {}
-    queue: dict[int, tuple[datetime | None, datetime | None]] = {}
-    for order_id, ship_by, paid_at, sku_id, quantity in rows:
-        queue[order_id] = (ship_by, paid_at)
-        basket = units.setdefault(order_id, {})
-        if sku_id is not None:
-            basket[sku_id] = int(quantity)
-    return [Demand(order_id, *queue[order_id], basket) for order_id, basket in units.items()]
+def _settle_owned(conn: Connection, claims: Claims, taking: Sequence[int], why: Cause) -> None:
+    """Before more is taken: what is owned by orders that take no stock, or that none of their lines wants, goes back.
+
+    An order that is not paid waits for nothing that was promised.
+    """
+    stays = set(taking)
+    unlock_stock(conn, [order_id for order_id in claims.owned if order_id not in stays], why)
+    owners = [order_id for order_id in claims.owned if order_id in stays]
+    release_promises(conn, [order_id for order_id in owners if not claims.buyers[order_id].is_paid], why)
+    keep_wanted(conn, owners, why)
+    claims.owned = load_owned(conn, owners)
 
 
-def _lock_pool(conn: Connection, sku_ids: Sequence[int]) -> dict[int, int]:
-    rows = conn.execute(
-        "select sku_id, on_hand - locked from sku_pool where sku_id = any(%s) order by sku_id for update",
-        (list(sku_ids),),
-    ).fetchall()
-    return {row[0]: row[1] for row in rows}
+def _save(
+    conn: Connection, batch: BatchRow, claims: Claims, sharing: Sharing, terms: Mapping[int, PromiseTerms], why: Cause
+) -> None:
+    """Write the locks and promises of orders that are served or wait, and what their kits are made of."""
+    going = sorted([*sharing.served, *sharing.waiting])
+    unpaid = [order_id for order_id in going if not claims.buyers[order_id].is_paid]
+    expires_at = why.at + timedelta(minutes=_setting(conn, batch, "unpaid_lock_minutes")) if unpaid else None
+    new: list[NewLock] = []
+    sizes: dict[int, int] = {}
+    promised: dict[tuple[int, Place], int] = {}
+    nothing = Owned()
+    for order_id in going:
+        owned = claims.owned.get(order_id, nothing)
+        locks, waits = split_by_place(lacking(claims.wants[order_id], owned), sharing.waiting.get(order_id, {}))
+        until = None if claims.buyers[order_id].is_paid else expires_at
+        for place, units in locks.items():
+            if place in owned.locks:
+                sizes[owned.lock_ids[place]] = owned.locks[place] + units
+            else:
+                new.append(NewLock(order_id, *place, None, units, until))
+        promised |= {(order_id, place): units for place, units in waits.items()}
+    resize_locks(conn, sizes, why)
+    open_locks(conn, new, why.at)
+    _promise(conn, batch, claims, promised, terms, why)
+    note_kits(conn, [(order_id, claims.wants[order_id]) for order_id in going if claims.wants[order_id].kits])
+    _let_expire(conn, [order_id for order_id in unpaid if order_id in claims.owned], expires_at)
 
 
-def _save_locks(conn: Connection, order_ids: Sequence[int], at: datetime) -> None:
-    lines = conn.execute(
-        """select order_id, line_no, sku_id, quantity from order_line
-           where order_id = any(%s) and state <> 'closed' order by order_id, line_no""",
-        (list(order_ids),),
-    ).fetchall()
-    copy_rows(
+def _promise(
+    conn: Connection,
+    batch: BatchRow,
+    claims: Claims,
+    promised: Mapping[tuple[int, Place], int],
+    terms: Mapping[int, PromiseTerms],
+    why: Cause,
+) -> None:
+    if not promised:
+        return
+    priority = int(_setting(conn, batch, "promise_priority"))
+    rows = [
+        NewPromise(order_id, *place, units, priority, _queued_since(claims.buyers[order_id]))
+        for (order_id, place), units in promised.items()
+    ]
+    make_promises(conn, rows, terms, why)
+
+
+def _queued_since(buyer: Buyer) -> datetime:
+    # cash on delivery is never paid before it comes
+    return buyer.paid_at or buyer.created_at
+
+
+def _let_expire(conn: Connection, order_ids: Sequence[int], at: datetime | None) -> None:
+    if order_ids:
+        conn.execute(
+            "update lock set expires_at = %s where order_id = any(%s) and state = 'open' and expires_at is null",
+            (at, list(order_ids)),
+        )
+
+
+def _setting(conn: Connection, batch: BatchRow, name: str) -> float:
+    stored = one(conn.execute("select settings from shop where id = %s", (batch.shop_id,)).fetchone())
+    return number_of(stored, name)
+
+
+def _hold(conn: Connection, claims: Claims, sharing: Sharing, terms: Mapping[int, PromiseTerms], why: Cause) -> None:
+    release_holds(conn, sharing.served, [HoldCode.SHORT_STOCK, HoldCode.AWAITING_STOCK], why)
+    if sharing.waiting:
+        release_holds(conn, list(sharing.waiting), [HoldCode.SHORT_STOCK], why)
+    waits = {order_id: _awaited(claims, order_id, rest) for order_id, rest in sharing.waiting.items()}
+    skus = {sku for shortage in sharing.short for sku in shortage.missing} | {
+        sku for of in waits.values() for sku in of
+    }
+    codes = sku_codes(conn, skus) if skus else {}
+    again_at = why.at + TRIED_AGAIN_AFTER
+    place_holds(
         conn,
-        "lock",
-        ("order_id", "line_no", "sku_id", "quantity", "state", "locked_at"),
-        ((*line, "open", at) for line in lines),
-    )
-    units: dict[int, int] = {}
-    for _, _, sku_id, quantity in lines:
-        units[sku_id] = units.get(sku_id, 0) + quantity
-    conn.execute(
-        """update sku_pool p set locked = p.locked + u.q
-           from unnest(%s::int[], %s::int[]) u(sku_id, q) where p.sku_id = u.sku_id""",
-        (list(units), list(units.values())),
+        [
+            *((o, awaiting_finding(of, codes, _latest(terms, of, why.at))) for o, of in waits.items()),
+            *(
+                (s.order_id, short_finding(HoldCode.SHORT_STOCK, s.missing, codes, again_at=again_at))
+                for s in sharing.short
+            ),
+        ],
+        why,
     )
 
 
-def _short_findings(conn: Connection, short: Sequence[Shortage]) -> list[tuple[int, Finding]]:
-    codes = sku_codes(conn, {sku for shortage in short for sku in shortage.missing})
-    return [(shortage.order_id, short_finding(HoldCode.SHORT_STOCK, shortage.missing, codes)) for shortage in short]
+def _awaited(claims: Claims, order_id: int, rest: Mapping[int, int]) -> dict[int, int]:
+    owned = claims.owned.get(order_id, Owned())
+    return dict(Counter(rest) + Counter(by_sku(owned.promises)))
+
+
+def _latest(terms: Mapping[int, PromiseTerms], sku_ids: Collection[int], at: datetime) -> datetime | None:
+    """When all of these SKUs are announced for; None when nobody can say of one."""
+    days = [terms[sku].due_at(at) if sku in terms else None for sku in sku_ids]
+    return None if None in days else max(day for day in days if day)
 
 
 def short_finding(
@@ -153,11 +243,13 @@ def short_finding(
     missing: Mapping[int, tuple[int, int]],
     codes: Mapping[int, str],
     opening: str = "not enough stock: ",
+    *,
+    again_at: datetime | None = None,
 ) -> Finding:
     """The hold of an order that lacks stock: which SKUs are short by what."""
     parts = sorted(f"{wanted} of {codes[sku]} wanted, {there} there" for sku, (wanted, there) in missing.items())
     evidence = {codes[sku]: {"wanted": wanted, "there": there} for sku, (wanted, there) in missing.items()}
-    return Finding(code, opening + "; ".join(parts), evidence)
+    return Finding(code, opening + "; ".join(parts), evidence, again_at)
 
 
 def sku_codes(conn: Connection, sku_ids: set[int]) -> dict[int, str]:
@@ -169,13 +261,14 @@ def sku_codes(conn: Connection, sku_ids: set[int]) -> dict[int, str]:
 @task(persist_result=True, task_run_name=title("lock_stock"), tags=["stage:lock_stock"])
 def lock_stock(batch_id: int) -> LockCount:
     """The lock_stock stage of a run."""
-    with stage_of("lock_stock", batch_id), transaction() as conn:
-        count = lock_batch(conn, batch_id, cause("lock_stock"))
+    why = cause("lock_stock")
+    with stage_of("lock_stock", batch_id):
+        count = in_transaction(lambda conn: lock_batch(conn, batch_id, why))
     leave_table(
         "lock_stock",
         batch_id,
         held_rows(batch_id),
-        f"{count.locked} locked, {count.short} short, {count.waiting} take no stock while they wait, "
-        f"{count.empty} had nothing to ship",
+        f"{count.locked} locked, {count.short} short, {count.promised} wait for what they were promised, "
+        f"{count.waiting} take no stock while they wait, {count.empty} had nothing to ship",
     )
     return count

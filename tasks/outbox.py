@@ -1,8 +1,7 @@
 """The outbox: effects on the outside, written with their cause and delivered exactly once."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,18 +10,37 @@ from time import sleep
 from psycopg.errors import QueryCanceled
 
 from models.database import Connection, connect, copy_rows, transaction
-from models.errors import ChannelRejected, ChannelUnavailable, OutcomeUnknown, PipelineError, RateLimited
+from models.errors import ChannelRejected, ChannelUnavailable, OutcomeUnknown, RateLimited
 from models.messages import OutboxKind
 from models.order import Cause
 from models.settings import clock
+from tasks.outbox_calls import SENDERS, Pending, RefusedAlone, Sender, Shared, try_all
 from tasks.withdraw import lift_blocks, settle_reported, with_stale_instructions, withdraw_stale
+
+__all__ = [
+    "COUNTERPART_LOCKS",
+    "RETRY_AFTER",
+    "SECOND_ATTEMPT_S",
+    "SENDERS",
+    "Delivery",
+    "Effect",
+    "Pending",
+    "RefusedAlone",
+    "Sender",
+    "Shared",
+    "deliver",
+    "deliver_batches",
+    "deliver_due",
+    "post",
+    "say_undelivered",
+    "undelivered",
+]
 
 RETRY_AFTER = tuple(timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400))
 """Waits after the 1st, 2nd ... failed attempt (the retry table of Standard Webhooks senders)."""
 
 SECOND_ATTEMPT_S = 6.5  # 5 s and the retry table's jitter of 20 %, with a little air
 WAIT_FOR_SENDER_S = 240.0
-SENDERS = 8
 CHUNK = 200
 COUNTERPART_LOCKS = 7_002
 
@@ -39,19 +57,6 @@ class Effect:
     revision: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A message that is to be sent now."""
-
-    id: int
-    kind: OutboxKind
-    subject_id: int
-    key: str
-    attempts: int
-    created_at: datetime
-    in_doubt: bool = False
-
-
 @dataclass(slots=True)
 class Delivery:
     """What became of messages: how many were delivered, and per counterpart what stood in the way of how many."""
@@ -59,10 +64,6 @@ class Delivery:
     delivered: int = 0
     failed: dict[str, int] = field(default_factory=dict)
     obstacles: dict[str, str] = field(default_factory=dict)
-
-
-Sender = Callable[[str, Sequence[Pending]], dict[int, Callable[[], None]]]
-"""Given a counterpart and messages, one call to make per message id; a call raises what stood in the way."""
 
 
 def post(conn: Connection, effects: Sequence[Effect], at: datetime) -> None:
@@ -166,9 +167,28 @@ def deliver(
     Only one process sends to a counterpart at a time, so a message is never under way twice; the lock ends with
     the process. A few messages go first: while none of a round gets through the other side is down, and no more
     are tried. Instructions of documents that were blocked, or whose orders were cancelled meanwhile, are withdrawn;
-    those of documents that their warehouse reported on arrived.
+    those of documents that their warehouse reported on arrived. Stock has a lane of its own, for thousands of listings
+    must not keep a parcel waiting.
     """
     outcome = Delivery()
+    about_orders = tuple(kind for kind in kinds if kind is not OutboxKind.STOCK)
+    if about_orders:
+        _deliver_about_orders(outcome, counterpart, sender, about_orders, why, batch_ids, forced)
+    if OutboxKind.STOCK in kinds:
+        with _only_sender_to(counterpart, "stock of "):
+            _send_chunks(outcome, counterpart, sender, (OutboxKind.STOCK,), batch_ids, forced)
+    return outcome
+
+
+def _deliver_about_orders(
+    outcome: Delivery,
+    counterpart: str,
+    sender: Sender,
+    kinds: Sequence[OutboxKind],
+    why: Cause,
+    batch_ids: Sequence[int] | None,
+    forced: bool,
+) -> None:
     with _only_sender_to(counterpart):
         with transaction() as conn:
             lift_blocks(conn, why.at)
@@ -176,32 +196,42 @@ def deliver(
             settle_reported(conn, counterpart, why.at)
         with transaction() as conn:
             withdraw_stale(conn, counterpart, why)
-        tried: set[int] = set()
-        size = SENDERS
-        while pending := _next_chunk(counterpart, kinds, batch_ids, tried, forced, size):
-            tried |= {message.id for message in pending}
-            pending = _started(pending)
-            if not pending:
-                continue
-            errors = _try_all(sender, counterpart, pending)
-            _note_outcome(counterpart, pending, errors)
-            outcome.delivered += len(pending) - len(errors)
-            if errors:
-                outcome.failed[counterpart] = outcome.failed.get(counterpart, 0) + len(errors)
-                outcome.obstacles[counterpart] = str(next(iter(errors.values())))
-            if len(errors) == len(pending):
-                break
-            size = CHUNK
-    return outcome
+        _send_chunks(outcome, counterpart, sender, kinds, batch_ids, forced)
+
+
+def _send_chunks(
+    outcome: Delivery,
+    counterpart: str,
+    sender: Sender,
+    kinds: Sequence[OutboxKind],
+    batch_ids: Sequence[int] | None,
+    forced: bool,
+) -> None:
+    tried: set[int] = set()
+    size = SENDERS
+    while pending := _next_chunk(counterpart, kinds, batch_ids, tried, forced, size):
+        tried |= {message.id for message in pending}
+        pending = _started(pending)
+        if not pending:
+            continue
+        errors = try_all(sender, counterpart, pending)
+        _note_outcome(counterpart, pending, errors)
+        outcome.delivered += len(pending) - len(errors)
+        if errors:
+            outcome.failed[counterpart] = outcome.failed.get(counterpart, 0) + len(errors)
+            outcome.obstacles[counterpart] = str(next(iter(errors.values())))
+        if len(errors) == len(pending) and not any(isinstance(error, RefusedAlone) for error in errors.values()):
+            break
+        size = CHUNK
 
 
 @contextmanager
-def _only_sender_to(counterpart: str) -> Iterator[None]:
+def _only_sender_to(counterpart: str, lane: str = "") -> Iterator[None]:
     with connect(autocommit=True) as conn:
         conn.execute("select set_config('statement_timeout', %s, false)", (str(int(WAIT_FOR_SENDER_S * 1000)),))
         try:
             # whoever sends now may be sending ours: wait for them
-            conn.execute("select pg_advisory_lock(%s, hashtext(%s))", (COUNTERPART_LOCKS, counterpart))
+            conn.execute("select pg_advisory_lock(%s, hashtext(%s))", (COUNTERPART_LOCKS, lane + counterpart))
         except QueryCanceled as error:
             name = counterpart.partition(":")[2]
             still = f"another run is still sending to it after {WAIT_FOR_SENDER_S:.0f} s"
@@ -231,7 +261,9 @@ def _next_chunk(
                    select 1 from document_block b where b.document_id = o.subject_id and b.lifted_at is null))
                  and not (kind = 'outbound.created' and exists (
                    select 1 from outbound_document d where d.id = o.subject_id and d.state <> 'created'))
-               order by id limit %(size)s""",
+               -- what is sold out goes first
+               order by o.kind = 'stock' and exists (
+                 select 1 from stock_push p where p.listing_id = o.subject_id and p.units > 0), id limit %(size)s""",
             {
                 "counterpart": counterpart,
                 "kinds": [kind.value for kind in kinds],
@@ -243,34 +275,6 @@ def _next_chunk(
             },
         ).fetchall()
     return [Pending(row[0], OutboxKind(row[1]), *row[2:]) for row in rows]
-
-
-def _try_all(sender: Sender, counterpart: str, pending: Sequence[Pending]) -> dict[int, Exception]:
-    try:
-        calls = sender(counterpart, pending)
-    except PipelineError as error:  # a counterpart that is not set up is an obstacle like any other
-        return dict.fromkeys((message.id for message in pending), error)
-    errors = _send_all(calls)
-    name = counterpart.partition(":")[2]
-    for message in pending:
-        if message.id not in calls:
-            errors[message.id] = ChannelRejected(name, f"send {message.kind}", "there is nothing to say about it")
-    return errors
-
-
-def _send_all(calls: dict[int, Callable[[], None]]) -> dict[int, Exception]:
-    def attempt(call: Callable[[], None]) -> Exception | None:
-        try:
-            call()
-        except PipelineError as error:
-            return error
-        except Exception as error:  # noqa: BLE001 - one message that breaks the sender must not stop the others
-            return PipelineError(f"the sender broke with {type(error).__name__}")
-        return None
-
-    with ThreadPoolExecutor(SENDERS) as pool:
-        results = dict(zip(calls, pool.map(attempt, calls.values()), strict=True))
-    return {message_id: error for message_id, error in results.items() if error}
 
 
 def _started(pending: Sequence[Pending]) -> list[Pending]:
@@ -285,7 +289,7 @@ def _started(pending: Sequence[Pending]) -> list[Pending]:
         conn.execute("select 1 from outbox where id = any(%s) order by id for update", (ids,))
         # should this process be killed, what it was sending may have arrived
         rows = conn.execute(
-            """update outbox o set in_doubt = true where id = any(%s)
+            """update outbox o set in_doubt = true where id = any(%s) and state <> 'withdrawn'
                and not (kind = 'outbound.created' and not in_doubt and exists (
                  select 1 from document_block b where b.document_id = o.subject_id and b.lifted_at is null))
                returning id""",

@@ -16,6 +16,8 @@ _ENDS_OTHERWISE: Final = {
     HoldCode.UNKNOWN_SKU: "it ends when the SKU is imported",
     HoldCode.SHORT_STOCK: "it ends when stock comes",
     HoldCode.SHORT_ROUTE: "it ends when a warehouse can serve the order",
+    HoldCode.AWAITING_STOCK: "it ends when the stock that was promised comes",
+    HoldCode.LOCK_EXPIRED: "it ends when the shop says that the order is paid",
 }
 """Holds that state a fact nobody can decide away: what has to happen instead."""
 

@@ -1,13 +1,16 @@
 """Bodies of outgoing messages, read from the pool when they are sent: never stored, personal data masked."""
 
 import json
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from connectors.base import Subscription
 from models.database import Connection
 from models.masking import mask_contacts, mask_name, mask_phone
+from models.rules.kits import shared_fen
 from models.sealing import unseal
 from models.settings import SHANGHAI, settings
 from tasks.outbox import Pending
@@ -17,17 +20,18 @@ from tasks.parcel_phone import parcel_phones
 def render_outbound(conn: Connection, document_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     """The `data` of `outbound.created` per document id: what to ship, to whom (masked, with a token), by when.
 
-    What is paid at the door is asked for once: of an order in several documents with the first of them.
+    What is paid at the door is asked for once: of an order in several documents with the first of them. Its amount
+    is shared out over its documents by the value of what each ships.
     """
-    lines = _lines(conn, document_ids)
+    lines, amounts = _lines(conn, document_ids)
     rows = conn.execute(
         """select d.id, d.no, d.revision, d.carrier, d.receiver_token, d.ship_by, w.code, w.settings->>'owner_code',
-                  w.sender_name, w.sender_phone, w.address, s.channel, s.code, s.name, o.order_nos, o.total_fen,
+                  w.sender_name, w.sender_phone, w.address, s.channel, s.code, s.name, o.order_nos,
                   r.province, r.city, r.district, r.town, r.oaid, r.name_enc, r.phone_enc, r.notes_enc, o.cod_fen
            from outbound_document d
            join warehouse w on w.id = d.warehouse_id join shop s on s.id = d.shop_id
            cross join lateral (
-             select array_agg(order_no order by id) as order_nos, sum(total_fen) as total_fen, min(id) as first_id,
+             select array_agg(order_no order by id) as order_nos, min(id) as first_id,
                     sum(case when d.id = (select min(document_id) from allocation where order_id = orders.id)
                         then cod_fen else 0 end) as cod_fen
              from orders where id in (select order_id from allocation where document_id = d.id)) o
@@ -35,13 +39,13 @@ def render_outbound(conn: Connection, document_ids: Sequence[int]) -> dict[int, 
            where d.id = any(%s)""",
         (list(document_ids),),
     ).fetchall()
-    return {row[0]: _outbound(row, lines[row[0]]) for row in rows}
+    return {row[0]: _outbound(row, lines[row[0]], amounts[row[0]]) for row in rows}
 
 
-def _outbound(row: Sequence[Any], lines: list[dict[str, Any]]) -> dict[str, Any]:
-    name = unseal(row[21]) if row[21] else ""
-    phone = unseal(row[22]) if row[22] else ""
-    notes = json.loads(unseal(row[23])) if row[23] else {}
+def _outbound(row: Sequence[Any], lines: list[dict[str, Any]], amount_fen: int) -> dict[str, Any]:
+    name = unseal(row[20]) if row[20] else ""
+    phone = unseal(row[21]) if row[21] else ""
+    notes = json.loads(unseal(row[22])) if row[22] else {}
     return {
         "outbound_no": row[1],
         "version": row[2],
@@ -57,48 +61,120 @@ def _outbound(row: Sequence[Any], lines: list[dict[str, Any]]) -> dict[str, Any]
             "token": row[4],
             "name_masked": mask_name(name),
             "phone_masked": mask_phone(phone),
-            "province": row[16],
-            "city": row[17],
-            "district": row[18],
-            "town": row[19],
+            "province": row[15],
+            "city": row[16],
+            "district": row[17],
+            "town": row[18],
             "address": "****",
-            "oaid": row[20],
+            "oaid": row[19],
         },
         "sender": {"name": row[8], "phone": row[9], "address": row[10]},
         "lines": lines,
         "totals": {
             "qty": sum(line["qty"] for line in lines),
-            "amount": yuan(int(row[15])),
+            "amount": yuan(amount_fen),
             "currency": "CNY",
-            "cod_amount": yuan(int(row[24])),
+            "cod_amount": yuan(int(row[23])),
         },
         "buyer_note": mask_contacts(notes.get("buyer", "")),
         "seller_note": mask_contacts(notes.get("seller", "")),
     }
 
 
-def _lines(conn: Connection, document_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """Units of a SKU that a document ships for an order line; of a kit so many go into each, else `per_unit` is None.
+
+    `quantity` and `price_fen` (of one piece) are the line's, `total_fen` is the order's.
+    """
+
+    document_id: int
+    order_id: int
+    line_no: int
+    units: int
+    sku_code: str
+    barcode: str
+    name: str
+    per_unit: int | None
+    line_code: str
+    title: str
+    platform_line: str
+    quantity: int
+    price_fen: int
+    total_fen: int
+
+
+def _lines(conn: Connection, document_ids: Sequence[int]) -> tuple[dict[int, list[dict[str, Any]]], Mapping[int, int]]:
+    """Per document its lines, in the order by which reports number them, and what of its orders' totals it ships."""
+    shares = _shares(conn, document_ids)
+    values = _values(shares)
     lines: dict[int, list[dict[str, Any]]] = {document_id: [] for document_id in document_ids}
-    for row in conn.execute(
-        """select a.document_id, l.sku_code, s.barcode, l.title, a.quantity, l.platform_line, l.unit_price_fen
-           from allocation a join order_line l on l.order_id = a.order_id and l.line_no = a.line_no
-           join sku s on s.id = l.sku_id
-           where a.document_id = any(%s) order by a.document_id, a.order_id, a.line_no""",
+    for share, value_fen in zip(shares, values, strict=True):
+        if share.document_id in lines:
+            number = len(lines[share.document_id]) + 1
+            lines[share.document_id].append(_line(share, number, value_fen))
+    return lines, _amounts(shares, values)
+
+
+def _shares(conn: Connection, document_ids: Sequence[int]) -> list[_Share]:
+    """What these documents ship, and what other documents ship of the same orders."""
+    rows = conn.execute(
+        """select a.document_id, a.order_id, a.line_no, a.quantity, k.code, k.barcode, k.name, c.per_unit,
+                  l.sku_code, l.title, l.platform_line, l.quantity, l.unit_price_fen, o.total_fen
+           from allocation a join orders o on o.id = a.order_id
+           join order_line l on l.order_id = a.order_id and l.line_no = a.line_no join sku k on k.id = a.sku_id
+           left join line_component c on c.order_id = a.order_id and c.line_no = a.line_no and c.sku_id = a.sku_id
+           where a.order_id in (select order_id from allocation where document_id = any(%s))
+             and a.document_id is not null
+           order by a.document_id, a.order_id, a.line_no, a.sku_id""",
         (list(document_ids),),
-    ):
-        lines[row[0]].append(
-            {
-                "line_no": str(len(lines[row[0]]) + 1),
-                "sku": row[1],
-                "barcode": row[2],
-                "name": row[3],
-                "qty": row[4],
-                "stock_type": "GOOD",
-                "platform_line_no": row[5],
-                "unit_price": yuan(row[6]),
-            }
-        )
-    return lines
+    ).fetchall()
+    return [_Share(*row) for row in rows]
+
+
+def _values(shares: Sequence[_Share]) -> list[int]:
+    """What each share is of its line's price, in fen that add up to it over all documents, evenly per unit."""
+    of_line: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for place, share in enumerate(shares):
+        of_line[share.order_id, share.line_no].append(place)
+    values = [0] * len(shares)
+    for places in of_line.values():
+        line = shares[places[0]]
+        parts = shared_fen(line.price_fen * line.quantity, [shares[place].units for place in places])
+        for place, part in zip(places, parts, strict=True):
+            values[place] = part
+    return values
+
+
+def _amounts(shares: Sequence[_Share], values: Sequence[int]) -> Mapping[int, int]:
+    """Per document its part of its orders' totals, in fen that add up to them over all documents."""
+    of_order: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    totals = {}
+    for share, value_fen in zip(shares, values, strict=True):
+        of_order[share.order_id][share.document_id] += value_fen
+        totals[share.order_id] = share.total_fen
+    amounts: dict[int, int] = defaultdict(int)
+    for order_id, goods in of_order.items():
+        for document_id, part in zip(goods, shared_fen(totals[order_id], list(goods.values())), strict=True):
+            amounts[document_id] += part
+    return amounts
+
+
+def _line(share: _Share, number: int, value_fen: int) -> dict[str, Any]:
+    in_kit = share.per_unit is not None
+    line = {
+        "line_no": str(number),
+        "sku": share.sku_code,
+        "barcode": share.barcode,
+        "name": (share.name or share.sku_code) if in_kit else share.title,
+        "qty": share.units,
+        "stock_type": "GOOD",
+        "platform_line_no": share.platform_line,
+        "unit_price": yuan(value_fen // share.units),
+        "amount": yuan(value_fen),
+    }
+    kit = {"sku": share.line_code, "name": share.title, "per_unit": share.per_unit}
+    return line | {"kit": kit} if in_kit else line
 
 
 def render_subscriptions(conn: Connection, pending: Sequence[Pending]) -> dict[int, Subscription]:

@@ -17,6 +17,7 @@ from models.settings import clock, settings
 from tasks.amend import step_back
 from tasks.batches import RULE_VERSION, close_batch, open_batch, orders_in, take_batch
 from tasks.counterparts import mapping_version_id, shop_mapping
+from tasks.kept_stock import keep_wanted
 from tasks.quarantine import Quarantined, Tried, count_rejected, in_quarantine, let_in, note_obstacles, try_again
 from tasks.rereading import Present, Reading, Rereading, read_again, rewrite
 from tasks.windows import find_shop, in_china, only_run_of
@@ -190,6 +191,7 @@ class _Replay:
             batch_id = self._open_batch(conn)
             step_back(conn, batch_id, list(beginning), self._why)
             rewrite(conn, self._present, found.changed, batch_id, self._why)
+            keep_wanted(conn, list(beginning), self._why)
             self._hold(conn, [(order_id, {"fields": list(reading.fields)}) for order_id, reading in beginning.items()])
             self._close_batch(conn, batch_id, stored=0, joined=len(beginning))
         return found

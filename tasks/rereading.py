@@ -14,6 +14,7 @@ from models.database import Connection, copy_rows
 from models.incoming import IncomingOrder, IncomingReceiver
 from models.order import LINE_COLUMNS, Cause, write_own_events
 from models.rules.fuller import fuller_receiver
+from tasks.kept_stock import forget_kits
 from tasks.receivers import Personal, personal_of, save_personal
 from tasks.store import ORDER_COLUMNS, line_rows, order_row, sku_ids
 from tasks.stored_payloads import Standing, StoredPayload, orders_as_stored, payloads_of, recorded_mapping
@@ -187,8 +188,9 @@ def rewrite(conn: Connection, present: Present, changed: Sequence[Reading], batc
     skus = sku_ids(conn, [reading.order for reading in changed])
     rows = (order_row(reading.stored.order_id, present.shop_id, reading.order, why.at) for reading in changed)
     _overwrite_orders(conn, rows)
+    lines = [row for reading in changed for row in line_rows(reading.stored.order_id, reading.order, skus)]
+    forget_kits(conn, ids, [(row[0], row[1], row[4]) for row in lines])
     conn.execute("delete from order_line where order_id = any(%s)", (ids,))
-    lines = (row for reading in changed for row in line_rows(reading.stored.order_id, reading.order, skus))
     copy_rows(conn, "order_line", LINE_COLUMNS, lines)
     save_personal(conn, {reading.stored.order_id: _personal(present, reading) for reading in changed})
     conn.execute(

@@ -7,12 +7,15 @@ from datetime import timedelta
 from prefect import task
 
 from models.batch import BatchOrigin
-from models.database import Connection, transaction
+from models.database import Connection, in_transaction
 from models.errors import SetupError
 from models.order import Cause, HoldCode, release_holds, write_events
-from models.rules.stock import Demand, share_out
 from models.settings import settings
 from tasks.batches import open_batch
+from tasks.expire_locks import expire_locks
+from tasks.lock_stock import could_be_served
+from tasks.promises import keep_promises
+from tasks.routing_again import could_be_routed
 from tasks.runs import cause, in_plain_words
 from tasks.withdraw import lift_blocks
 
@@ -28,6 +31,17 @@ class ResumeCount:
     batch_ids: tuple[int, ...]
 
 
+def end_waits(why: Cause) -> ResumeCount:
+    """End what is over by now - blocks, locks of unpaid orders, waits for stock - and gather the orders that go on.
+
+    Each in a transaction of its own, since each takes its orders in order of their ids.
+    """
+    in_transaction(lambda conn: lift_blocks(conn, why.at))
+    in_transaction(lambda conn: expire_locks(conn, why))
+    in_transaction(lambda conn: keep_promises(conn, None, why))
+    return in_transaction(lambda conn: resume_waiting(conn, why))
+
+
 def resume_waiting(conn: Connection, why: Cause) -> ResumeCount:
     """End waits whose reason is gone and move these orders into new batches, one or more per shop.
 
@@ -37,7 +51,7 @@ def resume_waiting(conn: Connection, why: Cause) -> ResumeCount:
     give_up_old_batches(conn, why)
     close_finished_batches(conn, why)
     timed, known = _timed(conn, why), _skus_known(conn)
-    due = sorted({*timed, *known, *_released(conn), *_stock_came(conn), *_given_up(conn)})
+    due = sorted({*timed, *known, *_released(conn), *_stock_came(conn, why), *_given_up(conn)})
     rows = conn.execute(
         """select s.order_id, o.shop_id from order_state s
            join orders o on o.id = s.order_id join batch b on b.id = s.batch_id
@@ -186,39 +200,11 @@ def _released(conn: Connection) -> list[int]:
     return [row[0] for row in rows]
 
 
-def _stock_came(conn: Connection) -> list[int]:
-    """Short orders that the stock there is now can serve: shared out from the pool, or whole in one warehouse."""
-    return [*_pool_came(conn), *_shelf_came(conn)]
-
-
-def _pool_came(conn: Connection) -> list[int]:
-    demands: dict[int, Demand] = {}
-    for order_id, ship_by, paid_at, sku_id, units in conn.execute(
-        """select o.id, o.ship_by, o.paid_at, l.sku_id, sum(l.quantity)
-           from hold h join orders o on o.id = h.order_id
-           join order_line l on l.order_id = o.id and l.state <> 'closed' and l.sku_id is not null
-           where h.released_at is null and h.code = 'SHORT_STOCK' group by 1, 2, 3, 4"""
-    ):
-        known = demands.get(order_id)
-        demands[order_id] = Demand(order_id, ship_by, paid_at, {**(known.units if known else {}), sku_id: int(units)})
-    wanted = sorted({sku for demand in demands.values() for sku in demand.units})
-    rows = conn.execute("select sku_id, on_hand - locked from sku_pool where sku_id = any(%s)", (wanted,)).fetchall()
-    served, _ = share_out(list(demands.values()), dict(rows))
-    return served
-
-
-def _shelf_came(conn: Connection) -> list[int]:
-    rows = conn.execute(
-        """with want as (
-             select h.order_id, l.sku_id, sum(l.quantity) units
-             from hold h join order_line l on l.order_id = h.order_id and l.state <> 'closed'
-             where h.released_at is null and h.code = 'SHORT_ROUTE' group by 1, 2)
-           select distinct order_id from (
-             select w.order_id, h.id from want w cross join warehouse h
-             left join stock s on s.warehouse_id = h.id and s.sku_id = w.sku_id
-             where h.active group by 1, 2 having bool_and(coalesce(s.on_hand - s.locked, 0) >= w.units)) whole"""
-    )
-    return [row[0] for row in rows]
+def _stock_came(conn: Connection, why: Cause) -> list[int]:
+    """Short orders that the stock there is now may serve: shared out from the pool, or found in warehouses."""
+    rows = conn.execute("select order_id from hold where released_at is null and code = 'SHORT_STOCK'").fetchall()
+    short = [row[0] for row in rows]
+    return [*(could_be_served(conn, short, why.at) if short else ()), *could_be_routed(conn)]
 
 
 def _given_up(conn: Connection) -> list[int]:
@@ -233,8 +219,4 @@ def _given_up(conn: Connection) -> list[int]:
 def resume() -> ResumeCount:
     """The first step of a resume run."""
     with in_plain_words("resume", "orders"):
-        why = cause("resume")
-        with transaction() as conn:
-            lift_blocks(conn, why.at)
-        with transaction() as conn:
-            return resume_waiting(conn, why)
+        return end_waits(cause("resume"))

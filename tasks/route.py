@@ -1,27 +1,34 @@
-"""route: choose the warehouse for every locked order without a hold, and move its lock there."""
+"""route: choose the warehouses for every locked order without a hold, and move its locks there."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from prefect import task
+from psycopg.types.json import Jsonb
 
-from models.database import Connection, copy_rows, one, transaction
-from models.order import Cause, Finding, HoldCode, Stage, advance, place_holds, release_holds
-from models.rules.divisions import division, lineage
-from models.rules.routing import Choice, NoChoice, Site, choose_warehouse
-from models.rules.shipping_report import Limits, reportable
+from models.database import Connection, in_transaction, one
+from models.order import Cause, HoldCode, Stage, advance, release_holds
+from models.rules.routing import route_orders
+from models.rules.routing_plan import Decision, NoPlan, Plan, Why
+from models.rules.routing_rules import RoutingRules
+from models.rules.routing_values import Wish
+from models.rules.routing_world import World
+from models.rules.shipping_report import Limits
+from models.stock import Basis
 from tasks.batches import BatchRow, orders_in, take_batch, title
-from tasks.lock_stock import short_finding, sku_codes
+from tasks.placing import Note, Share, place
+from tasks.routing_rules import current_rules
+from tasks.routing_world import Setup, load_setup, load_wishes, take_free, take_rooms
 from tasks.runs import cause, held_rows, leave_table, stage_of
 from tasks.shop_settings import capabilities_of
-
-COUNTRY = ""
-"""The division code of a service area that is the whole country."""
+from tasks.shortages import Refused, end_options, hold_refused, lenient, lenient_rules, standing_options
 
 
 @dataclass(frozen=True, slots=True)
 class RouteCount:
-    """Orders routed, orders no warehouse can serve whole, orders that wait under a hold."""
+    """Orders routed, orders no warehouses can serve, orders that wait under a hold."""
 
     routed: int
     short: int
@@ -31,54 +38,36 @@ class RouteCount:
 def route_batch(conn: Connection, batch_id: int, why: Cause) -> RouteCount:
     """Choose warehouses for the batch's locked orders that have no open hold.
 
-    Safe to repeat: orders already routed are not looked at. One transaction; the pool lock of each
-    line ends as moved and a lock of the warehouse takes its place. An order that no warehouse can
-    serve, or that its shop could not be told of, keeps its pool lock under SHORT_ROUTE.
+    Safe to repeat: orders already routed are not looked at. One transaction; the pool locks of each
+    line end as moved and locks of the warehouses take their place. An order that no warehouses can
+    serve, or that its shop could not be told of, keeps its pool locks under SHORT_ROUTE, with the
+    time of its next try and what could be done for it.
     """
-    limits = _limits(conn, take_batch(conn, batch_id))
+    limits = _limits(conn, batch := take_batch(conn, batch_id))
     ids = orders_in(conn, batch_id, Stage.LOCKED)
-    free_to_go = without_holds(conn, ids)
-    lines = _lines(conn, free_to_go)
-    sites = load_sites(conn)
-    free = _lock_stock_rows(conn, {sku for units in lines.values() for sku, _ in units.values()})
-    areas = _areas(conn)
-    choices: dict[int, Choice] = {}
-    short: dict[int, NoChoice] = {}
-    untellable: dict[int, str] = {}
-    for order_id, code in _places(conn, free_to_go):
-        basket = _basket(lines[order_id])
-        choice = choose_warehouse(basket, _covering(areas, code), _point(code), sites, free)
-        if isinstance(choice, NoChoice):
-            short[order_id] = choice
-            continue
-        if reason := reportable(limits, [{line: units for line, (_, units) in lines[order_id].items()}]):
-            untellable[order_id] = reason
-            continue
-        choices[order_id] = choice
-        for sku, units in basket.items():
-            free[choice.warehouse_id, sku] -= units
-    _save(conn, choices, why)
-    release_holds(conn, list(choices), [HoldCode.SHORT_ROUTE], why)
-    place_holds(conn, [*_short_findings(conn, short), *_untellable_findings(untellable)], why)
-    advance(conn, list(choices), Stage.ROUTED, why)
-    return RouteCount(len(choices), len(short) + len(untellable), len(ids) - len(free_to_go))
+    stopped, short = _held(conn, batch_id)
+    going = [order_id for order_id in ids if order_id not in stopped]
+    rules, setup = current_rules(conn), load_setup(conn)
+    wishes = load_wishes(conn, going, batch.shop_code, limits, with_values=rules.least_part_fen > 0)
+    world = _take_world(conn, setup, rules, wishes, why)
+    options = standing_options(conn, batch_id)
+    decisions = _decide(setup, world, wishes, options.splits)
+    plans = [decision for decision in decisions.values() if isinstance(decision, Plan)]
+    refused = [Refused(wish, no) for wish in wishes if isinstance(no := decisions[wish.order_id], NoPlan)]
+    routed = [plan.order_id for plan in plans]
+    save_plans(conn, setup, plans, why)
+    if short:
+        release_holds(conn, sorted(short.intersection(routed)), [HoldCode.SHORT_ROUTE], why)
+    end_options(conn, sorted(options.open.intersection(routed)))
+    hold_refused(conn, refused, world, why)
+    advance(conn, routed, Stage.ROUTED, why)
+    return RouteCount(len(routed), len(refused), len(ids) - len(going))
 
 
 def _limits(conn: Connection, batch: BatchRow) -> Limits:
     """What the batch's shop can be told of parcels."""
     own = conn.execute("select settings->'capabilities' from shop where id = %s", (batch.shop_id,)).fetchone()
     return capabilities_of(batch.shop_code, batch.channel, one(own) or {})
-
-
-def load_sites(conn: Connection) -> list[Site]:
-    """The active warehouses with the coordinates of their divisions."""
-    rows = conn.execute("select id, code, division_code from warehouse where active order by code").fetchall()
-    return [Site(row[0], row[1], *_point(row[2])) for row in rows]
-
-
-def _point(code: str) -> tuple[float, float]:
-    place = division(code)
-    return (place.lat, place.lng) if place else (0.0, 0.0)
 
 
 def without_holds(conn: Connection, order_ids: Sequence[int]) -> list[int]:
@@ -92,117 +81,99 @@ def without_holds(conn: Connection, order_ids: Sequence[int]) -> list[int]:
     return [row[0] for row in rows]
 
 
-def _lines(conn: Connection, order_ids: Sequence[int]) -> dict[int, dict[int, tuple[int, int]]]:
-    """Per order and line what it has locked: the SKU id and the units."""
-    lines: dict[int, dict[int, tuple[int, int]]] = {}
-    for order_id, line_no, sku_id, units in conn.execute(
-        """select order_id, line_no, sku_id, quantity from lock
-           where order_id = any(%s) and state = 'open' and warehouse_id is null order by 1, 2""",
-        (list(order_ids),),
+def _held(conn: Connection, batch_id: int) -> tuple[set[int], set[int]]:
+    """The batch's locked orders that an open hold stops, and those that a shortage found by an earlier try does not."""
+    stopped: set[int] = set()
+    short: set[int] = set()
+    for order_id, code in conn.execute(
+        """select h.order_id, h.code from order_state s join hold h on h.order_id = s.order_id
+           where s.batch_id = %s and s.stage = 'locked' and h.released_at is null""",
+        (batch_id,),
     ):
-        lines.setdefault(order_id, {})[line_no] = (sku_id, units)
-    return lines
+        (short if code == HoldCode.SHORT_ROUTE else stopped).add(order_id)
+    return stopped, short
 
 
-def _basket(lines: Mapping[int, tuple[int, int]]) -> dict[int, int]:
-    basket: dict[int, int] = {}
-    for sku, units in lines.values():
-        basket[sku] = basket.get(sku, 0) + units
-    return basket
+def _take_world(conn: Connection, setup: Setup, rules: RoutingRules, wishes: Sequence[Wish], why: Cause) -> World:
+    """The world of these wishes, its shelves and days locked in their order."""
+    free = take_free(conn, setup, {item.sku_id for wish in wishes for item in wish.items})
+    return setup.world(why.at, rules, free, take_rooms(conn, setup, why.at, rules.horizon_days))
 
 
-def _places(conn: Connection, order_ids: Sequence[int]) -> list[tuple[int, str]]:
-    """Order ids with division codes, by promise, payment and id: the order in which they choose."""
-    return conn.execute(
-        """select o.id, r.division_code from orders o join receiver r on r.order_id = o.id
-           where o.id = any(%s) order by o.ship_by nulls last, o.paid_at nulls last, o.id""",
-        (list(order_ids),),
-    ).fetchall()
+def _decide(
+    setup: Setup, world: World, wishes: Sequence[Wish], splits: Mapping[int, Why | None]
+) -> dict[int, Decision]:
+    """Decide all orders; those that a person lets leave in parts come after the others, under rules that let them."""
+    decisions = route_orders([wish for wish in wishes if wish.order_id not in splits], world)
+    let_go = [lenient(wish, splits[wish.order_id]) for wish in wishes if wish.order_id in splits]
+    if let_go:
+        rooms = {row.id: tuple(room) for row in setup.warehouses.values() if (room := world.room(row.id)) is not None}
+        later = route_orders(let_go, setup.world(world.now, lenient_rules(world.rules), world.free(), rooms))
+        for decision in later.values():
+            if isinstance(decision, Plan):
+                world.take(decision)
+        decisions |= later
+    return decisions
 
 
-def _lock_stock_rows(conn: Connection, sku_ids: set[int]) -> dict[tuple[int, int], int]:
-    rows = conn.execute(
-        """select s.warehouse_id, s.sku_id, s.on_hand - s.locked from stock s
-           join warehouse w on w.id = s.warehouse_id and w.active
-           where s.sku_id = any(%s) order by s.warehouse_id, s.sku_id for update of s""",
-        (list(sku_ids),),
-    ).fetchall()
-    return {(row[0], row[1]): row[2] for row in rows}
+def save_plans(conn: Connection, setup: Setup, plans: Sequence[Plan], why: Cause) -> None:
+    """Move the locks of these orders to their warehouses, use these warehouses' days, and keep why."""
+    wholes: list[tuple[int, int]] = []
+    notes: list[Note] = []
+    shares: list[Share] = []
+    days: Counter[tuple[int, date]] = Counter()
+    for plan in plans:
+        alone = len(plan.parts) == 1
+        for part in plan.parts:
+            row = setup.warehouses[part.warehouse_id]
+            carrier = part.carrier if part.carrier != row.carrier else None
+            day = part.ship_day if row.daily_limit is not None else None
+            if day is not None:
+                days[row.id, day] += 1
+            if not alone:
+                shares += [Share(plan.order_id, *of, row.id, units, carrier, day) for of, units in part.units.items()]
+                continue
+            wholes.append((plan.order_id, row.id))
+            if carrier or day or plan.basis is not Basis.AREA:
+                notes.append(Note(plan.order_id, plan.basis.value, carrier, day))
+    place(conn, wholes, notes, shares, why.at)
+    _use_days(conn, days)
+    _keep_plans(conn, [plan for plan in plans if plan.basis is Basis.PLAN], why)
 
 
-def _areas(conn: Connection) -> dict[str, list[tuple[int, str, int]]]:
-    areas: dict[str, list[tuple[int, str, int]]] = {}
-    for warehouse_id, code, priority in conn.execute(
-        "select warehouse_id, division_code, priority from service_area order by division_code, priority, warehouse_id"
-    ):
-        areas.setdefault(code, []).append((warehouse_id, code, priority))
-    return areas
+def _use_days(conn: Connection, days: Mapping[tuple[int, date], int]) -> None:
+    """Count documents for days of warehouses; the database refuses more than a day's limit."""
+    if days:
+        conn.execute(
+            """update warehouse_day d set used = d.used + n.documents
+               from unnest(%s::int[], %s::date[], %s::int[]) n(w, day, documents)
+               where d.warehouse_id = n.w and d.day = n.day""",
+            ([w for w, _ in days], [day for _, day in days], list(days.values())),
+        )
 
 
-def _covering(areas: Mapping[str, list[tuple[int, str, int]]], code: str) -> list[tuple[int, str, int]]:
-    return [area for level in (*lineage(code), COUNTRY) for area in areas.get(level, ())]
-
-
-def _save(conn: Connection, choices: Mapping[int, Choice], why: Cause) -> None:
-    moved = conn.execute(
-        """update lock set state = 'moved', ended_at = %s
-           where order_id = any(%s) and state = 'open' and warehouse_id is null
-           returning order_id, line_no, sku_id, quantity""",
-        (why.at, list(choices)),
-    ).fetchall()
-    copy_rows(
-        conn,
-        "lock",
-        ("order_id", "line_no", "sku_id", "warehouse_id", "quantity", "state", "locked_at"),
-        (
-            (order_id, line_no, sku_id, choices[order_id].warehouse_id, quantity, "open", why.at)
-            for order_id, line_no, sku_id, quantity in moved
-        ),
-    )
-    copy_rows(
-        conn,
-        "allocation",
-        ("order_id", "line_no", "warehouse_id", "quantity", "shipped", "reason"),
-        (
-            (order_id, line_no, choices[order_id].warehouse_id, quantity, 0, choices[order_id].reason)
-            for order_id, line_no, _, quantity in moved
-        ),
-    )
-    units: dict[tuple[int, int], int] = {}
-    for order_id, _, sku_id, quantity in moved:
-        key = (choices[order_id].warehouse_id, sku_id)
-        units[key] = units.get(key, 0) + quantity
-    conn.execute(
-        """update stock s set locked = s.locked + u.q from unnest(%s::int[], %s::int[], %s::int[]) u(w, k, q)
-           where s.warehouse_id = u.w and s.sku_id = u.k""",
-        ([key[0] for key in units], [key[1] for key in units], list(units.values())),
-    )
-
-
-def _short_findings(conn: Connection, short: Mapping[int, NoChoice]) -> list[tuple[int, Finding]]:
-    codes = sku_codes(conn, {sku for choice in short.values() for sku in choice.missing})
-    return [
-        (order_id, short_finding(HoldCode.SHORT_ROUTE, choice.missing, codes, _fullest(choice)))
-        for order_id, choice in short.items()
-    ]
-
-
-def _untellable_findings(untellable: Mapping[int, str]) -> list[tuple[int, Finding]]:
-    return [
-        (order_id, Finding(HoldCode.SHORT_ROUTE, f"its shop could not be told of the parcels: {reason}", {}))
-        for order_id, reason in untellable.items()
-    ]
-
-
-def _fullest(choice: NoChoice) -> str:
-    return f"no warehouse has all of it; the fullest, {choice.warehouse_code}, lacks: "
+def _keep_plans(conn: Connection, plans: Sequence[Plan], why: Cause) -> None:
+    if plans:
+        conn.execute(
+            """insert into route_plan (order_id, rule_version, plan, decided_at)
+               select o, v, p, %s from unnest(%s::bigint[], %s::int[], %s::jsonb[]) n(o, v, p)
+               on conflict (order_id) do update
+                 set rule_version = excluded.rule_version, plan = excluded.plan, decided_at = excluded.decided_at""",
+            (
+                why.at,
+                [plan.order_id for plan in plans],
+                [plan.rule_version for plan in plans],
+                [Jsonb(plan.to_json()) for plan in plans],
+            ),
+        )
 
 
 @task(persist_result=True, task_run_name=title("route"), tags=["stage:route"])
 def route(batch_id: int) -> RouteCount:
     """The route stage of a run."""
-    with stage_of("route", batch_id), transaction() as conn:
-        count = route_batch(conn, batch_id, cause("route"))
+    why = cause("route")
+    with stage_of("route", batch_id):
+        count = in_transaction(lambda conn: route_batch(conn, batch_id, why))
     leave_table(
         "route",
         batch_id,

@@ -12,16 +12,21 @@ from models.errors import ChannelDenied
 from models.messages import OutboxKind
 from models.settings import settings
 from tasks.counterparts import open_carrier, open_channel, open_wms
-from tasks.outbox import Pending
+from tasks.instruction_links import page_address, said_until
+from tasks.outbox import Pending, Shared
 from tasks.render import render_outbound, render_subscriptions
 from tasks.ship_back_calls import report_calls
 from tasks.ship_backs import render_ship_backs
+from tasks.stock_messages import stock_calls
 
 ALL_KINDS = tuple(OutboxKind)
 
+ABOUT_ORDERS = tuple(kind for kind in OutboxKind if kind is not OutboxKind.STOCK)
+"""What `deliver_outbox` sends: stock, of which there may be thousands, is told by `push_stock`."""
 
-def send(counterpart: str, pending: Sequence[Pending]) -> dict[int, Callable[[], None]]:
-    """One call per message id; the calls talk to the outside, this function only to the pool."""
+
+def send(counterpart: str, pending: Sequence[Pending]) -> Mapping[int, Callable[[], None] | Shared]:
+    """The call per message id; the calls talk to the outside, this function only to the pool."""
     kind, _, code = counterpart.partition(":")
     match kind:
         case "warehouse":
@@ -41,17 +46,20 @@ def _to_warehouse(code: str, pending: Sequence[Pending]) -> dict[int, Callable[[
         wms = open_wms(conn, code)
         bodies = render_outbound(conn, [message.subject_id for message in pending])
     return {
-        message.id: partial(_hand_over, wms, _outbound_message(message, bodies[message.subject_id]))
+        message.id: partial(_hand_over, wms, _outbound_message(wms, message, bodies[message.subject_id]))
         for message in pending
     }
 
 
-def _outbound_message(message: Pending, data: Mapping[str, Any]) -> Message:
+def _outbound_message(wms: Wms, message: Pending, data: Mapping[str, Any]) -> Message:
+    if wms.for_people:
+        page = {"page_url": page_address(data["receiver"]["token"]), "page_until": said_until(message.created_at)}
+        data = {**data, **page}
     return Message(message.kind.value, message.key, message.created_at, data)
 
 
 def _hand_over(wms: Wms, message: Message) -> None:
-    if len(envelope(message)) <= MAX_BODY_BYTES:
+    if wms.for_people or len(envelope(message)) <= MAX_BODY_BYTES:
         wms.send(message)
         return
     no, version = message.data["outbound_no"], message.data["version"]
@@ -59,11 +67,14 @@ def _hand_over(wms: Wms, message: Message) -> None:
     wms.send(replace(message, data=thin(message.data, pull_url)))
 
 
-def _to_shop(code: str, pending: Sequence[Pending]) -> dict[int, Callable[[], None]]:
+def _to_shop(code: str, pending: Sequence[Pending]) -> dict[int, Callable[[], None] | Shared]:
+    parcels = [message for message in pending if message.kind is not OutboxKind.STOCK]
+    stock = [message for message in pending if message.kind is OutboxKind.STOCK]
     with transaction() as conn:
         channel = open_channel(conn, code)
-        tellings = render_ship_backs(conn, pending, channel.capabilities)
-    return report_calls(channel, code, tellings)
+        tellings = render_ship_backs(conn, parcels, channel.capabilities)
+        levels = stock_calls(conn, channel, code, stock)
+    return {**report_calls(channel, code, tellings), **levels}
 
 
 def _to_carrier(pending: Sequence[Pending]) -> dict[int, Callable[[], None]]:

@@ -15,10 +15,11 @@ from connectors.base import Health, Push
 from models.database import Connection, transaction
 from models.errors import PipelineError, SetupError
 from models.settings import clock
-from tasks.catalog import Imported, import_areas, import_skus, import_warehouses
+from tasks.areas import import_areas
+from tasks.catalog import Imported, import_skus, import_warehouses
 from tasks.counterparts import KUAIDI100, open_channel, read_mapping
 from tasks.credentials import Owner, keep_secrets, secrets_of
-from tasks.stock_count import StockImport, import_stock
+from tasks.stock_files import StockImport, import_stock
 from tasks.tokens import TokenStanding, shop_kind, standings
 
 __all__ = [

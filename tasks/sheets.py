@@ -1,16 +1,18 @@
-"""CSV files that people fill in: read whole, every bad cell collected, so that a file counts fully or not at all."""
+"""Sheets that people fill in: read whole, every bad cell collected, so that a file counts fully or not at all."""
 
 import csv
 import io
 import re
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from connectors.converters import BadValue, whole
+from connectors.channels.file_rows import WORKBOOK_STARTS, workbook_rows
+from connectors.converters import TIMES, BadValue, whole
 from connectors.mapping_file import plain_header
-from models.errors import SetupError
+from models.errors import FeedError, SetupError
 
 SHOWN_PROBLEMS = 20
 MAX_COUNT = 100_000_000  # above it a column was mistaken for another
@@ -95,12 +97,14 @@ class Sheet:
 
 
 def read_sheet(path: Path, columns: Sequence[Column]) -> Sheet:
-    """Read a CSV file (UTF-8 or GB18030, commas, semicolons or tabs); bad cells are noted in the sheet.
+    """Read the first sheet of a workbook, or a CSV file (UTF-8 or GB18030, commas, semicolons or tabs).
+
+    Bad cells are noted in the sheet.
 
     Raises SetupError when the file as a whole cannot be used.
     """
     sheet = Sheet(path, columns)
-    records = _records(path, _text(path))
+    records = _all_records(path)
     try:
         header = next(records)[1]
     except StopIteration:
@@ -112,13 +116,23 @@ def read_sheet(path: Path, columns: Sequence[Column]) -> Sheet:
     return sheet
 
 
-def _text(path: Path) -> str:
+def _all_records(path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise SetupError(f"{path}: cannot be read: {error.strerror}") from error
-    if raw.startswith((b"PK", b"\xd0\xcf")):
-        raise SetupError(f"{path}: is an Excel workbook; save it as CSV first")
+    return _cells(path) if raw.startswith(WORKBOOK_STARTS) else _records(path, _text(path, raw))
+
+
+def _cells(path: Path) -> Iterator[tuple[int, list[str]]]:
+    try:
+        for row in workbook_rows(path):
+            yield row.line, row.cells
+    except FeedError as error:
+        raise SetupError(f"{path}: cannot be read: {error}") from error
+
+
+def _text(path: Path, raw: bytes) -> str:
     for encoding in ("utf-8-sig", "gb18030"):
         try:
             return raw.decode(encoding)
@@ -198,9 +212,23 @@ def as_code(written: str) -> str:
     return as_text(written)
 
 
+def as_moment(written: str) -> datetime:
+    """A time, meant in China where it names no zone."""
+    moment: datetime = TIMES["china_time"](written)
+    return moment
+
+
 def as_count(written: str) -> int:
     """A whole number from 0."""
     number = whole(written)
     if not 0 <= number <= MAX_COUNT:
         raise BadValue(f"is not a whole number from 0 to {MAX_COUNT}")
+    return number
+
+
+def as_change(written: str) -> int:
+    """Units in (+) or out (-)."""
+    number = whole(written)
+    if not 0 < abs(number) <= MAX_COUNT:
+        raise BadValue(f"is not a whole number up to {MAX_COUNT} above or below 0")
     return number

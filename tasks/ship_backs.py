@@ -7,7 +7,8 @@ from datetime import datetime
 from connectors.base import Box, Capabilities, PieceCount, ShipBack
 from models.database import Connection
 from models.messages import OutboxKind
-from models.rules.shipping_report import Line, NotYet, Parcel, Refusal, Report, Shipment, judge
+from models.rules.kits import kits_by_box, kits_touched
+from models.rules.shipping_report import Line, NotYet, Parcel, Refusal, Report, Shipment, Verdict, judge
 from tasks.outbox import Effect, Pending, post
 
 
@@ -39,7 +40,7 @@ class _Parcel:
     told_waybill: str
     delivered: bool
     waits: bool
-    pieces: Mapping[int, Mapping[int, int]]  # per order id, per line
+    pieces: Mapping[int, Mapping[int, int]]  # per order id, per line; of kits those that it completes
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,20 +113,52 @@ def render_ship_backs(conn: Connection, pending: Sequence[Pending], capabilities
 def _parcels(conn: Connection, order_ids: Sequence[int]) -> dict[int, _Parcel]:
     """Every box of these orders, of any document, by id ascending."""
     rows = conn.execute(
-        """select p.id, p.carrier, p.waybill, p.told_waybill, p.renumbered, pl.order_id, pl.line_no, pl.quantity
+        """select p.id, p.carrier, p.waybill, p.told_waybill, p.renumbered,
+                  pl.order_id, pl.line_no, pl.sku_id, pl.quantity
            from parcel p join parcel_line pl on pl.parcel_id = p.id
            where p.document_id in (select document_id from allocation where order_id = any(%(orders)s))
              and pl.order_id = any(%(orders)s) order by p.id, pl.order_id, pl.line_no""",
         {"orders": list(order_ids)},
     ).fetchall()
-    pieces: dict[int, dict[int, dict[int, int]]] = {}
+    units: _Units = {}
     for row in rows:
-        pieces.setdefault(row[0], {}).setdefault(row[5], {})[row[6]] = row[7]
+        units.setdefault(row[5:7], {}).setdefault(row[0], {})[row[7]] = row[8]
+    pieces = _pieces(units, _kits(conn, order_ids))
     states = _states(conn, {row[0]: row[4] for row in rows})
     return {
         i: _Parcel(i, carrier, waybill, told, "delivered" in states[i], "pending" in states[i], pieces[i])
         for i, carrier, waybill, told, *_ in rows
     }
+
+
+_LineKey = tuple[int, int]
+"""Order id and line."""
+
+_Units = dict[_LineKey, dict[int, dict[int, int]]]
+"""Per line and parcel id, the units of each SKU; parcels ascending."""
+
+
+def _kits(conn: Connection, order_ids: Sequence[int]) -> dict[_LineKey, dict[int, int]]:
+    """What one piece of a line is made of, per SKU; only lines of kits."""
+    kits: dict[_LineKey, dict[int, int]] = {}
+    for order_id, line_no, sku_id, per_unit in conn.execute(
+        "select order_id, line_no, sku_id, per_unit from line_component where order_id = any(%s)", (list(order_ids),)
+    ):
+        kits.setdefault((order_id, line_no), {})[sku_id] = per_unit
+    return kits
+
+
+def _pieces(units: _Units, kits: Mapping[_LineKey, Mapping[int, int]]) -> dict[int, dict[int, dict[int, int]]]:
+    """Per parcel, order and line, how many pieces the shop counts in it."""
+    pieces: dict[int, dict[int, dict[int, int]]] = {}
+    for (order_id, line_no), boxes in sorted(units.items()):
+        per_unit = kits.get((order_id, line_no))
+        counts = (
+            kits_by_box(per_unit, list(boxes.values())) if per_unit else [sum(box.values()) for box in boxes.values()]
+        )
+        for parcel_id, count in zip(boxes, counts, strict=True):
+            pieces.setdefault(parcel_id, {}).setdefault(order_id, {})[line_no] = count
+    return pieces
 
 
 def _states(conn: Connection, renumbered: Mapping[int, int]) -> dict[int, set[str]]:
@@ -141,19 +174,30 @@ def _states(conn: Connection, renumbered: Mapping[int, int]) -> dict[int, set[st
     return states
 
 
-def _orders(conn: Connection, order_ids: Sequence[int], parcels: Mapping[int, _Parcel]) -> dict[int, _Order]:
-    lines: dict[int, dict[int, Line]] = {}
-    for row in conn.execute(
-        """select l.order_id, l.line_no, l.platform_line, l.sku_code, l.quantity,
-                  coalesce(sum(a.quantity - a.shipped)
-                           filter (where coalesce(d.state, '') not in ('shipped', 'short')), 0)::int,
-                  l.state = 'closed' or count(a.order_id) = 0
-           from order_line l left join allocation a on a.order_id = l.order_id and a.line_no = l.line_no
-           left join outbound_document d on d.id = a.document_id
+def _lines(conn: Connection, order_ids: Sequence[int]) -> dict[int, dict[int, Line]]:
+    rows = conn.execute(
+        """select l.order_id, l.line_no, l.platform_line, l.sku_code, l.quantity, l.state = 'closed',
+                  coalesce(jsonb_object_agg(a.sku_id, a.units) filter (where a.sku_id is not null), '{}')
+           from order_line l left join lateral (
+             select a.sku_id, sum(case when coalesce(d.state, '') in ('shipped', 'short') then 0
+                                       else a.quantity - a.shipped end) as units
+             from allocation a left join outbound_document d on d.id = a.document_id
+             where a.order_id = l.order_id and a.line_no = l.line_no group by 1) a on true
            where l.order_id = any(%s) group by l.order_id, l.line_no order by 1, 2""",
         (list(order_ids),),
-    ):
-        lines.setdefault(row[0], {})[row[1]] = Line(*row[1:])
+    ).fetchall()
+    kits = _kits(conn, order_ids)
+    lines: dict[int, dict[int, Line]] = {}
+    for order_id, number, platform_line, sku_code, quantity, closed, allocated in rows:
+        waiting = {int(sku): units for sku, units in allocated.items()}
+        to_come = kits_touched(kits.get((order_id, number)) or dict.fromkeys(waiting, 1), waiting)
+        line = Line(number, platform_line, sku_code, quantity, to_come, closed or not waiting)
+        lines.setdefault(order_id, {})[number] = line
+    return lines
+
+
+def _orders(conn: Connection, order_ids: Sequence[int], parcels: Mapping[int, _Parcel]) -> dict[int, _Order]:
+    lines = _lines(conn, order_ids)
     boxes: dict[int, list[Parcel]] = {}
     for parcel in parcels.values():
         for order_id, pieces in parcel.pieces.items():
@@ -174,7 +218,7 @@ def _telling(
     parcel: _Parcel,
     parcels: Mapping[int, _Parcel],
     orders: Mapping[int, _Order],
-    verdicts: Mapping[int, Mapping[int, Report | Refusal | NotYet]],
+    verdicts: Mapping[int, Mapping[int, Verdict]],
 ) -> Telling:
     said = [(orders[order_id], verdicts[order_id][parcel.id]) for order_id in parcel.pieces]
     return Telling(
@@ -206,6 +250,7 @@ def _ship_back(order: _Order, parcel: _Parcel, report: Report, key: str) -> Ship
         tuple(
             PieceCount(lines[number].platform_line, lines[number].sku_code, units, units == lines[number].quantity)
             for number, units in report.pieces.items()
+            if units
         ),
         tuple(Box(other.carrier, other.waybill) for other in report.others),
         parcel.told_waybill,

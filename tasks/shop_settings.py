@@ -15,16 +15,26 @@ from connectors.base import Capabilities, StockMode
 from models.database import transaction
 from models.errors import SetupError
 
-ALARMS: Mapping[str, float] = {"ship_back_overdue_h": 2, "token_alarm_days": 7}
+ALARMS: Mapping[str, float] = {"ship_back_overdue_h": 2, "stock_not_shown_h": 2, "token_alarm_days": 7}
 """Settings that are numbers, with what holds for a shop without one.
 
-`ship_back_overdue_h`: after so many hours an unreported parcel is an alert. `token_alarm_days`: so many days before a
+`ship_back_overdue_h`: after so many hours an unreported parcel is an alert. `stock_not_shown_h`: the same for a listing
+that does not show what it should. `token_alarm_days`: so many days before a
 token ends for good it is one.
 """
 
+LOCKING: Mapping[str, float] = {"unpaid_lock_minutes": 30, "promise_priority": 5}
+"""More of them. `unpaid_lock_minutes`: so long stock is kept for an order that is not paid. `promise_priority`: of what
+comes, orders that wait under a lower number get theirs first.
+"""
+
+NUMBERS: Mapping[str, float] = {**ALARMS, **LOCKING}
 
 LONGEST_ALARM = 3650
 """No alarm waits longer, in hours or days: a number beyond it is a slip of the hand."""
+
+_MOST: Mapping[str, int] = {"unpaid_lock_minutes": 30 * 24 * 60, "promise_priority": 1000}
+_WHOLE = frozenset({"promise_priority"})
 
 
 class PersonalField(StrEnum):
@@ -66,9 +76,11 @@ def setting_name(capability: str) -> str:
     return f"{capability}_s" if timedelta in _kinds(capability) else capability
 
 
-# whether a shop can be read at all is in the nature of its channel
+# whether a shop can be read at all, and whether it lists what it offers, is in the nature of its channel
 CAPABILITY_NAMES: Mapping[str, str] = {
-    setting_name(field.name): field.name for field in fields(Capabilities) if field.name != "pulls"
+    setting_name(field.name): field.name
+    for field in fields(Capabilities)
+    if field.name not in ("pulls", "lists_products")
 }
 """The capability that each setting replaces."""
 
@@ -94,7 +106,7 @@ def set_shop(code: str, wishes: Mapping[str, str]) -> list[SettingRow]:
         channel, stored = found
         own = dict(stored.get("capabilities") or {})
         for name, text in wishes.items():
-            _change(code, stored if name in ALARMS else own, name, text.strip())
+            _change(code, stored if name in NUMBERS else own, name, text.strip())
         capabilities_of(code, channel, own)
         changed = {key: value for key, value in stored.items() if key != "capabilities"}
         changed |= {"capabilities": own} if own else {}
@@ -103,17 +115,29 @@ def set_shop(code: str, wishes: Mapping[str, str]) -> list[SettingRow]:
     return _rows(code, channel, changed)
 
 
+def number_of(stored: Mapping[str, Any], name: str) -> float:
+    """One of NUMBERS for a shop with these stored settings."""
+    return float(stored.get(name, NUMBERS[name]))
+
+
 def _change(code: str, place: dict[str, Any], name: str, text: str) -> None:
-    if name not in ALARMS:
+    if name not in NUMBERS:
         _capability(code, name)
     if not text:
         place.pop(name, None)
-    elif name not in ALARMS:
+    elif name not in NUMBERS:
         place[name] = _stored(_read(code, name, text))
-    elif (value := _number(text)) is not None and value <= LONGEST_ALARM:
-        place[name] = value
     else:
-        raise SetupError(f"shop {code}: setting {name}: want a number above 0, at most {LONGEST_ALARM}, not {text!r}")
+        place[name] = _read_number(code, name, text)
+
+
+def _read_number(code: str, name: str, text: str) -> float:
+    most = _MOST.get(name, LONGEST_ALARM)
+    value = _whole(text, 1) if name in _WHOLE else _number(text)
+    if value is None or value > most:
+        wish = "a whole number from 1" if name in _WHOLE else "a number above 0"
+        raise SetupError(f"shop {code}: setting {name}: want {wish}, at most {most}, not {text!r}")
+    return value
 
 
 def _rows(code: str, channel: str, stored: Mapping[str, Any]) -> list[SettingRow]:
@@ -123,7 +147,9 @@ def _rows(code: str, channel: str, stored: Mapping[str, Any]) -> list[SettingRow
         SettingRow(name, as_text(getattr(own, capability)), as_text(getattr(usual, capability)))
         for name, capability in CAPABILITY_NAMES.items()
     ]
-    return rows + [SettingRow(name, as_text(stored.get(name, value)), as_text(value)) for name, value in ALARMS.items()]
+    return rows + [
+        SettingRow(name, as_text(stored.get(name, value)), as_text(value)) for name, value in NUMBERS.items()
+    ]
 
 
 def as_text(value: Any) -> str:
@@ -153,7 +179,7 @@ def _stored(value: Any) -> Any:
 
 def _capability(code: str, name: str) -> str:
     if name not in CAPABILITY_NAMES:
-        known = ", ".join(sorted((*CAPABILITY_NAMES, *ALARMS)))
+        known = ", ".join(sorted((*CAPABILITY_NAMES, *NUMBERS)))
         raise SetupError(f"shop {code}: there is no setting {name}; there are {known}")
     return CAPABILITY_NAMES[name]
 

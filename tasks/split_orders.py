@@ -7,6 +7,7 @@ from models.database import Connection
 from models.order import Cause, Finding, HoldCode, Stage, advance, place_holds, release_holds, write_own_events
 from models.rules.splits import Member, settle
 from tasks.amend import step_back
+from tasks.kept_stock import give_back_route, take_stock_of
 from tasks.lock_stock import unlock_stock
 
 # upwards and downwards from the seeds; `union` ends a circle
@@ -40,6 +41,7 @@ def settle_splits(conn: Connection, batch_id: int, why: Cause) -> set[int]:
         return set()
     family = _locked(conn, sorted({*mine, *relatives}), relatives)
     settlement = settle(family)
+    take_stock_of(conn, sorted({*settlement.closed, *settlement.held}))
     _close(conn, settlement.closed, why)
     _hold(conn, batch_id, settlement.held, family, why)
     free_children(conn, list(settlement.closed), why)
@@ -89,7 +91,7 @@ def _close(conn: Connection, closed: Mapping[int, Sequence[int]], why: Cause) ->
     if not ids:
         return
     unlock_stock(conn, ids, why)
-    conn.execute("delete from allocation where order_id = any(%s)", (ids,))
+    give_back_route(conn, ids)
     release_holds(conn, ids, list(HoldCode), why)
     nos = _nos(conn, [child for children in closed.values() for child in children])
     news = ((parent, "split", {"into": [nos[child] for child in children]}) for parent, children in closed.items())
@@ -102,6 +104,7 @@ def _hold(conn: Connection, batch_id: int, held: Mapping[int, int], family: Mapp
     further = {order_id for order_id in held if family[order_id].stage is not Stage.INGESTED}
     if further := further - _held_for_splits(conn, sorted(further)):
         step_back(conn, batch_id, sorted(further), why)
+        unlock_stock(conn, sorted(further), why)
     ways = _documents(conn, sorted(set(held.values())))
     place_holds(conn, [(child, _finding(*ways[parent])) for child, parent in sorted(held.items())], why)
 

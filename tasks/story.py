@@ -5,8 +5,11 @@ from typing import Any
 from models.database import Connection, transaction
 from models.errors import SetupError
 from models.masking import mask_name, mask_phone
+from models.rules.routing_plan import plan_from
+from models.rules.routing_words import area_words, plan_words
 from models.sealing import unseal
 from models.settings import SHANGHAI
+from tasks.lock_stock import sku_codes
 from tasks.render import china_time, yuan
 
 
@@ -59,10 +62,15 @@ def _story(conn: Connection, row: tuple[Any, ...]) -> dict[str, Any]:
             "region": row[14],
         },
         "lines": _named(
-            conn, "line sku title quantity state warehouse why shipped",
-            """select l.line_no, l.sku_code, l.title, l.quantity, l.state, w.code, a.reason, a.shipped
-               from order_line l left join allocation a on a.order_id = l.order_id and a.line_no = l.line_no
-               left join warehouse w on w.id = a.warehouse_id where l.order_id = %s order by 1""", order_id),
+            conn, "line sku title quantity state",
+            """select line_no, sku_code, title, quantity, state from order_line where order_id = %s order by 1""",
+            order_id),
+        "allocations": _named(
+            conn, "line sku quantity warehouse carrier ship_day shipped",
+            """select a.line_no, k.code, a.quantity, w.code, coalesce(a.carrier, w.carrier), a.ship_day, a.shipped
+               from allocation a join sku k on k.id = a.sku_id join warehouse w on w.id = a.warehouse_id
+               where a.order_id = %s order by 1, w.code, 2""", order_id),
+        "routing": _routing(conn, order_id),
         "holds": _named(
             conn, "code why since until by",
             """select code, sentence, placed_at, released_at, released_by from hold
@@ -85,6 +93,25 @@ def _story(conn: Connection, row: tuple[Any, ...]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _routing(conn: Connection, order_id: int) -> list[str]:
+    """Why an order is served as it is, in words; nothing when it is not routed."""
+    row = conn.execute(
+        """select p.plan, exists (select from allocation where order_id = %s)
+           from (select) one left join route_plan p on p.order_id = %s""",
+        (order_id, order_id),
+    ).fetchone()
+    stored, routed = row or (None, False)
+    if not routed:
+        return []
+    if stored is None:
+        return [area_words()[0]]
+    if "sentence" in stored:  # all that was kept of decisions of old
+        return [stored["sentence"]]
+    plan = plan_from(order_id, stored)
+    codes = sku_codes(conn, {sku_id for part in plan.parts for _, sku_id in part.units})
+    return list(plan_words(plan, codes).en)
+
+
 def _named(conn: Connection, names: str, query: str, order_id: int) -> list[dict[str, Any]]:
     return [dict(zip(names.split(), row, strict=True)) for row in conn.execute(query.encode(), (order_id,))]
 
@@ -99,8 +126,9 @@ def as_text(story: dict[str, Any], ui_url: str) -> str:
         f"  created {story['created_at']}, paid {story['paid_at'] or '-'}",
     ]
     for line in story["lines"]:
-        where = f" from {line['warehouse']} ({line['why']}), {line['shipped']} shipped" if line["warehouse"] else ""
-        out.append(f"  line {line['line']}: {line['quantity']} x {line['sku'] or '(no code)'} {line['state']}{where}")
+        out.append(f"  line {line['line']}: {line['quantity']} x {line['sku'] or '(no code)'} {line['state']}")
+        out += [_allocation(at, line["sku"]) for at in story["allocations"] if at["line"] == line["line"]]
+    out += [f"  routing: {words}" for words in story["routing"]]
     for hold in story["holds"]:
         end = f"until {_minute(hold['until'])} by {hold['by']}" if hold["until"] else "OPEN"
         out.append(f"  hold {hold['code']} since {_minute(hold['since'])}, {end}: {hold['why']}")
@@ -113,6 +141,12 @@ def as_text(story: dict[str, Any], ui_url: str) -> str:
         )
     out += [_event(event, ui_url) for event in story["events"]]
     return "\n".join(out)
+
+
+def _allocation(at: dict[str, Any], sku: str) -> str:
+    goods = f"{at['quantity']}" if at["sku"] == sku else f"{at['quantity']} x {at['sku']}"
+    day = f" on {at['ship_day']}" if at["ship_day"] else ""
+    return f"    {goods} from {at['warehouse']} by {at['carrier']}{day}, {at['shipped']} shipped"
 
 
 def _event(event: dict[str, Any], ui_url: str) -> str:

@@ -20,6 +20,8 @@ from tasks.counterparts import open_carrier
 from tasks.outbox import deliver_batches, say_undelivered, undelivered
 from tasks.runs import cause, in_one_line, in_plain_words, is_retry, leave_table, stage_of, step_failed
 from tasks.send import send
+from tasks.shortfalls import StillLocking
+from tasks.stock_reports import StockReport, apply_stock_reports, is_stock_report
 from tasks.trace import Push, apply_pushes
 
 CHUNK = 500
@@ -64,7 +66,7 @@ def work_off_inbox(conn: Connection, why: Cause) -> TrackCount | None:
     outcomes = _outcomes(conn, rows, why)
     conn.cursor().executemany(
         "update inbox set state = %s, note = %s, done_at = %s where id = %s",
-        [("ignored" if o.ignored else "done", o.ignored, why.at, i) for i, o in outcomes.items()],
+        [("ignored" if o.ignored else "done", o.ignored or o.note, why.at, i) for i, o in outcomes.items()],
     )
     ignored = sum(1 for outcome in outcomes.values() if outcome.ignored)
     return TrackCount(
@@ -81,7 +83,7 @@ def _outcomes(conn: Connection, rows: Sequence[TupleRow], why: Cause) -> dict[in
     try:
         with conn.transaction():
             return _apply(conn, rows, why)
-    except psycopg.OperationalError:
+    except (psycopg.OperationalError, StillLocking):
         raise
     except Exception as error:  # noqa: BLE001 - a report that breaks the code must not stop all tracking
         if len(rows) == 1:
@@ -90,7 +92,15 @@ def _outcomes(conn: Connection, rows: Sequence[TupleRow], why: Cause) -> dict[in
 
 
 def _apply(conn: Connection, rows: Sequence[TupleRow], why: Cause) -> dict[int, Outcome]:
-    reports = [(row[0], row[1].removeprefix("wms:"), _parsed(row[3])) for row in rows if row[1].startswith("wms:")]
+    """Apply what goes into one transaction: all that concerns documents and parcels, else reports on stock.
+
+    In whatever order the two come, they come to the same.
+    """
+    told = [(row[0], row[1].removeprefix("wms:"), row[2], _parsed(row[3])) for row in rows if row[1].startswith("wms:")]
+    stock = [StockReport(*report) for report in told if is_stock_report(report[3])]
+    if len(stock) == len(rows):
+        return apply_stock_reports(conn, stock, why)
+    reports = [(inbox_id, place, body) for inbox_id, place, _, body in told if not is_stock_report(body)]
     pushes = [Push(row[0], row[2].partition(":")[0], _parsed(row[3])) for row in rows if row[1].startswith("carrier:")]
     outcomes = apply_confirmations(conn, reports, why)
     if pushes:

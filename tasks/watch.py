@@ -17,6 +17,7 @@ from models.settings import SHANGHAI
 from tasks.alerts import OpenAlert, open_alerts, raise_alerts
 from tasks.runs import cause, in_one_line, in_plain_words, leave_table
 from tasks.shop_settings import ALARMS
+from tasks.shortfalls import shortfalls_now
 from tasks.tokens import AHEAD, TokenStanding, standings
 
 LATE = timedelta(hours=2)
@@ -104,9 +105,35 @@ def overdue_ship_backs(conn: Connection, now: datetime) -> dict[str, str]:
     }
 
 
+def stock_not_shown(conn: Connection, now: datetime) -> dict[str, str]:
+    """A sentence per shop with listings that have not shown what they should for hours (set per shop)."""
+    rows = conn.execute(
+        """select s.code, count(*), min(p.decided_at),
+             (array_agg(k.code || ': ' || coalesce(nullif(l.obstacle, ''), nullif(o.last_error, ''), 'not tried yet')
+                        order by p.decided_at, l.id))[1]
+           from stock_push p join listing l on l.id = p.listing_id join shop s on s.id = l.shop_id
+           join sku k on k.id = l.sku_id
+           left join lateral (
+             select last_error from outbox where kind = 'stock' and subject_id = l.id
+               and state in ('pending', 'refused') order by id desc limit 1) o on true
+           where not p.sent and l.active and s.active
+             and p.decided_at <= %(now)s
+               - coalesce((s.settings->>'stock_not_shown_h')::float, %(hours)s) * interval '1 hour'
+           group by 1 order by 1""",
+        {"now": now, "hours": ALARMS["stock_not_shown_h"]},
+    ).fetchall()
+    return {
+        f"shop:{shop}": f"shop {shop}: {count} {'listings do' if count > 1 else 'listing does'} not show "
+        f"the stock decided on since {_china(since)}: {example}"
+        for shop, count, since, example in rows
+    }
+
+
 RULES: Mapping[AlertRule, Callable[[Connection, datetime], dict[str, str]]] = {
     AlertRule.TOKEN_EXPIRING: tokens_at_risk,
     AlertRule.SHIP_BACK_OVERDUE: overdue_ship_backs,
+    AlertRule.STOCK_SHORTFALL: shortfalls_now,
+    AlertRule.STOCK_NOT_SHOWN: stock_not_shown,
 }
 """The rules that are evaluated here; those that others evaluate raise their alerts themselves."""
 

@@ -8,6 +8,7 @@ from models.database import Connection
 from models.order import Cause, HoldCode, Stage, advance, release_holds, write_own_events
 from tasks.amend import step_back, take_amended_lines
 from tasks.batches import open_batch
+from tasks.kept_stock import give_back_route, take_stock_of
 from tasks.lock_stock import unlock_stock
 from tasks.split_orders import free_children, relatives_of
 
@@ -74,9 +75,9 @@ def with_stale_instructions(conn: Connection) -> list[str]:
 def withdraw_stale(conn: Connection, counterpart: str, why: Cause) -> int:
     """Take back instructions that never reached the warehouse and must not go out as they are.
 
-    The caller is the only sender, so nothing of them is under way. Their documents are cancelled, stock and
-    allocations given back. Orders that the shop cancelled end as cancelled; the others begin again, with what the
-    shop said since, in a batch that `resume_orders` takes up. Returns how many documents.
+    The caller is the only sender, so nothing of them is under way. Their documents are cancelled. Orders that the shop
+    cancelled end as cancelled and give back all they have; the others begin again, with what the shop said since and
+    with the stock that they still want, in a batch that `resume_orders` takes up. Returns how many documents.
     """
     rows = conn.execute(_STALE, (counterpart,)).fetchall()
     if not rows:
@@ -84,10 +85,10 @@ def withdraw_stale(conn: Connection, counterpart: str, why: Cause) -> int:
     documents = _takeable(conn, [row[0] for row in rows])
     _end_documents(conn, list(documents), why)
     orders = sorted({order_id for order_ids in documents.values() for order_id in order_ids})
-    unlock_stock(conn, orders, why)
+    take_stock_of(conn, orders)
     cancelled = _cancelled_ones(conn, orders)
     _cancel(conn, cancelled, why)
-    _begin_again(conn, [order_id for order_id in orders if order_id not in cancelled], why)
+    begin_again(conn, [order_id for order_id in orders if order_id not in cancelled], why)
     free_children(conn, cancelled, why)
     return len(documents)
 
@@ -149,13 +150,15 @@ def _cancelled_ones(conn: Connection, order_ids: list[int]) -> list[int]:
 
 
 def _cancel(conn: Connection, order_ids: list[int], why: Cause) -> None:
-    conn.execute("delete from allocation where order_id = any(%s)", (order_ids,))
+    unlock_stock(conn, order_ids, why)
+    give_back_route(conn, order_ids)
     take_amended_lines(conn, order_ids)
     release_holds(conn, order_ids, list(HoldCode), why)
     advance(conn, order_ids, Stage.CANCELLED, why)
 
 
-def _begin_again(conn: Connection, order_ids: list[int], why: Cause) -> None:
+def begin_again(conn: Connection, order_ids: list[int], why: Cause) -> None:
+    """Put orders back to ingested, in batches that no run owns and that `resume_orders` takes up; they are locked."""
     rows = conn.execute("select shop_id, id from orders where id = any(%s) order by 1, 2", (order_ids,)).fetchall()
     by_shop: dict[int, list[int]] = {}
     for shop_id, order_id in rows:

@@ -12,6 +12,7 @@ from models.sealing import unseal
 from tasks.counterparts import mapping_version_id, shop_mapping
 from tasks.dispatch import dispatch_batch
 from tasks.ingest import Reader
+from tasks.ledger import Movement, book, settle_missing
 from tasks.lock_stock import lock_batch
 from tasks.route import route_batch
 from tasks.store import StoreCount
@@ -129,17 +130,40 @@ class FakePool:
 
     def deliver_more(self, sku: str, units: int, warehouse: str = "WH-A") -> None:
         """Units of a SKU arrive."""
+        (shelf,) = self.rows(
+            "select w.id, k.id from warehouse w, sku k where w.code = %s and k.code = %s", warehouse, sku
+        )
         with transaction() as conn:
-            conn.execute(
+            book(conn, [Movement(shelf[0], shelf[1], units, "arrival", "test", NOON)], NOON)
+            settle_missing(conn, [(shelf[0], shelf[1])], why())
+
+    def kit(self, code: str, **components: int) -> None:
+        """Make a kit of so many units of other SKUs."""
+        self.execute("insert into sku (code, name, barcode, weight_g) values (%s, '', '', 0)", code)
+        for component, units in components.items():
+            self.execute(
+                """insert into kit_component (kit_id, component_id, quantity)
+                   select t.id, c.id, %s from sku t, sku c where t.code = %s and c.code = %s""",
+                units,
+                code,
+                component,
+            )
+
+    def keep_safe(self, warehouse: str = "WH-A", **units: int) -> None:
+        """Set the safety stock of SKUs in a warehouse."""
+        for code, number in units.items():
+            self.execute(
                 """with shelf as (
-                     update stock s set on_hand = on_hand + %(n)s from sku k, warehouse w
-                     where k.id = s.sku_id and w.id = s.warehouse_id and k.code = %(sku)s and w.code = %(warehouse)s
-                     returning s.warehouse_id, s.sku_id),
-                   pool as (
-                     update sku_pool p set on_hand = on_hand + %(n)s from shelf where p.sku_id = shelf.sku_id)
-                   insert into stock_movement (warehouse_id, sku_id, quantity, reason, reference, at)
-                   select warehouse_id, sku_id, %(n)s, 'counted', 'test', %(at)s from shelf""",
-                {"n": units, "sku": sku, "warehouse": warehouse, "at": NOON},
+                     update stock s set safety = %s from sku k, warehouse w
+                     where k.id = s.sku_id and w.id = s.warehouse_id and k.code = %s and w.code = %s
+                     returning s.warehouse_id, s.sku_id, s.safety)
+                   update sku_pool p set safety = shelf.safety + (
+                     select coalesce(sum(o.safety), 0) from stock o
+                     where o.sku_id = p.sku_id and o.warehouse_id <> shelf.warehouse_id)
+                   from shelf where p.sku_id = shelf.sku_id""",
+                number,
+                code,
+                warehouse,
             )
 
     def take(self, *pages: Sequence[dict[str, Any]], run: str = "run-1") -> StoreCount:
@@ -223,16 +247,17 @@ class FakePool:
         return [(*row[:6], *(unseal(value) for value in row[6:9]), *row[9:]) for row in found]
 
     def untrue(self) -> list[tuple[Any, ...]]:
-        """Stock rows whose numbers are not what locks and movements add up to."""
+        """Counters that are not what locks, movements, shelves, promises and allocations add up to."""
         return self.rows(
             """with open_lock as (  -- what a part shipment took out is not locked any more
                  select k.sku_id, k.warehouse_id, k.quantity - coalesce(a.shipped, 0) as open_units from lock k
                  left join allocation a on a.order_id = k.order_id and a.line_no = k.line_no
-                   and a.warehouse_id = k.warehouse_id
+                   and a.sku_id = k.sku_id and a.warehouse_id = k.warehouse_id
                  where k.state = 'open')
                select 'pool', p.sku_id, p.on_hand, p.locked from sku_pool p
                where p.locked <> (select coalesce(sum(open_units), 0) from open_lock k where k.sku_id = p.sku_id)
-                  or p.on_hand <> (select sum(on_hand) from stock s where s.sku_id = p.sku_id)
+                  or (p.on_hand, p.safety) <> (select coalesce(sum(on_hand), 0), coalesce(sum(safety), 0)
+                                               from stock s where s.sku_id = p.sku_id)
                   or p.locked not between 0 and p.on_hand
                union all
                select 'shelf', s.sku_id, s.on_hand, s.locked from stock s
@@ -240,5 +265,13 @@ class FakePool:
                                   where k.sku_id = s.sku_id and k.warehouse_id = s.warehouse_id)
                   or s.on_hand <> s.opening + (select coalesce(sum(quantity), 0) from stock_movement m
                                                where m.sku_id = s.sku_id and m.warehouse_id = s.warehouse_id)
-                  or s.locked not between 0 and s.on_hand"""
+                  or s.locked not between 0 and s.on_hand or s.missing not between 0 and s.locked
+               union all
+               select 'promise', p.sku_id, p.limit_units, p.promised from promise_pool p
+               where p.promised <> (select coalesce(sum(quantity), 0) from promise o
+                                    where o.sku_id = p.sku_id and o.state = 'open')
+               union all
+               select 'day', d.warehouse_id, d.limit_documents, d.used from warehouse_day d
+               where d.used <> (select count(distinct a.order_id) from allocation a
+                                where a.warehouse_id = d.warehouse_id and a.ship_day = d.day)"""
         )

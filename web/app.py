@@ -15,13 +15,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.database import connect
 from models.errors import SetupError
-from web.hooks import carriers, documents, shops, wms
+from web.hooks import carriers, documents, instructions, shops, wms
 
 _log = logging.getLogger("orderpool.web")
 
 _health = APIRouter()
 
-ROUTERS: Sequence[APIRouter] = (_health, wms.router, documents.router, carriers.router, shops.router)
+ROUTERS: Sequence[APIRouter] = (
+    _health,
+    wms.router,
+    documents.router,
+    instructions.router,
+    carriers.router,
+    shops.router,
+)
 
 
 def create_app() -> FastAPI:

@@ -7,7 +7,7 @@ from typing import ClassVar, TypeVar
 import httpx
 
 from connectors import mapping as mappings
-from connectors.base import AS_USUAL, Capabilities, Credentials, Now, Terms
+from connectors.base import AS_USUAL, Capabilities, Credentials, Listing, Now, Terms
 from connectors.channels.reading import ReadSpan, read_spans
 from models.errors import RateLimited, SetupError, TokenRefused
 
@@ -80,6 +80,10 @@ class CalledShop:
     def hides_changes(self) -> bool:
         """Whether its list leaves out orders of some states; nearly no platform's does."""
         return False
+
+    def listings(self) -> Iterator[list[Listing]]:
+        """None: most platforms describe no call that lists what a shop offers."""
+        return iter(())
 
 
 class ConsentCalls:

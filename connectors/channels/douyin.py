@@ -5,7 +5,7 @@ errors come with HTTP 200.
 """
 
 import hmac
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import pairwise
@@ -24,9 +24,12 @@ from connectors.base import (
     Push,
     RepeatClass,
     ShipBack,
+    StockLevel,
     StockMode,
+    StockOutcome,
     TrackingUnit,
 )
+from connectors.channels import douyin_stock
 from connectors.channels.access import CalledShop
 from connectors.channels.douyin_authoriser import DouyinAuthoriser
 from connectors.channels.douyin_payloads import (
@@ -251,6 +254,10 @@ class DouyinChannel(CalledShop):
             if error.number != WHOLE_ORDERS_ONLY:
                 raise
             self._call("order.logisticsEditByPack", by_parcel, changes=True)
+
+    def push_stock(self, levels: Sequence[StockLevel]) -> Iterator[list[StockOutcome]]:
+        """Let listings show these units, up to `stock_batch` SKUs of one product in a call."""
+        return douyin_stock.push(self.name, levels, self.capabilities.stock_batch, partial(self._call, changes=True))
 
     def list_carriers(self) -> list[PlatformCarrier]:
         """The carriers of the platform; it does not tell the form of their numbers."""

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -18,6 +18,7 @@ from connectors.base import (
     Capabilities,
     Credentials,
     Health,
+    Listing,
     MergeToken,
     NotReady,
     Now,
@@ -26,6 +27,8 @@ from connectors.base import (
     Push,
     RepeatClass,
     ShipBack,
+    StockLevel,
+    StockOutcome,
     Terms,
     TrackingUnit,
 )
@@ -258,6 +261,14 @@ class FileChannel:
     def ship_back(self, parcel: ShipBack) -> None:
         """Raises ChannelRejected: there is nobody to tell."""
         raise ChannelRejected(self.name, f"ship order {parcel.order_no}", "a file shop cannot be told of parcels")
+
+    def push_stock(self, levels: Sequence[StockLevel]) -> Iterator[list[StockOutcome]]:
+        """Raises ChannelRejected: there is nobody to tell."""
+        raise ChannelRejected(self.name, "set stock", "a file shop cannot be told of stock")
+
+    def listings(self) -> Iterator[list[Listing]]:
+        """None: there is no platform that lists them."""
+        return iter(())
 
     def list_carriers(self) -> list[PlatformCarrier]:
         """None: there is nobody to tell."""

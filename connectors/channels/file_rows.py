@@ -18,7 +18,7 @@ from models.errors import FeedError
 MAX_LINES_PER_ROW: Final = 200  # a longer one is a quotation mark that was never closed
 CHUNK_BYTES: Final = 1 << 20
 
-_WORKBOOK_STARTS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+WORKBOOK_STARTS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _UTF16_STARTS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _FORMULA_TEXT = re.compile(r'="(.*)"', re.DOTALL)
 _SPACES: Final = " \t\r\n\u3000\xa0\ufeff\u200b"
@@ -42,24 +42,28 @@ def rows_of(path: Path, spec: FileSpec) -> Iterator[Row]:
     try:
         with path.open("rb") as file:
             start = file.read(8)
-        if start.startswith(_WORKBOOK_STARTS):
-            yield from _workbook_rows(path, spec)
+        if start.startswith(WORKBOOK_STARTS):
+            yield from workbook_rows(path, spec.sheet, spec.header_row)
         else:
             yield from _csv_rows(path, spec)
     except OSError as error:
         raise FeedError(f"{path.name}: cannot be opened: {error.strerror or error}") from error
 
 
-def _workbook_rows(path: Path, spec: FileSpec) -> Iterator[Row]:
+def workbook_rows(path: Path, sheet_name: str = "", header_row: int = 1) -> Iterator[Row]:
+    """Every row of a sheet ("": the first) from its header row on, numbers and times as text.
+
+    Raises FeedError when it cannot be read.
+    """
     try:
         with CalamineWorkbook.from_path(path) as book:
-            if spec.sheet and spec.sheet not in book.sheet_names:
-                raise FeedError(f"{path.name}: has no sheet {spec.sheet}; it has {', '.join(book.sheet_names)}")
-            sheet = book.get_sheet_by_name(spec.sheet) if spec.sheet else book.get_sheet_by_index(0)
+            if sheet_name and sheet_name not in book.sheet_names:
+                raise FeedError(f"{path.name}: has no sheet {sheet_name}; it has {', '.join(book.sheet_names)}")
+            sheet = book.get_sheet_by_name(sheet_name) if sheet_name else book.get_sheet_by_index(0)
             # calamine starts at the first row that holds something
             first = sheet.start[0] + 1 if sheet.start else 1
             for line, values in enumerate(sheet.iter_rows(), first):
-                if line >= spec.header_row:
+                if line >= header_row:
                     yield Row(line, [_cell(value) for value in values])
     except CalamineError as error:
         raise FeedError(f"{path.name}: is no readable workbook: {error}") from error

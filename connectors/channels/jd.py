@@ -4,7 +4,7 @@ Sources: the order API pages of open.jd.com for the methods named here. Every ca
 parameters are one JSON text; errors come with HTTP 200, in three layers. Self-operated business is another API.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar, Final
@@ -27,10 +27,13 @@ from connectors.base import (
     Push,
     RepeatClass,
     ShipBack,
+    StockLevel,
     StockMode,
+    StockOutcome,
     Terms,
     TrackingUnit,
 )
+from connectors.channels import jd_stock
 from connectors.channels.access import CalledShop
 from connectors.channels.jd_authoriser import JdAuthoriser
 from connectors.channels.jd_gateway import JosGateway
@@ -74,7 +77,10 @@ FIELDS: Final = ",".join(
 
 
 class JdChannel(CalledShop):
-    """One shop. Credentials: endpoint, app_key, app_secret, access_token, optionally order_states (a comma list)."""
+    """One shop. Credentials: endpoint, app_key, app_secret, access_token.
+
+    Optionally order_states (a comma list), stock_model and stock_store (see `jd_stock.StockSpelling`).
+    """
 
     needs: ClassVar[tuple[str, ...]] = ("app_key", "app_secret", "access_token")
     usual_endpoint: ClassVar[str] = "https://api.jd.com/routerjson"
@@ -128,6 +134,7 @@ class JdChannel(CalledShop):
         self._gateway = JosGateway(client, name, self._access, now)
         self._states = _filters(credentials.get("order_states") or self.ORDER_STATES, self.UNCERTAIN_STATES)
         self._filters = len(self._states)
+        self._stock = jd_stock.StockSpelling.of(name, credentials)
 
     @property
     def hides_changes(self) -> bool:
@@ -276,6 +283,10 @@ class JdChannel(CalledShop):
         ours = {number for of_carrier in numbers.values() for number in of_carrier}
         theirs = set(str(order.get("waybill") or "").replace("|", ",").split(","))
         return ours <= theirs if ours else str(order.get("orderState")) in SHIPPED
+
+    def push_stock(self, levels: Sequence[StockLevel]) -> Iterator[list[StockOutcome]]:
+        """Let listings show these units, up to `stock_batch` SKUs in a call."""
+        return jd_stock.push(self.name, levels, self.capabilities.stock_batch, self._stock, self._gateway)
 
     def check(self) -> Health:
         """One signed read of the last minute's orders: whether keys, token and permission work."""

@@ -6,7 +6,7 @@ import httpx
 
 from connectors.base import Credentials, Now
 from connectors.channels.access import Access
-from connectors.channels.jd_protocol import BAN_S, answer_in, business_text, error_of, refusal_in, sign
+from connectors.channels.jd_protocol import BAN_S, answer_in, business_text, error_of, refusal_in, rows_with, sign
 from connectors.transport import build, call, china_time, http_error_of, json_of, without_empty
 from models.errors import ChannelUnavailable, OutcomeUnknown
 
@@ -22,14 +22,19 @@ class JosGateway:
         self._access = access
         self._now = now
 
-    def call(self, method: str, wish: dict[str, Any], *, changes: bool = False) -> dict[str, Any]:
+    def call(
+        self, method: str, wish: dict[str, Any], *, changes: bool = False, by_row: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
         """What the envelope of the answer holds. `changes`: the call is a write.
 
+        `by_row`: the keys of rows of which each says yes or no; an answer with such rows is no refusal as a whole.
         Raises ChannelError types, whichever of the three layers refuses.
         """
-        return self._access.call(lambda known: self._ask(method, wish, known, changes=changes))
+        return self._access.call(lambda known: self._ask(method, wish, known, changes, by_row))
 
-    def _ask(self, method: str, wish: dict[str, Any], known: Credentials, *, changes: bool) -> dict[str, Any]:
+    def _ask(
+        self, method: str, wish: dict[str, Any], known: Credentials, changes: bool, by_row: tuple[str, ...]
+    ) -> dict[str, Any]:
         request = build(
             self._client,
             self._name,
@@ -50,6 +55,8 @@ class JosGateway:
         if answer is None:
             kind = OutcomeUnknown if changes else ChannelUnavailable
             raise kind(self._name, method, "the answer has neither a responce nor an error")
+        if by_row and rows_with(answer, *by_row):
+            return answer
         if refusal := refusal_in(answer, self._name, method, changes=changes):
             raise refusal
         return answer

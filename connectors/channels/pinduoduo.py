@@ -4,7 +4,7 @@ Sources: the open platform's API pages of the methods named here. Every call is 
 come with HTTP 200. Lists give whole orders, so no order is asked for one by one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -22,9 +22,12 @@ from connectors.base import (
     Push,
     RepeatClass,
     ShipBack,
+    StockLevel,
     StockMode,
+    StockOutcome,
     TrackingUnit,
 )
+from connectors.channels import pinduoduo_stock
 from connectors.channels.access import CalledShop
 from connectors.channels.pinduoduo_authoriser import GATEWAY, PinduoduoAuthoriser
 from connectors.channels.pinduoduo_protocol import ask, number_of, rows_of
@@ -221,6 +224,10 @@ class PinduoduoChannel(CalledShop):
         order = self.order(parcel.external_id) or {}
         parcels = [order, *rows_of(order, "extra_delivery_list")]
         return [str(row["tracking_number"]) for row in parcels if row.get("tracking_number")]
+
+    def push_stock(self, levels: Sequence[StockLevel]) -> Iterator[list[StockOutcome]]:
+        """Let listings show these units, one SKU in a call."""
+        return pinduoduo_stock.push(self.name, levels, partial(self._call, changes=True))
 
     def check(self) -> Health:
         """One signed read of the latest minute that is listed: whether keys, token and permission work."""

@@ -22,9 +22,12 @@ from connectors.base import (
     Push,
     RepeatClass,
     ShipBack,
+    StockLevel,
     StockMode,
+    StockOutcome,
     TrackingUnit,
 )
+from connectors.channels import taobao_stock
 from connectors.channels.access import CalledShop
 from connectors.channels.reading import TRIES, Rows, pages, patiently
 from connectors.channels.taobao_authoriser import TaobaoAuthoriser
@@ -234,6 +237,10 @@ class TaobaoChannel(CalledShop):
             obstacle = f"it is cash on delivery, which takes no parcel of an own carrier: {refusal.obstacle}"
             raise ChannelRejected(self.name, f"ship trade {parcel.order_no}", obstacle) from refusal
         raise refusal
+
+    def push_stock(self, levels: Sequence[StockLevel]) -> Iterator[list[StockOutcome]]:
+        """Let listings show these units, up to `stock_batch` SKUs of one product in a call."""
+        return taobao_stock.push(self.name, levels, self.capabilities.stock_batch, partial(self._call, changes=True))
 
     def check(self) -> Health:
         """One signed read of the last minute's trades: whether keys, session and permission work."""

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
@@ -25,6 +25,7 @@ from connectors.base import (
     Capabilities,
     Credentials,
     Health,
+    Listing,
     MergeToken,
     NotReady,
     Now,
@@ -33,10 +34,13 @@ from connectors.base import (
     Push,
     RepeatClass,
     ShipBack,
+    StockLevel,
     StockMode,
+    StockOutcome,
     Terms,
     TrackingUnit,
 )
+from connectors.channels import woocommerce_stock
 from connectors.channels.access import CalledShop
 from connectors.channels.reading import patiently
 from connectors.channels.woocommerce_shipping import is_noted, note_for, order_changes
@@ -121,6 +125,7 @@ class WooCommerceChannel(CalledShop):
         reships=5,  # our own convention, written over; the buyer gets a mail each time
         stock_batch=100,
         stock_modes=frozenset({StockMode.ABSOLUTE}),
+        lists_products=True,
     )
     ship_back_class = RepeatClass.QUERYABLE
 
@@ -254,6 +259,14 @@ class WooCommerceChannel(CalledShop):
         if not is_noted(parcel, written):
             self._talk("POST", path, {}, {"note": note_for(parcel), "customer_note": True})
 
+    def push_stock(self, levels: Sequence[StockLevel]) -> Iterator[list[StockOutcome]]:
+        """Let listings show these units, up to `stock_batch` products, or variations of one product, in a call."""
+        return woocommerce_stock.push(self.name, levels, self.capabilities.stock_batch, self._talk)
+
+    def listings(self) -> Iterator[list[Listing]]:
+        """Every product of the store that is sold as itself, and every variation."""
+        return woocommerce_stock.listings(self.name, self.capabilities.page_size, self._talk)
+
     def check(self) -> Health:
         """One read of one order: whether address and keys work."""
         try:
@@ -297,11 +310,19 @@ class WooCommerceChannel(CalledShop):
         return found
 
     def _talk(
-        self, method: str, path: str, query: Mapping[str, str], body: dict[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: dict[str, Any] | None = None,
+        *,
+        timeout_s: float = TIMEOUT_S,
     ) -> httpx.Response:
-        return self._access.call(lambda _: self._ask(method, path, query, body))
+        return self._access.call(lambda _: self._ask(method, path, query, body, timeout_s))
 
-    def _ask(self, method: str, path: str, query: Mapping[str, str], body: dict[str, Any] | None) -> httpx.Response:
+    def _ask(
+        self, method: str, path: str, query: Mapping[str, str], body: dict[str, Any] | None, timeout_s: float
+    ) -> httpx.Response:
         action = f"{method} {path.removeprefix('/')}"
         url = f"{self._base}{path}"
         content: dict[str, Any] = {"headers": {"accept": "application/json"}}
@@ -312,7 +333,7 @@ class WooCommerceChannel(CalledShop):
         else:
             query = self._signed(method, url, query)
         full = url + ("?" + "&".join(f"{_encode(k)}={_encode(v)}" for k, v in query.items()) if query else "")
-        request = build(self._client, self.name, action, method, full, timeout_s=TIMEOUT_S, **content)
+        request = build(self._client, self.name, action, method, full, timeout_s=timeout_s, **content)
         response = call(self._client, self.name, action, request, changes=body is not None)
         self._raise_for(response, action, changes=body is not None)
         if json_of(response) is None:

@@ -10,7 +10,7 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -84,6 +84,8 @@ class WebhookWms:
     """
 
     repeat_class = RepeatClass.DEDUPLICATED
+    needs: ClassVar[tuple[str, ...]] = ("endpoint",)
+    for_people: ClassVar[bool] = False
 
     def __init__(self, client: httpx.Client, name: str, credentials: Credentials, now: Now) -> None:
         self.name = name

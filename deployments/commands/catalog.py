@@ -1,4 +1,4 @@
-"""`orderpool warehouse|sku|area|stock import` and `orderpool carrier add`: what a seller brings in files."""
+"""`orderpool warehouse|sku|area import` and `orderpool carrier add`: what a seller brings in files."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,13 +17,15 @@ PANEL = "Setting up"
 warehouse = typer.Typer(help="Warehouses, from a CSV file.", no_args_is_help=True)
 sku = typer.Typer(help="SKUs, from a CSV file.", no_args_is_help=True)
 area = typer.Typer(help="Which warehouse serves which divisions, from a CSV file.", no_args_is_help=True)
-stock = typer.Typer(help="Physical counts of stock, from a CSV file.", no_args_is_help=True)
 carrier = typer.Typer(help="The service that tracks parcels.", no_args_is_help=True)
+carrier_rate = typer.Typer(help="What carriers charge, from a CSV file.", no_args_is_help=True)
+carrier_rule = typer.Typer(help="Which orders go with which carrier, from a CSV file.", no_args_is_help=True)
 app.add_typer(warehouse, name="warehouse", rich_help_panel=PANEL)
 app.add_typer(sku, name="sku", rich_help_panel=PANEL)
 app.add_typer(area, name="area", rich_help_panel=PANEL)
-app.add_typer(stock, name="stock", rich_help_panel=PANEL)
 app.add_typer(carrier, name="carrier", rich_help_panel=PANEL)
+app.add_typer(carrier_rate, name="carrier-rate", rich_help_panel=PANEL)
+app.add_typer(carrier_rule, name="carrier-rule", rich_help_panel=PANEL)
 
 File = Annotated[Path, typer.Argument(help="CSV, UTF-8 or GB18030; docs/first-shop.md names the columns.")]
 
@@ -41,6 +43,33 @@ def import_warehouses(file: File) -> None:
         typer.echo(f"  {'reports to':<15} {_hook_address(code)}")
         for what, value in made.items():
             typer.echo(f"  {what:<15} {value}")
+
+
+@warehouse.command("carriers")
+def import_carriers(file: File) -> None:
+    """Make the file's carriers the whole carriers of the warehouses it names."""
+    from tasks import carrier_files
+
+    _ensure_database()
+    _tell("carriers of warehouses", carrier_files.import_carriers(file))
+
+
+@carrier_rate.command("import")
+def import_rates(file: File) -> None:
+    """Make the file's prices the whole prices of each warehouse and carrier it names."""
+    from tasks import carrier_files
+
+    _ensure_database()
+    _tell("carrier rates", carrier_files.import_rates(file))
+
+
+@carrier_rule.command("import")
+def import_rules(file: File) -> None:
+    """Make the file's rules all the carrier rules there are."""
+    from tasks import carrier_files
+
+    _ensure_database()
+    _tell("carrier rules", carrier_files.import_rules(file))
 
 
 @sku.command("import")
@@ -61,15 +90,26 @@ def import_areas(file: File) -> None:
     _tell("areas", setup.import_areas(file))
 
 
-@stock.command("import")
-def import_stock(file: File) -> None:
-    """Take over a physical count; what differs becomes a movement."""
-    from tasks import setup
+@area.command("coverage")
+def show_coverage(
+    as_csv: Annotated[bool, typer.Option("--csv", help="One uncovered division a line, for a spreadsheet.")] = False,
+) -> None:
+    """Say which divisions no warehouse serves by its areas; their orders go to the nearest warehouse with stock."""
+    import csv
+    import sys
+
+    from tasks.areas import coverage, uncovered
 
     _ensure_database()
-    done = setup.import_stock(file)
-    typer.echo(f"stock: {done.opened} opened, {done.moved} corrected, {done.same} agreed")
-    _tell_ignored(done.ignored)
+    gaps = coverage()
+    if as_csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(("code", "name", "level", "province"))
+        writer.writerows(uncovered(gaps))
+        return
+    for gap in gaps:
+        typer.echo(str(gap))
+    typer.echo("every division is covered" if not gaps else f"{len(uncovered(gaps))} divisions are uncovered")
 
 
 @carrier.command("add")

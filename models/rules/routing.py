@@ -1,85 +1,152 @@
-"""Which warehouse serves an order."""
+"""Which warehouses serve an order.
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+An order whose area's first warehouse has all of it, has room and keeps the promise is served by it. For any other,
+every set of warehouses is looked at (`routing_search`), and the plan or the refusal says why.
+"""
 
-EARTH_RADIUS_KM = 6371.0
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import islice
 
+from models.rules.carrier_choice import Offer, best_offer
+from models.rules.routing_bounds import bounds_of
+from models.rules.routing_plan import Decision, Part, Plan, Rejected, Why
+from models.rules.routing_refusal import CANNOT, alone, refuse
+from models.rules.routing_search import Found, Search
+from models.rules.routing_values import Item, Wish
+from models.rules.routing_world import Route, World
+from models.stock import Basis
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A warehouse as routing sees it; `lat` and `lng` in degrees."""
-
-    id: int
-    code: str
-    lat: float
-    lng: float
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The warehouse chosen, and the sentence that says why."""
-
-    warehouse_id: int
-    reason: str
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_ALONE = 3
+"""Warehouses that cannot serve an order alone which its plan names."""
 
 
-@dataclass(frozen=True, slots=True)
-class NoChoice:
-    """No warehouse has all of it: the fullest one, and per SKU id (wanted, there)."""
+def route_orders(wishes: Iterable[Wish], world: World) -> dict[int, Decision]:
+    """Decide a batch, in the order of promise, payment and id, those without a time last; by order id.
 
-    warehouse_code: str
-    missing: Mapping[int, tuple[int, int]]
-
-
-def choose_warehouse(
-    units: Mapping[int, int],
-    areas: Sequence[tuple[int, str, int]],
-    place: tuple[float, float],
-    sites: Sequence[Site],
-    free: Mapping[tuple[int, int], int],
-) -> Choice | NoChoice:
-    """The warehouse that ships the whole order.
-
-    `areas` are the service areas that cover the receiver, most local division first, as (warehouse id,
-    division code, priority): the first that has everything serves. Without one, the nearest warehouse to
-    `place` (degrees) that has everything does. `free` is units per (warehouse id, SKU id). Ties go by code.
+    Deterministic: the same wishes and world give the same decisions, in whatever order the wishes come. Takes units
+    and room of every plan from the world, so no two plans use the same.
     """
-    by_id = {site.id: site for site in sites}
-    for warehouse_id, division, priority in areas:
-        if warehouse_id in by_id and has_all(units, warehouse_id, free):
-            return Choice(warehouse_id, f"{by_id[warehouse_id].code} serves {division} with priority {priority}")
-    nearest = sorted(sites, key=lambda site: (distance_km(place, (site.lat, site.lng)), site.code))
-    for site in nearest:
-        if has_all(units, site.id, free):
-            km = distance_km(place, (site.lat, site.lng))
-            why = "the area's warehouses lack stock" if areas else "no service area covers the receiver"
-            return Choice(site.id, f"{site.code} is the nearest with stock, {km:.0f} km; {why}")
-    return _fullest(units, nearest, free)
+    decided: dict[int, Decision] = {}
+    for wish in sorted(wishes, key=_queue):
+        decision: Decision | None = _whole_at_first(wish, world)
+        if decision is None:
+            decision = _searched(wish, world)
+            if isinstance(decision, Plan):
+                world.take(decision)
+        decided[wish.order_id] = decision
+    return decided
 
 
-def has_all(units: Mapping[int, int], warehouse_id: int, free: Mapping[tuple[int, int], int]) -> bool:
-    """Whether the warehouse has every unit of the order."""
-    return all(free.get((warehouse_id, sku), 0) >= wanted for sku, wanted in units.items())
+def choose(wish: Wish, world: World) -> Decision:
+    """Decide one order and take nothing from the world."""
+    plan = _whole_at_first(wish, world)
+    if plan is None:
+        return _searched(wish, world)
+    world.give_back(plan)
+    return plan
 
 
-def distance_km(a: tuple[float, float], b: tuple[float, float]) -> float:
-    """Great-circle distance of two points in degrees (haversine)."""
-    lat_a, lng_a, lat_b, lng_b = map(math.radians, (*a, *b))
-    h = math.sin((lat_b - lat_a) / 2) ** 2 + math.cos(lat_a) * math.cos(lat_b) * math.sin((lng_b - lng_a) / 2) ** 2
-    return 2 * EARTH_RADIUS_KM * math.asin(math.sqrt(h))
+def plan_of(wish: Wish, world: World, found: Found) -> Plan:
+    """A found set of warehouses as a plan."""
+    units: list[dict[tuple[int, int], int]] = [{} for _ in found.entrants]
+    for block, shares in zip(found.blocks, found.filling.shares, strict=True):
+        per_piece = dict(block.needs)
+        for part, pieces in zip(units, shares, strict=True):
+            if pieces:
+                part.update({(item.line_no, item.sku_id): pieces * per_piece[item.sku_id] for item in block.items})
+    parts = tuple(
+        _part(entrant.route, offer, wish, world, share)
+        for entrant, offer, share in zip(found.entrants, found.filling.offers, units, strict=True)
+    )
+    rejected = (*_cannot_alone(wish, world), *found.near)
+    why = _why_not_first(wish, world)
+    return Plan(wish.order_id, world.rules.version, Basis.PLAN, parts, why, rejected, found.gap)
 
 
-def _fullest(units: Mapping[int, int], sites: Sequence[Site], free: Mapping[tuple[int, int], int]) -> NoChoice:
-    def lacking(site: Site) -> dict[int, tuple[int, int]]:
-        return {
-            sku: (wanted, free.get((site.id, sku), 0))
-            for sku, wanted in units.items()
-            if free.get((site.id, sku), 0) < wanted
-        }
+def _why_not_first(wish: Wish, world: World) -> Why:
+    """What kept the area's first warehouse from serving the order."""
+    zone = world.zone(wish)
+    if zone.first is not None:
+        return alone(zone.first, wish, world) or Why.SEVERAL
+    return Why.SEVERAL if zone.routes and zone.routes[0].covered else Why.NO_AREA
 
-    if not sites:
-        return NoChoice("none", {sku: (wanted, 0) for sku, wanted in units.items()})
-    best = min(sites, key=lambda site: (sum(w - there for w, there in lacking(site).values()), site.code))
-    return NoChoice(best.code, lacking(best))
+
+def _cannot_alone(wish: Wish, world: World) -> Iterator[Rejected]:
+    """The first warehouses, by area and distance, that cannot serve the order alone at all."""
+    routes = world.zone(wish).routes
+    ranked = sorted(routes, key=lambda route: (route.tier, world.metres(route.site, wish.point), route.code))
+    failing = (Rejected((route.code,), why) for route in ranked if (why := alone(route, wish, world)) in CANNOT)
+    return islice(failing, _ALONE)
+
+
+def _queue(wish: Wish) -> tuple[datetime, datetime, int]:
+    return wish.ship_by or _NEVER, wish.paid_at or _NEVER, wish.order_id
+
+
+def _whole_at_first(wish: Wish, world: World) -> Plan | None:
+    """Take the order from its area's first warehouse, if that is the best there can be: nothing can go before it."""
+    route = world.zone(wish).first
+    if route is None:
+        return None
+    most = wish.limits.parcels_per_order
+    weight_g = _take(wish.items, route.shelf) if most is None or most > 0 else None
+    if weight_g is None:
+        return None
+    room = route.room
+    metres = world.metres(route.site, wish.point) if route.by_distance else 0
+    offer = best_offer(route.fares(weight_g, metres), room, wish.ship_by)
+    if offer is None or offer.late or offer.waits:
+        _put_back(wish.items, route.shelf)
+        return None
+    if room is not None:
+        room[offer.day] -= 1
+    part = _part(route, offer, wish, world, _units(wish.items))
+    return Plan(wish.order_id, world.rules.version, Basis.AREA, (part,))
+
+
+def _take(items: tuple[Item, ...], shelf: dict[int, int]) -> int | None:
+    """Take all items from a shelf and return their weight in grams, or take nothing and return None."""
+    weight_g = 0
+    for place, (_, sku_id, units, unit_g, *_) in enumerate(items):
+        left = shelf.get(sku_id, 0) - units
+        if left < 0:
+            _put_back(items[:place], shelf)
+            return None
+        shelf[sku_id] = left
+        weight_g += units * unit_g
+    return weight_g
+
+
+def _put_back(items: tuple[Item, ...], shelf: dict[int, int]) -> None:
+    for item in items:
+        shelf[item.sku_id] += item.units
+
+
+def _units(items: tuple[Item, ...]) -> dict[tuple[int, int], int]:
+    units = {(item.line_no, item.sku_id): item.units for item in items}
+    if len(units) < len(items):
+        units = dict.fromkeys(units, 0)
+        for item in items:
+            units[item.line_no, item.sku_id] += item.units
+    return units
+
+
+def _part(route: Route, offer: Offer, wish: Wish, world: World, units: dict[tuple[int, int], int]) -> Part:
+    return Part(
+        route.site.id,
+        route.code,
+        offer.lane.carrier.code,
+        world.day(offer.day),
+        offer.lane.leaves[offer.day],
+        world.day(offer.arrives),
+        not offer.late,
+        offer.cost_fen,
+        units,
+    )
+
+
+def _searched(wish: Wish, world: World) -> Decision:
+    found = Search(wish, world, bounds_of(wish, world.rules)).best()
+    return refuse(wish, world) if found is None else plan_of(wish, world, found)

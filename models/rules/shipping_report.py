@@ -39,7 +39,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A box that left, with the pieces of each line (by our number) in it."""
+    """A box that left, with the pieces of each line (by our number) in it.
+
+    A line of kits has those that the box completes: 0 where it holds nothing but parts of them.
+    """
 
     id: int
     carrier: str
@@ -88,14 +91,20 @@ class NotYet:
     sentence: str
 
 
-Verdict = Report | Refusal | NotYet
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """There is nothing to say of this box: it holds parts of kits, which the channel knows only as whole pieces."""
+
+
+Verdict = Report | Refusal | NotYet | Silence
 
 
 def judge(shipment: Shipment, limits: Limits, channel: str) -> dict[int, Verdict]:
     """What to say of each box of an order, by parcel id.
 
     Boxes claim what they can in the order in which they left: where a line takes one number it is that of its
-    first box, and where an order takes so many numbers they are those of its first boxes.
+    first box, and where an order takes so many numbers they are those of its first boxes. A box of parts only is
+    named where the order as a whole carries the numbers; elsewhere the box that completes the kit speaks for it.
     """
     if limits.numbers_at_once and shipment.to_come:
         sentence = (
@@ -103,14 +112,14 @@ def judge(shipment: Shipment, limits: Limits, channel: str) -> dict[int, Verdict
             f"{channel} takes all its numbers in one call"
         )
         return {parcel.id: NotYet(sentence) for parcel in shipment.parcels}
-    claims: dict[int, Mapping[int, int] | Refusal] = {}
+    claims: dict[int, Mapping[int, int] | Refusal | Silence] = {}
     told: list[Parcel] = []
     for parcel in shipment.parcels:
         claims[parcel.id] = _claim(shipment, parcel, told, limits, channel)
-        if not isinstance(claims[parcel.id], Refusal):
+        if not isinstance(claims[parcel.id], Refusal | Silence):
             told.append(parcel)
     return {
-        parcel.id: claim if isinstance(claim, Refusal) else _report(shipment, parcel, claim, told, limits)
+        parcel.id: claim if isinstance(claim, Refusal | Silence) else _report(shipment, parcel, claim, told, limits)
         for parcel in shipment.parcels
         for claim in (claims[parcel.id],)
     }
@@ -132,15 +141,19 @@ def reportable(limits: Limits, parts: Sequence[Mapping[int, int]]) -> str:
 
 def _claim(
     shipment: Shipment, parcel: Parcel, told: Sequence[Parcel], limits: Limits, channel: str
-) -> Mapping[int, int] | Refusal:
+) -> Mapping[int, int] | Refusal | Silence:
+    pieces = _pieces(shipment, parcel)
+    if limits.tracking_unit != "order":
+        pieces = {line: units for line, units in pieces.items() if units}
+        if not pieces:
+            return Silence()
     most = limits.parcels_per_order
     if most is not None and len(told) >= most:
         boxes = len(shipment.parcels)
         return Refusal(f"order {shipment.order_no} is in {boxes} boxes; {channel} takes {_numbers(most)} per order")
-    pieces = _pieces(shipment, parcel)
     if limits.tracking_unit != "line":
         return pieces
-    carried = {line: other.waybill for other in reversed(told) for line in other.pieces}
+    carried = {line: other.waybill for other in reversed(told) for line, units in other.pieces.items() if units}
     fresh = {line: units for line, units in pieces.items() if line not in carried}
     if fresh:
         return fresh

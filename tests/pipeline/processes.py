@@ -11,6 +11,7 @@ from typing import Any
 FLOWS = {
     "audit_ingest": "flows.audit_ingest",
     "process_orders": "flows.process_orders",
+    "push_stock": "flows.push_stock",
     "track_parcels": "flows.track_parcels",
 }
 HANDED_ON = ("ORDERPOOL_DATABASE_URL", "ORDERPOOL_PUBLIC_URL")

@@ -1,7 +1,7 @@
 """A shop that takes ship-backs without a network, a warehouse that reports boxes, and what the outbox holds of them."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from connectors.base import ShipBack
@@ -9,10 +9,14 @@ from models.database import transaction
 from models.errors import PipelineError
 from models.messages import OutboxKind
 from tasks.confirm import apply_confirmations
+from tasks.dispatch import dispatch_batch
+from tasks.lock_stock import lock_batch
 from tasks.outbox import Pending, deliver
+from tasks.route import route_batch
 from tasks.ship_back_calls import report_calls
 from tasks.ship_backs import Telling, render_ship_backs
 from tasks.shop_settings import capabilities_of, set_shop
+from tasks.track import track_batch
 from tests.fakes import FakePool, payload, why
 
 
@@ -52,6 +56,15 @@ def dispatched(pool: FakePool) -> FakePool:
     pool.stock(TEA=10, CUP=10, CUP_B=10)
     pool.take([payload(1, units={"TEA": 3, "CUP": 1})])
     pool.through_the_stages()
+    return pool
+
+
+def instructed(pool: FakePool, *baskets: Mapping[str, int]) -> FakePool:
+    """The pool with one order per basket, all looked through by hand, each in a document."""
+    batch_id = pool.batch_of(baskets)
+    for stage in (lock_batch, route_batch, dispatch_batch, track_batch):
+        with transaction() as conn:
+            stage(conn, batch_id, why())
     return pool
 
 

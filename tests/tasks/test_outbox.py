@@ -7,11 +7,22 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from models.database import transaction
+from models.database import connect, transaction
 from models.errors import ChannelDenied, ChannelRejected, ChannelUnavailable, PipelineError, RateLimited, SetupError
 from models.messages import OutboxKind
 from models.settings import clock, set_clock
-from tasks.outbox import RETRY_AFTER, SENDERS, Effect, Pending, deliver, deliver_due, post, undelivered
+from tasks.outbox import (
+    COUNTERPART_LOCKS,
+    RETRY_AFTER,
+    SENDERS,
+    Effect,
+    Pending,
+    Shared,
+    deliver,
+    deliver_due,
+    post,
+    undelivered,
+)
 from tests.fakes import NOON, FakePool, payload, why
 
 KINDS = (OutboxKind.OUTBOUND_CREATED,)
@@ -237,3 +248,67 @@ def test_an_instruction_that_surely_did_not_arrive_can_still_be_withdrawn(
 
     assert handed_over.stages() == {"1": "cancelled"}
     assert handed_over.locked() == 0
+
+
+def test_a_call_that_messages_share_is_made_once_and_fails_those_it_names(
+    pool: FakePool, stopped: StoppedClock
+) -> None:
+    write(5)
+    made: list[tuple[int, ...]] = []
+
+    def send(counterpart: str, pending: Sequence[Pending]) -> dict[int, Shared]:
+        ids = tuple(message.id for message in pending)
+
+        def make() -> dict[int, Exception]:
+            made.append(ids)
+            return {ids[1]: ChannelRejected("WH-A", "send", "no"), ids[3]: ChannelUnavailable("WH-A", "send", "later")}
+
+        return dict.fromkeys(ids, Shared(ids, make))
+
+    deliver("warehouse:WH-A", send, KINDS, why())
+
+    assert len(made) == 1
+    assert [row[0] for row in pool.rows("select state from outbox order by id")] == [
+        "delivered",
+        "refused",
+        "delivered",
+        "pending",
+        "delivered",
+    ]
+
+
+def test_a_shared_call_that_breaks_the_sender_does_not_stop_the_others(pool: FakePool, stopped: StoppedClock) -> None:
+    write(4)
+    outside = Counterparts()
+
+    def send(counterpart: str, pending: Sequence[Pending]) -> dict[int, Callable[[], None] | Shared]:
+        def make() -> dict[int, Exception]:
+            raise KeyError("a bug")
+
+        first, second, *others = pending
+        together = Shared((first.id, second.id), make)
+        return {first.id: together, second.id: together, **outside.send(counterpart, others)}
+
+    deliver("warehouse:WH-A", send, KINDS, why())
+
+    assert pool.rows("select state, last_error from outbox order by id") == [
+        ("pending", "the sender broke with KeyError"),
+        ("pending", "the sender broke with KeyError"),
+        ("delivered", ""),
+        ("delivered", ""),
+    ]
+
+
+@pytest.mark.parametrize(("busy", "kind"), [("", OutboxKind.STOCK), ("stock of ", OutboxKind.SHIP_BACK)])
+def test_stock_and_parcels_of_a_shop_do_not_wait_for_each_other(
+    pool: FakePool, stopped: StoppedClock, busy: str, kind: OutboxKind
+) -> None:
+    with transaction() as conn:
+        post(conn, [Effect(kind, "shop:WOO", 1, "one", None)], NOON)
+    outside = Counterparts()
+
+    with connect(autocommit=True) as other:
+        other.execute("select pg_advisory_lock(%s, hashtext(%s))", (COUNTERPART_LOCKS, f"{busy}shop:WOO"))
+        deliver("shop:WOO", outside.send, [kind], why())
+
+    assert outside.got == ["one"]

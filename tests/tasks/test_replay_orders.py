@@ -135,7 +135,7 @@ def test_what_the_platform_changed_after_dispatch_is_no_matter_of_reading(pool: 
     assert (replay().same, replay().past_review) == (1, 0)
 
 
-def test_a_locked_order_gives_its_stock_back_and_locks_what_it_wants_now(pool: FakePool) -> None:
+def test_a_locked_order_keeps_its_stock_and_locks_what_it_wants_now(pool: FakePool) -> None:
     pool.stock(TEA=10)
     read_with(pool, ("quantity: quantity", "quantity: {from: quantity, table: {'2': '1'}, otherwise: keep}"))
     pool.take([payload(1, units={"TEA": 2})])
@@ -144,7 +144,7 @@ def test_a_locked_order_gives_its_stock_back_and_locks_what_it_wants_now(pool: F
     read_with(pool)
 
     replay(go_on=True)
-    assert pool.locked() == 0
+    assert pool.locked() == 1
     go_on(pool)
 
     assert pool.stages() == {"1": "dispatched"}
@@ -163,7 +163,8 @@ def test_a_routed_order_has_no_document_yet_and_begins_again(pool: FakePool) -> 
 
     assert pool.stages() == {"1": "ingested"}
     assert pool.rows("select title from order_line") == [("10",)]
-    assert (pool.locked(), pool.untrue()) == (0, [])
+    assert (pool.locked(), pool.untrue()) == (1, [])
+    assert pool.rows("select count(*) from lock where state = 'open' and warehouse_id is not null") == [(0,)]
 
 
 def test_an_order_read_as_cancelled_comes_alive(pool: FakePool) -> None:

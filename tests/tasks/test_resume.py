@@ -8,6 +8,7 @@ from models.database import transaction
 from models.errors import SetupError
 from models.order import Finding, HoldCode, place_holds, release_holds
 from tasks.resume import abandon_batch, resume_waiting
+from tasks.shop_settings import set_shop
 from tests.fakes import NOON, FakePool, payload, why
 
 
@@ -60,7 +61,46 @@ def test_of_two_short_orders_only_that_which_fits_goes_on(pool: FakePool) -> Non
     assert pool.untrue() == []
 
 
+def test_a_short_kit_goes_on_when_its_last_component_has_come(pool: FakePool) -> None:
+    pool.stock(TEA=4, CUP=0)
+    pool.kit("GIFT", TEA=2, CUP=1)
+    pool.take([payload(1, units={"GIFT": 2})])
+    pool.through_the_stages()
+    pool.deliver_more("CUP", 1)
+    assert resume(pool) == 0
+    pool.deliver_more("CUP", 1)
+
+    assert resume(pool) == 1
+    assert pool.stages() == {"1": "dispatched"}
+    assert (pool.locked("TEA"), pool.locked("CUP")) == (4, 2)
+
+
+def test_safety_stock_serves_no_short_order(short: FakePool) -> None:
+    short.keep_safe(TEA=2)
+    short.deliver_more("TEA", 3)
+
+    assert resume(short) == 0
+
+
+def test_units_owed_to_promises_serve_no_short_order(short: FakePool) -> None:
+    short.execute("insert into promise_pool values (1, 'backorder', 5, 0, null, null)")
+    short.take([payload(3, units={"TEA": 5})], run="run-2")
+    short.through_the_stages()
+    assert short.holds() == {"2": ["SHORT_STOCK"], "3": ["AWAITING_STOCK"]}
+    short.deliver_more("TEA", 4)
+
+    assert resume(short) == 0
+
+
+def test_a_short_order_is_tried_again_after_a_day_whatever_was_seen(short: FakePool) -> None:
+    assert (resume(short, hours=23), resume(short, hours=24)) == (0, 1)
+
+    assert short.holds() == {"2": ["SHORT_STOCK"]}
+    assert short.rows("select release_at > placed_at from hold where released_at is null") == [(True,)]
+
+
 def test_an_order_that_no_warehouse_has_whole_goes_on_when_one_has(pool: FakePool) -> None:
+    set_shop("WOO", {"parcels_per_order": "1"})
     pool.stock(TEA=2, TEA_B=2)
     pool.take([payload(1, units={"TEA": 3})])
     pool.through_the_stages()
@@ -134,6 +174,15 @@ def test_a_failed_runs_orders_are_left_to_it(pool: FakePool) -> None:
     pool.through_the_stages(to="lock_stock")
 
     assert resume(pool, hours=23) == 0
+
+
+def test_an_order_that_no_warehouse_can_serve_is_not_tried_again_at_every_look(pool: FakePool) -> None:
+    set_shop("WOO", {"parcels_per_order": "1"})
+    pool.stock(TEA=2, TEA_B=2)
+    pool.take([payload(1, units={"TEA": 3})])
+    pool.through_the_stages()
+
+    assert [resume(pool, hours=hours) for hours in (0.1, 0.2, 0.3)] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("to", ["validate", "lock_stock", "route"])

@@ -1,6 +1,7 @@
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from connectors.registry import CHANNELS
 from models.errors import SetupError
 from models.settings import CHECKOUT
+from tasks.carrier_files import import_carriers, import_rates, import_rules
 from tasks.counterparts import open_channel, open_wms
 from tasks.credentials import Owner, keep_secrets, secrets_of
 from tasks.setup import (
@@ -226,6 +228,42 @@ class TestWarehouses:
         with psycopg.connect(database) as conn:
             assert secrets_of(conn, Owner.WAREHOUSE, "WH-E")["secret"] == SECRET
 
+    def test_kind_cutoff_limit_and_use_are_read(self, database: str, sheet: Path) -> None:
+        sheet.write_text(
+            "仓库编码,仓库名称,所在地区,推送地址,仓库类型,截单时间,每日上限,启用\n"
+            "WH-E,East,330110,https://wms.example.com/in,供应商,16:30,500,否\n"
+        )
+
+        import_warehouses(sheet)
+
+        assert rows(database, "select kind, cutoff::text, daily_limit, active from warehouse") == [
+            ("supplier", "16:30:00", 500, False)
+        ]
+
+    def test_a_lowered_limit_never_falls_below_what_a_day_has_used(self, catalog: str, sheet: Path) -> None:
+        with psycopg.connect(catalog) as conn:
+            conn.execute(
+                """insert into warehouse_day select id, d, 10, u from warehouse, (values
+                     ('2000-01-01'::date, 9), ('2999-01-01', 9), ('2999-01-02', 1)) v(d, u) where code = 'WH-E'"""
+            )
+        sheet.write_text("code,name,division,daily_limit\nWH-E,East,330110,5\n")
+
+        import_warehouses(sheet)
+
+        assert rows(catalog, "select limit_documents from warehouse_day order by day") == [(10,), (9,), (5,)]
+
+    def test_bad_kinds_times_and_limits_are_named(self, database: str, sheet: Path) -> None:
+        sheet.write_text("code,name,division,kind,cutoff,daily_limit,active\nWH-E,East,330110,x,25:00,-1,maybe\n")
+
+        with pytest.raises(SetupError) as refused:
+            import_warehouses(sheet)
+
+        said = str(refused.value)
+        assert "line 2, kind 'x': is neither own nor supplier" in said
+        assert "line 2, cutoff '25:00': is not a time of day such as 16:30" in said
+        assert "line 2, daily_limit '-1': is not a whole number from 0" in said
+        assert "line 2, active 'maybe': is neither yes nor no" in said
+
     def test_every_bad_cell_is_named_and_nothing_is_written(self, database: str, sheet: Path) -> None:
         sheet.write_text(
             "code,name,division,endpoint,secret,carrier\n"
@@ -270,7 +308,7 @@ class TestFiles:
         ("content", "obstacle"),
         [
             (b"", "is empty"),
-            (b"PK\x03\x04", "is an Excel workbook"),
+            (b"PK\x03\x04", "is no readable workbook"),
             (b"\x81", "is neither UTF-8 nor GB18030"),
             (b'code\n"a\n', "unexpected end of data"),
         ],
@@ -383,11 +421,18 @@ def test_the_examples_of_the_guide_can_be_imported(database: str, sheet: Path) -
     for file, example in zip(files, examples, strict=True):
         file.write_text(example)
 
-    warehouses, skus, areas, stock = files
-    ignored = import_warehouses(warehouses).ignored + import_skus(skus).ignored
-    ignored += import_areas(areas).ignored + import_stock(stock).ignored
+    readers: tuple[Callable[[Path], Any], ...] = (
+        import_warehouses,
+        import_skus,
+        import_areas,
+        import_carriers,
+        import_rates,
+        import_rules,
+        import_stock,
+    )
+    ignored = [name for read, file in zip(readers, files, strict=True) for name in read(file).ignored]
 
-    assert ignored == ()
+    assert ignored == []
     assert rows(database, "select sum(on_hand) from sku_pool") == [(1900,)]
 
 

@@ -5,7 +5,7 @@ import pytest
 from connectors.base import Capabilities, Paging, StockMode
 from connectors.registry import CHANNELS
 from models.errors import SetupError
-from tasks.shop_settings import CAPABILITY_NAMES, as_text, capabilities_of, set_shop, setting_name
+from tasks.shop_settings import CAPABILITY_NAMES, NUMBERS, as_text, capabilities_of, set_shop, setting_name
 from tests.fakes import FakePool
 
 
@@ -54,6 +54,8 @@ def test_a_value_replaces_the_channels(pool: FakePool, name: str, text: str, cap
         ("masked_fields=name,shoe", "setting masked_fields: want some of name, phone, address, with commas between"),
         ("token_alarm_days=-1", "setting token_alarm_days: want a number above 0, at most 3650, not '-1'"),
         ("token_alarm_days=1e10", "setting token_alarm_days: want a number above 0, at most 3650, not '1e10'"),
+        ("unpaid_lock_minutes=0", "setting unpaid_lock_minutes: want a number above 0, at most 43200, not '0'"),
+        ("promise_priority=1.5", "setting promise_priority: want a whole number from 1, at most 1000, not '1.5'"),
         ("pulls=no", "there is no setting pulls; there are calls_per_s, deepest_row"),
     ],
 )
@@ -85,7 +87,7 @@ def test_other_settings_stay(pool: FakePool) -> None:
 def test_every_setting_is_shown_with_what_is_usual(pool: FakePool) -> None:
     rows = {row.name: row for row in set_shop("WOO", {"lag_s": "2m", "ship_back_overdue_h": "4"})}
 
-    assert set(rows) == {*CAPABILITY_NAMES, "ship_back_overdue_h", "token_alarm_days"}
+    assert set(rows) == {*CAPABILITY_NAMES, *NUMBERS}
     assert (rows["lag_s"].value, rows["lag_s"].usual, rows["lag_s"].is_own) == ("2m", "1m", True)
     assert (rows["ship_back_overdue_h"].value, rows["ship_back_overdue_h"].usual) == ("4", "2")
     assert not rows["page_size"].is_own

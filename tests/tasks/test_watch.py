@@ -7,7 +7,7 @@ from models.alert import AlertRule
 from models.database import transaction
 from models.errors import PipelineError
 from tasks.credentials import Owner, keep_secrets
-from tasks.watch import RULES, overdue_ship_backs, tokens_at_risk, watch_all
+from tasks.watch import RULES, overdue_ship_backs, stock_not_shown, tokens_at_risk, watch_all
 from tests.fakes import NOON, FakePool, why
 from tests.tasks.shipping import Shop, dispatched, report
 
@@ -171,19 +171,82 @@ class TestShipBacks:
         assert overdue()["parcel:1"].endswith(": second")
 
 
+class TestListings:
+    def unshown(self, now: datetime = NOON) -> dict[str, str]:
+        with transaction() as conn:
+            return stock_not_shown(conn, now)
+
+    def test_those_that_wait_for_hours_are_one_alert_of_their_shop(self, pool: FakePool) -> None:
+        push(pool, "1", 3 * HOUR, "the product is banned")
+        push(pool, "2", 4 * HOUR)
+        push(pool, "3", HOUR)
+
+        assert self.unshown() == {
+            "shop:WOO": "shop WOO: 2 listings do not show the stock decided on since 11-20 08:00: TEA2: not tried yet"
+        }
+
+    def test_what_is_shown_or_has_ended_is_none(self, pool: FakePool) -> None:
+        push(pool, "1", 3 * HOUR)
+        push(pool, "2", 3 * HOUR)
+        pool.execute("update stock_push set sent = true where listing_id = 1")
+        pool.execute("update listing set active = false where id = 2")
+
+        assert self.unshown() == {}
+
+    def test_a_shop_may_be_given_more_time(self, pool: FakePool) -> None:
+        push(pool, "1", 3 * HOUR)
+        pool.execute("""update shop set settings = '{"stock_not_shown_h": 4}'""")
+
+        assert self.unshown() == {}
+        assert self.unshown(NOON + 2 * HOUR)
+
+
+def push(pool: FakePool, item: str, age: timedelta, obstacle: str = "") -> None:
+    """A listing that waits to show something."""
+    pool.execute("insert into sku (code, name, barcode, weight_g) values (%s, '', '', 0)", f"TEA{item}")
+    pool.execute(
+        """with made as (
+             insert into listing (shop_id, sku_id, item_id, sku_ref, active, shown_version, shown_formula, obstacle)
+             select s.id, k.id, %s, '', true, 0, 0, %s from shop s, sku k where s.code = 'WOO' and k.code = %s
+             returning id)
+           insert into stock_push (listing_id, units, version, formula, sent, decided_at)
+           select id, 5, 1, 0, false, %s from made""",
+        item,
+        obstacle,
+        f"TEA{item}",
+        NOON - age,
+    )
+
+
+def lack(pool: FakePool) -> None:
+    """A shelf whose only unit is locked and was not found."""
+    pool.stock(POT=1)
+    pool.execute("update sku_pool set locked = 1")
+    pool.execute("update stock set locked = 1, missing = 1")
+    pool.execute(
+        """insert into shortfall (warehouse_id, sku_id, counted, locked, missing, opened_at)
+           select warehouse_id, sku_id, 0, 1, 1, %s from stock""",
+        NOON,
+    )
+
+
 def test_every_rule_is_evaluated_and_what_is_over_closes(parcel: FakePool, tmall: FakePool) -> None:
     give(tmall, NOON - 7 * DAY, NOON - HOUR)
     ship_back(parcel, 1, "pending", 3 * HOUR)
+    push(parcel, "9", 3 * HOUR)
+    lack(parcel)
 
     first, alerts = watch_all(why("run-1"))
     again, _ = watch_all(why("run-2"))
     parcel.execute("update outbox set state = 'delivered'")
+    parcel.execute("update stock_push set sent = true")
+    parcel.execute("update shortfall set closed_at = %s", NOON)
     last, _ = watch_all(why("run-3"))
 
-    assert (first.open, len(first.new), first.closed) == (2, 2, 0)
+    assert (first.open, len(first.new), first.closed) == (4, 4, 0)
     assert {alert.rule for alert in alerts} == set(RULES)
-    assert (again.open, again.new, again.closed) == (2, (), 0)
-    assert (last.open, last.closed) == (1, 1)
+    assert (again.open, again.new, again.closed) == (4, (), 0)
+    assert (last.open, last.closed) == (1, 3)
 
 
 def test_a_run_that_was_cut_off_still_names_what_it_opened(parcel: FakePool) -> None:

@@ -106,7 +106,7 @@ def test_a_blocked_instruction_is_taken_back_and_the_order_leaves_as_the_shop_wa
 
     assert deliver(waiting, warehouse) == 0
     assert waiting.stages() == {"1": "ingested"}
-    assert waiting.locked() == 0
+    assert waiting.locked() == 3
     assert resume(waiting) == 1
     assert deliver(waiting, warehouse) == 1
 
@@ -304,8 +304,8 @@ def test_an_order_with_a_part_at_another_warehouse_does_not_begin_again(waiting:
                receiver_token, created_at)
              select 900, 'OB-B', w.id, d.shop_id, d.batch_id, 1, 'accepted', 'yunda', 'rcv_b', d.created_at
              from outbound_document d cross join warehouse w where w.code = 'WH-B' returning id, warehouse_id)
-           insert into allocation (order_id, line_no, warehouse_id, quantity, shipped, reason, document_id)
-           select 1, 1, o.warehouse_id, 1, 0, '', o.id from other o"""
+           insert into allocation (order_id, line_no, sku_id, warehouse_id, quantity, shipped, basis, document_id)
+           select 1, 1, 1, o.warehouse_id, 1, 0, 'a', o.id from other o"""
     )
     waiting.execute(
         "insert into document_block (document_id, order_id, reason, placed_at)"

@@ -130,8 +130,8 @@ def _add_document() -> None:
             (now,),
         )
         conn.execute(
-            """insert into allocation (order_id, line_no, warehouse_id, quantity, shipped, reason, document_id)
-               select 1, 1, id, 2, 0, 'nearest', 7 from warehouse where code = 'WH-E'"""
+            """insert into allocation (order_id, line_no, sku_id, warehouse_id, quantity, shipped, basis, document_id)
+               select 1, 1, k.id, w.id, 2, 0, 'a', 7 from warehouse w, sku k where w.code = 'WH-E'"""
         )
         conn.execute(
             """insert into parcel (id, document_id, package_no, carrier, waybill, stage, stage_at, shipped_at, heard_at,

@@ -10,7 +10,7 @@ from connectors.carriers.kuaidi100 import ACCEPTED, BAD_SIGNATURE, push_is_signe
 from models.database import transaction
 from models.sealing import unseal
 from tasks.counterparts import KUAIDI100
-from web.hooks.incoming import keep
+from tasks.inbox import keep
 from web.requests import Body, Code
 
 router = APIRouter()

@@ -21,7 +21,7 @@ router = APIRouter()
 
 REVEALS_PER_MINUTE = 600
 _MINUTE_S = 60.0
-_NEVER_SHIPS = frozenset({DocumentState.CANCELLED.value, DocumentState.REJECTED.value})
+NEVER_SHIPS = frozenset({DocumentState.CANCELLED.value, DocumentState.REJECTED.value})
 
 
 class RevealLimit:
@@ -48,6 +48,12 @@ class RevealLimit:
 _limit = RevealLimit(REVEALS_PER_MINUTE)
 
 
+def require_reveal(warehouse_code: str) -> None:
+    """Count one more receiver that a warehouse sees; raises 429 when it sees too many in a minute."""
+    if not _limit.allows(warehouse_code):
+        raise HTTPException(429, "too many receivers in a minute", {"Retry-After": "60"})
+
+
 @router.get("/pull/outbound/{document_no}")
 def pull(document_no: Code, token: Bearer, revision: int | None = None) -> dict[str, Any]:
     """The data of one of the warehouse's documents, as its message would carry it in full."""
@@ -71,20 +77,10 @@ def reveal(receiver_token: Code, token: Bearer) -> dict[str, str]:
     with transaction() as conn:
         warehouse_id, warehouse_code = _reader(conn, token)
         document_id, no, state = _document(conn, receiver_token, warehouse_id)
-        if state in _NEVER_SHIPS:
+        if state in NEVER_SHIPS:
             raise HTTPException(409, "the document was cancelled")
-        if not _limit.allows(warehouse_code):
-            raise HTTPException(429, "too many receivers in a minute", {"Retry-After": "60"})
-        order_ids = _orders(conn, document_id)
-        receiver = _receiver(conn, order_ids)
-        write_events(
-            conn,
-            order_ids,
-            "receiver_revealed",
-            Cause(f"wms:{warehouse_code}", clock().now()),
-            {"purpose": "printing", "document": no},
-        )
-    return receiver
+        require_reveal(warehouse_code)
+        return revealed(conn, document_id, no, f"wms:{warehouse_code}")
 
 
 def _reader(conn: Connection, token: str) -> tuple[int, str]:
@@ -102,6 +98,18 @@ def _document(conn: Connection, receiver_token: str, warehouse_id: int) -> tuple
     if found is None:
         raise HTTPException(404, "not found")
     return found[0], found[1], found[2]
+
+
+def revealed(conn: Connection, document_id: int, document_no: str, actor: str) -> dict[str, str]:
+    """The receiver of a document in clear, for printing its label, with a line in the story of each of its orders.
+
+    Raises 410 when nothing of it is kept any more.
+    """
+    order_ids = _orders(conn, document_id)
+    receiver = _receiver(conn, order_ids)
+    why = Cause(actor, clock().now())
+    write_events(conn, order_ids, "receiver_revealed", why, {"purpose": "printing", "document": document_no})
+    return receiver
 
 
 def _orders(conn: Connection, document_id: int) -> list[int]:

@@ -12,7 +12,7 @@ from connectors.registry import CHANNELS
 from models.database import transaction
 from models.errors import ChannelDenied, ChannelRejected
 from tasks.counterparts import open_channel
-from web.hooks.incoming import keep_all
+from tasks.inbox import keep_all
 from web.requests import MAX_ID_CHARS, Body, Code
 
 router = APIRouter()

@@ -5,7 +5,7 @@ from fastapi import APIRouter, HTTPException, Request
 from models.database import Connection, transaction
 from models.errors import ChannelDenied, ChannelRejected
 from tasks.counterparts import open_wms
-from web.hooks.incoming import keep
+from tasks.inbox import keep
 from web.requests import MAX_ID_CHARS, Body, Code
 
 router = APIRouter()

@@ -15,6 +15,7 @@ from models.rules.shipping_report import (
     Refusal,
     Report,
     Shipment,
+    Silence,
     Verdict,
     judge,
     reportable,
@@ -55,7 +56,7 @@ def told(verdict: Verdict) -> tuple[dict[int, int], bool, bool, list[str]]:
 
 def said(verdicts: dict[int, Verdict]) -> list[str]:
     """Per box "" for a report, otherwise the sentence."""
-    return ["" if isinstance(verdict, Report) else verdict.sentence for verdict in verdicts.values()]
+    return ["" if isinstance(verdict, Report | Silence) else verdict.sentence for verdict in verdicts.values()]
 
 
 @pytest.mark.parametrize("matrix", MATRICES)
@@ -218,3 +219,31 @@ def test_what_may_be_planned_is_reported_box_by_box(matrix: Matrix, parts: list[
 
     if not reportable(matrix, parts):
         assert not refused
+
+
+@pytest.mark.parametrize("matrix", [LINE, UNITS])
+def test_a_box_of_parts_of_kits_says_nothing_where_pieces_are_named(matrix: Matrix) -> None:
+    verdicts = judge(shipment({1: 0}, {1: 2, 2: 1}), matrix, "c")
+
+    assert verdicts[1] == Silence()
+    assert told(verdicts[2]) == ({1: 2, 2: 1}, False, True, [])
+
+
+def test_a_box_of_parts_of_kits_is_a_number_of_its_order() -> None:
+    verdicts = judge(shipment({1: 0}, {1: 2, 2: 1}), ORDER, "c")
+
+    assert told(verdicts[1]) == ({1: 0}, False, False, [])
+    assert told(verdicts[2]) == ({1: 2, 2: 1}, False, True, ["YT1"])
+
+
+def test_parts_of_a_kit_do_not_take_the_number_of_its_line() -> None:
+    verdicts = judge(shipment({1: 0, 2: 1}, {1: 2}), LINE, "c")
+
+    assert told(verdicts[1])[0] == {2: 1}
+    assert told(verdicts[2])[0] == {1: 2}
+
+
+def test_a_silent_box_takes_none_of_the_numbers_there_may_be() -> None:
+    verdicts = judge(shipment({1: 0}, {1: 2, 2: 1}), Matrix(TrackingUnit.UNITS, parcels_per_order=1), "c")
+
+    assert told(verdicts[2])[0] == {1: 2, 2: 1}

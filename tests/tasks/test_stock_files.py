@@ -1,18 +1,24 @@
+"""Stock from files: counts and changes, CSV and workbooks, headers in English and Chinese."""
+
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from models.errors import SetupError
+from models.feeds import Counts
 from tasks.catalog import import_skus, import_warehouses
-from tasks.stock_count import import_stock
+from tasks.stock_files import import_stock
+from tests.connectors.test_files import write_xlsx
 from tests.shared_pool import emptied, shared_pool
 
 STOCK = """select w.code, k.code, s.opening, s.on_hand, s.locked from stock s
     join warehouse w on w.id = s.warehouse_id join sku k on k.id = s.sku_id order by 1, 2"""
 POOL = "select k.code, p.on_hand, p.locked from sku_pool p join sku k on k.id = p.sku_id order by 1"
+MOVED = "select quantity, reason from stock_movement order by id"
 
 
 def rows(database: str, statement: str) -> list[tuple[object, ...]]:
@@ -22,7 +28,7 @@ def rows(database: str, statement: str) -> list[tuple[object, ...]]:
 
 @pytest.fixture(scope="module")
 def stock_pool(postgres: str) -> Iterator[str]:
-    with shared_pool(postgres, "stock") as url:
+    with shared_pool(postgres, "stock_files") as url:
         yield url
 
 
@@ -67,19 +73,72 @@ def test_a_later_count_is_a_movement(counted: str, sheet: Path) -> None:
 
     done = import_stock(sheet)
 
-    assert (done.opened, done.moved, done.same) == (1, 1, 1)
-    assert rows(counted, "select quantity, reason, reference from stock_movement") == [(-3, "count", "sheet.csv:2")]
+    assert (done.opened, done.changed, done.same) == (1, 1, 1)
+    assert rows(counted, MOVED) == [(-3, "count")]
     assert rows(counted, POOL) == [("CUP", 3, 0), ("TEA", 12, 0)]
 
 
-def test_the_same_file_twice_changes_nothing(counted: str, sheet: Path) -> None:
+def test_the_same_count_as_of_now_is_a_new_one_that_agrees(counted: str, sheet: Path) -> None:
     before = rows(counted, STOCK)
 
     done = import_stock(sheet)
 
-    assert (done.opened, done.moved, done.same) == (0, 0, 3)
+    assert (done.again, done.opened, done.changed, done.same) == (False, 0, 0, 3)
     assert rows(counted, STOCK) == before
-    assert rows(counted, "select 1 from stock_movement") == []
+    assert rows(counted, MOVED) == []
+
+
+def test_the_same_file_as_of_the_same_moment_counts_once(counted: str, sheet: Path) -> None:
+    moment = datetime.now(UTC)
+    sheet.write_text("warehouse,sku,on_hand\nWH-E,TEA,7\n")
+    import_stock(sheet, as_of=moment)
+
+    assert import_stock(sheet, as_of=moment).again
+
+
+def test_rows_may_have_moments_of_their_own(counted: str, sheet: Path) -> None:
+    long_ago = "2026-01-02 03:04"
+    sheet.write_text(f"仓库,商家编码,库存,盘点时间\nWH-E,TEA,7,{long_ago}\nWH-E,CUP,4,\n")
+
+    done = import_stock(sheet)
+
+    assert (done.late, done.changed) == (1, 1)
+    assert rows(counted, POOL) == [("CUP", 4, 0), ("TEA", 15, 0)]
+
+
+def test_changes_need_a_reference_and_count_once_by_it(counted: str, sheet: Path) -> None:
+    sheet.write_text("仓库,商家编码,变动数量,单号\nWH-E,TEA,-3,ADJ-1\nWH-E,CUP,8,ADJ-1\n")
+    import_stock(sheet, Counts.CHANGE)
+    sheet.write_text("仓库,商家编码,变动数量,单号\nWH-E,TEA,-3,ADJ-1\nWH-E,TEA,1,ADJ-2\n")
+
+    import_stock(sheet, Counts.CHANGE)
+
+    assert rows(counted, POOL) == [("CUP", 8, 0), ("TEA", 13, 0)]
+
+
+def test_a_workbook_is_read_like_a_csv(counted: str, tmp_path: Path) -> None:
+    book = write_xlsx(tmp_path / "stock.xlsx", [["仓库", "商家编码", "实盘数量"], ["WH-E", "TEA", 7.0]])
+
+    assert import_stock(book).changed == 1
+
+    assert rows(counted, POOL) == [("CUP", 0, 0), ("TEA", 12, 0)]
+
+
+def test_a_kit_is_not_counted(counted: str, sheet: Path) -> None:
+    with psycopg.connect(counted) as conn:
+        conn.execute(
+            """insert into kit_component (kit_id, component_id, quantity)
+               select a.id, b.id, 2 from sku a, sku b where a.code = 'CUP' and b.code = 'TEA'"""
+        )
+    sheet.write_text("warehouse,sku,on_hand\nWH-E,CUP,3\n")
+
+    with pytest.raises(SetupError, match="line 2, sku 'CUP': is a kit, which lies nowhere"):
+        import_stock(sheet)
+
+
+def test_a_count_of_the_future_is_refused(counted: str, sheet: Path) -> None:
+    with pytest.raises(SetupError, match="cannot be taken over; it is only"):
+        import_stock(sheet, as_of=datetime.now(UTC) + timedelta(hours=1))
 
 
 def test_on_hand_stays_opening_and_movements_and_the_pool_their_sum(counted: str, sheet: Path) -> None:
@@ -94,27 +153,6 @@ def test_on_hand_stays_opening_and_movements_and_the_pool_their_sum(counted: str
         where on_hand <> (select sum(on_hand) from stock s where s.sku_id = p.sku_id)"""
     assert rows(counted, unexplained) == []
     assert rows(counted, apart) == []
-
-
-def test_a_count_below_what_a_warehouse_locked_is_refused(counted: str, sheet: Path) -> None:
-    with psycopg.connect(counted) as conn:
-        conn.execute("update stock set locked = 4 where on_hand = 10")
-        conn.execute("update sku_pool set locked = 4 where on_hand = 15")
-    sheet.write_text("warehouse,sku,on_hand\nWH-E,TEA,3\nWH-W,TEA,9\n")
-
-    with pytest.raises(SetupError, match="WH-E: TEA: counted 3, but 4 are locked for orders"):
-        import_stock(sheet)
-
-    assert rows(counted, POOL) == [("CUP", 0, 0), ("TEA", 15, 4)]
-
-
-def test_a_count_below_what_all_orders_locked_is_refused(counted: str, sheet: Path) -> None:
-    with psycopg.connect(counted) as conn:
-        conn.execute("update sku_pool set locked = 12 where on_hand = 15")
-    sheet.write_text("warehouse,sku,on_hand\nWH-E,TEA,6\n")
-
-    with pytest.raises(SetupError, match="TEA: all warehouses would have 11, but 12 are locked for orders"):
-        import_stock(sheet)
 
 
 def test_two_counts_at_once_follow_each_other(catalog: str, tmp_path: Path) -> None:
@@ -145,3 +183,18 @@ def test_unknown_names_and_bad_numbers_are_listed_together(counted: str, sheet: 
     assert "line 4, on_hand '-1': is not a whole number from 0" in said
     assert "line 5, on_hand 'many': is not a number" in said
     assert "line 6, sku 'CUP': line 5 says the same warehouse and sku already" in said
+
+
+def test_a_count_of_twenty_thousand_shelves_takes_seconds(catalog: str, tmp_path: Path) -> None:
+    skus, stock = tmp_path / "skus.csv", tmp_path / "stock.csv"
+    skus.write_text("code\n" + "".join(f"S{i:05}\n" for i in range(10_000)))
+    import_skus(skus)
+    for units in (10, 7):
+        lines = [f"{w},S{i:05},{units + i % 5}\n" for i in range(10_000) for w in ("WH-E", "WH-W")]
+        stock.write_text("warehouse,sku,on_hand\n" + "".join(lines))
+        began = datetime.now(UTC)
+        import_stock(stock)
+        took = datetime.now(UTC) - began
+
+    assert rows(catalog, "select count(*), sum(on_hand) from stock") == [(20_000, 20_000 * 9)]
+    assert took < timedelta(seconds=30), took

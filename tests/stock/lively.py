@@ -1,0 +1,93 @@
+"""A pool in which everything that can be true of stock is true of something, made by the real stages."""
+
+from collections.abc import Sequence
+
+from models.feeds import Counts
+from models.incoming import LineState, PayState
+from tasks.stock_feed import Feed, Told
+from tests.fakes import FakePool
+from tests.stock.world import STAGES, Version, World
+
+Basket = dict[str, int]
+
+
+def order(world: World, no: int, basket: Basket, *, pay: PayState = PayState.READY) -> Version:
+    """An order of these units."""
+    lines = tuple((sku, units, LineState.OPEN) for sku, units in basket.items())
+    return Version(no, lines, pay, None if pay is PayState.UNPAID else world.at)
+
+
+def taken(world: World, baskets: Sequence[Basket], first: int, to: str, pay: PayState = PayState.READY) -> int:
+    """A batch of orders numbered on from `first`, taken through the stages up to `to`."""
+    world.tick()
+    batch = world.read(*(order(world, first + n, basket, pay=pay) for n, basket in enumerate(baskets)), run=f"r{first}")
+    for stage in list(STAGES)[: list(STAGES).index(to) + 1]:
+        world.tick()
+        world.do(STAGES[stage], batch)
+    return batch
+
+
+def enliven(pool: FakePool, world: World) -> None:
+    """Orders at every stage, kits, promises, splits, full days, part and short shipments, counts that found too few."""
+    pool.execute("update shop set lock_unpaid = true")
+    for sku, there in {"TEA": (60, 30), "CUP": (90, 40), "POT": (4, 3), "TIN": (30, 0), "BOX": (0, 0)}.items():
+        pool.stock(**{sku: there[0], f"{sku}_B": there[1]})
+    world.make_kits()
+    world.serve_everywhere()
+    pool.execute("update warehouse set daily_limit = 9 where code = 'WH-A'")
+    pool.execute(
+        """insert into promise_pool (sku_id, kind, limit_units, promised) select id, 'backorder', 20, 0 from sku
+           where code in ('BOX', 'TIN')"""
+    )
+    pool.execute("update stock set safety = 2 where sku_id = (select id from sku where code = 'TEA')")
+    pool.execute("update sku_pool set safety = 4 where sku_id = (select id from sku where code = 'TEA')")
+    taken(world, [{"TEA": 1}, {"SET": 1}], 1, "review")
+    taken(world, [{"TEA": 1, "SET": 2}, {"CUP": 2}], 11, "lock")
+    taken(world, [{"TEA": 2}], 15, "lock", PayState.UNPAID)
+    taken(world, [{"POT": 6}, {"SET": 1}, {"TEA": 1, "CUP": 1}], 21, "route")
+    taken(world, [{"TIN": 2}, {"TEA": 3, "SET": 2}, {"TEA": 2}, {"CUP": 4}, {"TIN": 5}], 31, "track")
+    taken(world, [{"BOX": 3, "TEA": 1}, {"BOX": 2}, {"TEA": 999}], 41, "lock")
+    _ship(world)
+    _amend(world)
+    _count(world)
+    pool.execute(
+        """with told as (
+             insert into listing (shop_id, sku_id, item_id, sku_ref, active, shown, shown_version, shown_formula,
+                                  obstacle)
+             select s.id, k.id, k.code, '', true, 5, 1, 0, '' from shop s, sku k where k.code in ('TEA', 'CUP')
+             returning id)
+           insert into stock_push (listing_id, units, version, formula, sent, decided_at)
+           select id, 5, 2, 0, true, %s from told""",
+        world.at,
+    )
+
+
+def _ship(world: World) -> None:
+    """One order leaves whole, one in part, one short."""
+    documents = dict(
+        world.rows(
+            """select distinct o.order_no, d.no from outbound_document d join allocation a on a.document_id = d.id
+               join orders o on o.id = a.order_id"""
+        )
+    )
+    for no, units, final in (("31", {"1": 2}, True), ("32", {"1": 2, "3": 1}, False), ("34", {"1": 1}, True)):
+        world.tick()
+        box = [{"line_no": line, "qty": qty} for line, qty in units.items()]
+        package = {"tracking_no": f"YT{no}", "carrier_code": "yuantong", "lines": box}
+        assert world.report("shipped", documents[no], "WH-A", packages=[package], final=final) == ""
+
+
+def _amend(world: World) -> None:
+    """An order that was locked and one that was routed begin again and keep what they have; one is cancelled."""
+    world.tick()
+    world.read(order(world, 12, {"CUP": 5}), order(world, 23, {"TEA": 1, "CUP": 2}), run="news")
+    world.tick()
+    world.do(STAGES["review"], world.read(order(world, 22, {"SET": 1}, pay=PayState.CANCELLED), run="cancelled"))
+
+
+def _count(world: World) -> None:
+    """A count finds one TIN where five are locked."""
+    world.tick()
+    feed = Feed("WMS", "count", Counts.PHYSICAL, world.at)
+    world.feed(feed, Told(world.shelf("A", "TIN"), 1, world.at))
+    world.tick(minutes=1)
