@@ -74,20 +74,24 @@ class Day:
         (run,) = self.runs.wait([self.runs.start(STOCK, {})])
         self.screen.note(f"{run.name}: {run.state_name}: {run.state.message if run.state else ''}")
         self._retry(_not_completed([run]))
-        sold_out = {shop: sum(not units for units in shown(self.outside, shop).values()) for shop in self.api_shops}
+        sold_out = {
+            shop: sum(code in self.offered and not units for code, units in shown(self.outside, shop).items())
+            for shop in self.api_shops
+        }
         self.screen.note(f"sold out: {', '.join(f'{number} in {shop}' for shop, number in sold_out.items())}")
 
     def shown_too_much(self) -> int:
-        """How many listings show more than can still be sold."""
+        """How many listings of the offered SKUs show more than can still be sold."""
         with transaction() as conn:
             rows = conn.execute(
                 "select k.code, p.on_hand - p.locked - p.safety from sku_pool p join sku k on k.id = p.sku_id"
             ).fetchall()
         sellable: dict[str, int] = dict(rows)
         return sum(
-            units > max(sellable.get(code, 0), 0)
+            units > max(sellable[code], 0)
             for shop in self.api_shops
             for code, units in shown(self.outside, shop).items()
+            if code in self.offered
         )
 
     def import_export(self) -> None:
@@ -198,7 +202,7 @@ class Day:
 def _offered(goods: Assortment, invoices: Sequence[Invoice]) -> list[str]:
     sold = Counter(line.code for invoice in invoices for line in invoice.lines if line.code in goods.skus)
     often = [code for code, _ in sold.most_common(OFFERED)]
-    return list(dict.fromkeys([*sorted(goods.scarce), *often]))[:OFFERED]
+    return list(dict.fromkeys([*sorted(goods.scarce - goods.unknown), *often]))[:OFFERED]
 
 
 def _not_completed(ended: Sequence[FlowRun]) -> list[UUID]:

@@ -46,8 +46,11 @@ _FACTS = """
          discount_fen, freight_fen, total_fen, paid_fen, refunded_fen, cod_fen)
   where o.id = n.id"""
 
-_KEPT = frozenset({HoldCode.SKIPPED, HoldCode.REPLAYED})
-"""Holds that a person placed: news of the shop does not end them."""
+_KEPT = frozenset({HoldCode.SKIPPED, HoldCode.REPLAYED, HoldCode.LOCK_EXPIRED})
+"""Holds that news of the shop does not end: those that a person placed, and LOCK_EXPIRED, which payment ends.
+
+Else a buyer could keep stock without paying, by changing the order now and then.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +122,19 @@ def step_back(conn: Connection, batch_id: int, order_ids: Sequence[int], why: Ca
     take_amended_lines(conn, ids)
     keep_wanted(conn, ids, why)
     release_holds(conn, ids, [code for code in HoldCode if code not in _KEPT], why)
+    release_holds(conn, _no_longer_unpaid(conn, ids), [HoldCode.LOCK_EXPIRED], why)
     conn.execute(
         "update order_state set stage = 'ingested', batch_id = %s, rule_version = %s where order_id = any(%s)",
         (batch_id, why.rule_version, ids),
     )
     write_events(conn, ids, Stage.INGESTED.value, why, {"batch": batch_id})
+
+
+def _no_longer_unpaid(conn: Connection, order_ids: Sequence[int]) -> list[int]:
+    rows = conn.execute(
+        "select id from orders where id = any(%s) and pay_state <> 'unpaid' order by id", (list(order_ids),)
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def take_amended_lines(conn: Connection, order_ids: Sequence[int]) -> None:

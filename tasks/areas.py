@@ -10,7 +10,7 @@ from models.rules.divisions import Division, divisions, place
 from models.settings import clock
 from tasks.catalog import Imported
 from tasks.cells import COUNTRY, as_area, as_priority
-from tasks.routing_again import try_all_again
+from tasks.routing_again import hold_up_routing, try_all_again
 from tasks.sheets import Column, Sheet, as_code, read_sheet
 
 AREAS = (
@@ -38,10 +38,11 @@ def import_areas(path: Path) -> Imported:
 def warehouse_ids(conn: Connection, sheet: Sheet, *, take: bool = True) -> dict[str, int]:
     """The ids of all warehouses by code; rows of the sheet that name none of them are refused.
 
-    With `take` no warehouse changes before the transaction ends.
+    With `take` no warehouse changes and no routing begins before the transaction ends.
     """
-    statement = "select code, id from warehouse order by id"
-    rows = conn.execute(f"{statement}{' for share' if take else ''}".encode()).fetchall()
+    if take:
+        hold_up_routing(conn)
+    rows = conn.execute("select code, id from warehouse order by id").fetchall()
     warehouses: dict[str, int] = dict(rows)
     for row in sheet.rows:
         if row["warehouse"] and row["warehouse"] not in warehouses:

@@ -19,7 +19,7 @@ from tasks.outbox import Effect, post
 from tasks.ship_backs import message_key, post_when_complete
 from tasks.shop_settings import capabilities_of
 from tasks.stock_counters import columns
-from tasks.stock_feed import recount
+from tasks.stock_feed import recount, take_stock
 from tasks.stock_kept import differences, kept_of
 
 
@@ -149,6 +149,8 @@ def save_changes(conn: Connection, changes: Changes, held: frozenset[int], why: 
     """Write what the reports of a chunk come to; `held` as `with_orders` gives it."""
     touched = list(changes.documents.values())
     ids = [document.id for document in touched]
+    # no count comes between what is known of the warehouses now and what is known after
+    take_stock(conn, {(d.warehouse_id, line.sku_id) for d in touched for line in d.lines.values()}, held)
     kept = kept_of(conn, ids)
     _save_documents(conn, touched)
     _save_parcels(conn, changes.parcels, why)

@@ -21,7 +21,7 @@ from models.settings import SHANGHAI, clock, settings
 from models.warehouse import WarehouseKind
 from tasks.cells import as_carrier, as_division, as_time, as_yes_no
 from tasks.credentials import Owner, keep_secrets, new_token, new_webhook_secret, secrets_of
-from tasks.routing_again import try_all_again
+from tasks.routing_again import hold_up_routing, try_all_again
 from tasks.sheets import Column, Row, Sheet, as_code, as_count, as_text, read_sheet
 
 MADE_UP = {"secret": new_webhook_secret, "inbound_secret": new_webhook_secret, "pull_token": new_token}
@@ -174,6 +174,7 @@ def import_warehouses(path: Path) -> Imported:
     sheet.refuse_repeats("code")
     made: dict[str, dict[str, str]] = {}
     with transaction() as conn:
+        hold_up_routing(conn)
         _require_credentials(conn, sheet)
         sheet.require_clean()
         present = _present(conn, _WAREHOUSES_NOW, sheet)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from connectors.converters import BadValue, iso_time
 from models.database import Connection
 from models.order import Cause, HoldCode
 from models.shipment import CLOSED, DOCUMENT_STEPS, DocumentState
@@ -146,12 +147,14 @@ def _apply(
     to = STATES[kind]
     note = {"document": document.no, "wms_no": str(data.get("wms_no", ""))[:64]}
     events = [(order_id, f"document_{to.value}", note) for order_id in document.order_ids]
+    # a clock that goes ahead of ours must not put what happened after the counts to come
+    at = min(happened_at(envelope, now), now)
     if to is DocumentState.SHIPPED:
-        parcels = _ship(document, waybills, changes, envelope, now)
+        parcels = _ship(document, waybills, changes, envelope, at)
         changes.events += events
         return Outcome(parcels=parcels, batch_id=document.batch_id)
     changes.events += events
-    _move(document, to, happened_at(envelope, now), changes)
+    _move(document, to, at, changes)
     if to in (DocumentState.REJECTED, DocumentState.CANCELLED):
         reason = str(data.get("reason_code") or "no reason given")[:64]
         changes.hold(document, HoldCode.WMS_REFUSED, f"{warehouse_code} answers {to.value}: {reason}")
@@ -171,7 +174,9 @@ def _move(document: Document, to: DocumentState, at: datetime, changes: Changes)
     document.ended_at = at if to in _ENDED else None
 
 
-def _ship(document: Document, waybills: _Waybills, changes: Changes, envelope: Mapping[str, Any], now: datetime) -> int:
+def _ship(
+    document: Document, waybills: _Waybills, changes: Changes, envelope: Mapping[str, Any], shipped_at: datetime
+) -> int:
     packages = _fresh_packages(document, waybills, _packages(envelope))
     data = _data(envelope)
     said_final = data.get("final")
@@ -181,7 +186,6 @@ def _ship(document: Document, waybills: _Waybills, changes: Changes, envelope: M
     final = bool(said_final) if said_final is not None else not lacking
     short = final and lacking
     reached = DocumentState.SHORT if short else DocumentState.SHIPPED if final else DocumentState.PART_SHIPPED
-    shipped_at = happened_at(envelope, now)
     _move(document, reached, shipped_at, changes)
     document.shipped_at = shipped_at
     if short:
@@ -304,12 +308,10 @@ def _take_out(document: Document, shipped: Mapping[str, int], final: bool, left_
 
 
 def happened_at(envelope: Mapping[str, Any], otherwise: datetime) -> datetime:
-    """When what a report tells happened, by the warehouse; `otherwise` where it gives no time with its zone."""
-    for text in (_data(envelope).get("occurred_at"), envelope.get("timestamp")):
+    """When what a report tells happened, by the warehouse; `otherwise` where it gives no usable time with its zone."""
+    for written in (_data(envelope).get("occurred_at"), envelope.get("timestamp")):
         try:
-            at = datetime.fromisoformat(str(text))
-        except ValueError:
+            return iso_time(written)
+        except BadValue:
             continue
-        if at.tzinfo:
-            return at
     return otherwise

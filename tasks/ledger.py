@@ -33,7 +33,6 @@ __all__ = [
     "open_locks",
     "open_shelves",
     "resize_locks",
-    "settle_missing",
     "ship",
     "take_known_pools",
     "take_pools",
@@ -169,7 +168,8 @@ def open_shelves(conn: Connection, openings: Mapping[Shelf, int]) -> None:
 def book(conn: Connection, movements: Sequence[Movement], at: datetime) -> None:
     """Append movements and change what lies in their shelves, and so in the pools; a shelf that is absent is made.
 
-    What is locked must stay there: the database refuses to take more. After units came, `settle_missing`.
+    What is locked must stay there: the database refuses to take more. Whoever books units that come says what of them
+    makes good for missing ones (`tasks.stock_feed`).
     """
     if not movements:
         return
@@ -298,25 +298,6 @@ def _note_shipped(conn: Connection, units: Mapping[_LockKey, int]) -> list[tuple
         columns([(*key, number) for key, number in units.items()], 5),
     )
     return [((row[0], row[1], row[2], row[3]), row[4], row[5]) for row in rows]
-
-
-def settle_missing(conn: Connection, shelves: Iterable[Shelf], why: Cause) -> None:
-    """Let units that a count did not find leave on hand, as far as no lock holds them any more.
-
-    To be called after units came into shelves; ending locks does it by itself.
-    """
-    keys = sorted(set(shelves))
-    found = conn.execute(
-        """select warehouse_id, sku_id from stock where missing > 0 and on_hand > locked
-             and (warehouse_id, sku_id) in (select * from unnest(%s::int[], %s::int[])) order by 1, 2""",
-        columns(keys, 2),
-    ).fetchall()
-    if not found:
-        return
-    touched: list[Shelf] = [(row[0], row[1]) for row in found]
-    take_pools(conn, (sku_id for _, sku_id in touched))
-    take_shelves(conn, touched)
-    stock_counters.settle(conn, touched, why.at)
 
 
 def free_capacity(conn: Connection, order_ids: Collection[int]) -> None:

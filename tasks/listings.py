@@ -12,7 +12,7 @@ from tasks.catalog import Imported
 from tasks.cells import as_yes_no
 from tasks.counterparts import open_channel
 from tasks.sheets import Column, Sheet, as_code, read_sheet
-from tasks.stock_messages import forget_shown, only_decider
+from tasks.stock_messages import forget_shown, hold_answers, only_decider
 from tasks.windows import find_shop
 
 LISTINGS = (
@@ -141,6 +141,7 @@ def _take_over(
         if found.sku_code in skus
     ]
     only_decider(conn)
+    hold_answers(conn, [shop_id])
     gone = conn.execute(
         """select l.id from listing l left join unnest(%s::text[], %s::text[]) as n(item_id, sku_ref)
              on n.item_id = l.item_id and n.sku_ref = l.sku_ref
@@ -167,6 +168,7 @@ def _take_over(
 def _save(conn: Connection, entries: Sequence[_Entry]) -> tuple[int, int]:
     """Write listings; how many are new, and how many sell another SKU, began or ended. Those forget what they show."""
     only_decider(conn)
+    hold_answers(conn, sorted({entry.shop_id for entry in entries}))
     given = {
         "shops": [entry.shop_id for entry in entries],
         "items": [entry.item_id for entry in entries],

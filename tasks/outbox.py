@@ -14,7 +14,7 @@ from models.errors import ChannelRejected, ChannelUnavailable, OutcomeUnknown, R
 from models.messages import OutboxKind
 from models.order import Cause
 from models.settings import clock
-from tasks.outbox_calls import SENDERS, Pending, RefusedAlone, Sender, Shared, try_all
+from tasks.outbox_calls import SENDERS, Pending, PutOffAlone, RefusedAlone, Sender, Shared, try_all
 from tasks.withdraw import lift_blocks, settle_reported, with_stale_instructions, withdraw_stale
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Delivery",
     "Effect",
     "Pending",
+    "PutOffAlone",
     "RefusedAlone",
     "Sender",
     "Shared",
@@ -38,6 +39,9 @@ __all__ = [
 
 RETRY_AFTER = tuple(timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400))
 """Waits after the 1st, 2nd ... failed attempt (the retry table of Standard Webhooks senders)."""
+
+STOCK_AGAIN = timedelta(minutes=4)
+"""Stock waits no longer, and is never given up: a wrong number sells, and the next sweep is five minutes away."""
 
 SECOND_ATTEMPT_S = 6.5  # 5 s and the retry table's jitter of 20 %, with a little air
 WAIT_FOR_SENDER_S = 240.0
@@ -220,9 +224,15 @@ def _send_chunks(
         if errors:
             outcome.failed[counterpart] = outcome.failed.get(counterpart, 0) + len(errors)
             outcome.obstacles[counterpart] = str(next(iter(errors.values())))
-        if len(errors) == len(pending) and not any(isinstance(error, RefusedAlone) for error in errors.values()):
+        if len(errors) == len(pending) and _is_down(list(errors.values())):
             break
         size = CHUNK
+
+
+def _is_down(errors: Sequence[Exception]) -> bool:
+    """Whether these errors, of all messages of a round, are those of a counterpart that takes nothing."""
+    refused_one = any(isinstance(error, RefusedAlone) for error in errors)
+    return not refused_one and not all(isinstance(error, PutOffAlone) for error in errors)
 
 
 @contextmanager
@@ -301,24 +311,31 @@ def _started(pending: Sequence[Pending]) -> list[Pending]:
 
 def _note_outcome(counterpart: str, pending: Sequence[Pending], errors: dict[int, Exception]) -> None:
     now = clock().now()
-    sent = [message.id for message in pending if message.id not in errors]
+    sent = [message for message in pending if message.id not in errors]
     with transaction() as conn:
+        # in one order, for whoever decides on stock withdraws many at once
         conn.execute(
-            """update outbox
+            "select 1 from outbox where id = any(%s) order by id for update", ([message.id for message in pending],)
+        )
+        conn.execute(
+            """update outbox o
                set state = 'delivered', delivered_at = %s, attempts = attempts + 1, last_error = '', in_doubt = false
-               where id = any(%s)""",
-            (now, sent),
+               from unnest(%s::bigint[], %s::timestamptz[]) as n(id, created_at)
+               -- one that was written anew while it was under way has something else to say
+               where o.id = n.id and o.created_at = n.created_at""",
+            (now, [message.id for message in sent], [message.created_at for message in sent]),
         )
         conn.cursor().executemany(
             """update outbox set state = %s, attempts = attempts + 1, next_at = %s, last_error = %s,
-               in_doubt = %s where id = %s and state <> 'withdrawn'""",
+               in_doubt = %s where id = %s and created_at = %s and state <> 'withdrawn'""",
             [
                 (
-                    "refused" if _final(errors[message.id], message.attempts + 1) else "pending",
-                    now + _wait(errors[message.id], message.attempts),
+                    "refused" if _final(errors[message.id], message) else "pending",
+                    now + _wait(errors[message.id], message),
                     str(errors[message.id])[:500],
                     message.in_doubt or isinstance(errors[message.id], OutcomeUnknown),
                     message.id,
+                    message.created_at,
                 )
                 for message in pending
                 if message.id in errors
@@ -331,12 +348,14 @@ def _note_outcome(counterpart: str, pending: Sequence[Pending], errors: dict[int
             )
 
 
-def _final(error: Exception, attempts: int) -> bool:
-    return isinstance(error, ChannelRejected) or attempts > len(RETRY_AFTER)
+def _final(error: Exception, message: Pending) -> bool:
+    given_up = message.kind is not OutboxKind.STOCK and message.attempts >= len(RETRY_AFTER)
+    return isinstance(error, ChannelRejected) or given_up
 
 
-def _wait(error: Exception, attempts: int) -> timedelta:
-    wait = RETRY_AFTER[min(attempts, len(RETRY_AFTER) - 1)] * random.uniform(0.8, 1.2)
+def _wait(error: Exception, message: Pending) -> timedelta:
+    longest = STOCK_AGAIN if message.kind is OutboxKind.STOCK else RETRY_AFTER[-1]
+    wait = min(RETRY_AFTER[min(message.attempts, len(RETRY_AFTER) - 1)], longest) * random.uniform(0.8, 1.2)
     if isinstance(error, RateLimited):
         return max(wait, timedelta(seconds=error.retry_after_s))
     return wait

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from models.database import Connection, copy_rows
 from models.order import Cause, Finding, HoldCode, release_holds, write_own_events
 from models.rules.promises import PromiseTerms, Waiting, hand_out
+from models.settings import SHANGHAI
 from models.stock import PromiseKind
 from tasks.ledger import NewLock, open_locks, resize_locks, take_pools
 
@@ -84,7 +85,7 @@ def make_promises(
 def awaiting_finding(units: Mapping[int, int], codes: Mapping[int, str], due_at: datetime | None) -> Finding:
     """The hold of an order that waits for promised units."""
     parts = sorted(f"{number} of {codes[sku]}" for sku, number in units.items())
-    until = f", announced for {due_at:%Y-%m-%d}" if due_at else ""
+    until = f", announced for {due_at.astimezone(SHANGHAI):%Y-%m-%d}" if due_at else ""
     evidence = {codes[sku]: number for sku, number in units.items()}
     return Finding(HoldCode.AWAITING_STOCK, f"sold before it is there: waits for {', '.join(parts)}{until}", evidence)
 

@@ -201,9 +201,16 @@ def _released(conn: Connection) -> list[int]:
 
 
 def _stock_came(conn: Connection, why: Cause) -> list[int]:
-    """Short orders that the stock there is now may serve: shared out from the pool, or found in warehouses."""
-    rows = conn.execute("select order_id from hold where released_at is null and code = 'SHORT_STOCK'").fetchall()
-    short = [row[0] for row in rows]
+    """Short orders that the stock there is now may serve: shared out from the pool, or found in warehouses.
+
+    Those that could not go on anyway, held for another reason or left to a run, keep nothing from the others.
+    """
+    rows = conn.execute(
+        """select h.order_id from hold h join order_state s on s.order_id = h.order_id
+           join batch b on b.id = s.batch_id
+           where h.released_at is null and h.code = 'SHORT_STOCK' and b.state <> 'open'"""
+    ).fetchall()
+    short = sorted({row[0] for row in rows} - _held(conn, [row[0] for row in rows]))
     return [*(could_be_served(conn, short, why.at) if short else ()), *could_be_routed(conn)]
 
 

@@ -47,7 +47,8 @@ def route_batch(conn: Connection, batch_id: int, why: Cause) -> RouteCount:
     ids = orders_in(conn, batch_id, Stage.LOCKED)
     stopped, short = _held(conn, batch_id)
     going = [order_id for order_id in ids if order_id not in stopped]
-    rules, setup = current_rules(conn), load_setup(conn)
+    setup = load_setup(conn)  # first: it waits for whoever changes the set-up or the rules
+    rules = current_rules(conn)
     wishes = load_wishes(conn, going, batch.shop_code, limits, with_values=rules.least_part_fen > 0)
     world = _take_world(conn, setup, rules, wishes, why)
     options = standing_options(conn, batch_id)

@@ -38,8 +38,20 @@ def could_be_routed(conn: Connection) -> list[int]:
     return [row[0] for row in rows]
 
 
+def hold_up_routing(conn: Connection) -> None:
+    """Wait for the routings under way, and let no other begin before the transaction ends."""
+    # each keeps the rows of all active warehouses shared until its end
+    conn.execute("select 1 from warehouse order by id for no key update")
+
+
 def try_all_again(conn: Connection, at: datetime) -> None:
-    """Let every order that no warehouses could serve be tried again at once: what routing goes by has changed."""
+    """Let every order that no warehouses could serve be tried again at once: what routing goes by has changed.
+
+    Orders that a routing under way refuses, by what counted before, are among them.
+    """
+    hold_up_routing(conn)
     conn.execute(
-        "update hold set release_at = %s where code = %s and released_at is null", (at, HoldCode.SHORT_ROUTE.value)
+        """update hold set release_at = %s where id in (
+             select id from hold where code = %s and released_at is null order by order_id for update)""",
+        (at, HoldCode.SHORT_ROUTE.value),
     )

@@ -35,6 +35,8 @@ class _Loader(yaml.BaseLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.YAMLError(f"line {key.start_mark.line + 1}: a name has to be plain text")
             if key.value in seen:
                 raise yaml.YAMLError(f"line {key.start_mark.line + 1}: {key.value} appears twice")
             seen.add(key.value)
@@ -100,6 +102,13 @@ def rules_in(path: Path, content: Mapping[str, Any]) -> RoutingRules | None:
     if not isinstance(section, dict) or not all(isinstance(value, str) for value in section.values()):
         raise SetupError(f"{path}: rules: want one line per setting, such as `least_part_fen: 5000`")
     try:
-        return rules_from({name: yaml.safe_load(value) for name, value in section.items()}, 0)
+        return rules_from({name: _value(name, written) for name, written in section.items()}, 0)
     except SetupError as error:
         raise SetupError(f"{path}: {error}") from error
+
+
+def _value(name: str, written: str) -> Any:
+    try:
+        return yaml.safe_load(written)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that there is not
+        raise SetupError(f"routing rules: {name} is {written!r}; it has to be a number, or true or false") from error

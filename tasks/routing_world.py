@@ -64,7 +64,7 @@ def point(code: str) -> tuple[float, float] | None:
 def load_setup(conn: Connection, also: Sequence[str] = (), *, take: bool = True) -> Setup:
     """The active warehouses, and those of these codes, with all that is set up for them.
 
-    With `take` their limits cannot change before the transaction ends.
+    With `take` neither they nor anything that routing goes by can change before the transaction ends.
     """
     statement = """select id, code, division_code, kind, cutoff, daily_limit, carrier from warehouse
                    where active or code = any(%s) order by id"""
@@ -181,8 +181,8 @@ def items_of(
 ) -> dict[int, tuple[Item, ...]]:
     """The items of each order, from rows of order, line, SKU, units, and units in a kit (0: no kit), sorted.
 
-    What was paid for a line is shared out evenly over its physical units: a kit's components have no price of their
-    own.
+    What was paid for a line is shared out evenly over its physical units, a fen begun counting whole: a kit's
+    components have no price of their own.
     """
     rows = list(units)
     pieces: Counter[tuple[int, int]] = Counter()
@@ -191,7 +191,7 @@ def items_of(
             pieces[order_id, line_no] += quantity
     found: dict[int, list[Item]] = {}
     for order_id, line_no, sku_id, quantity, per_kit in rows:
-        value = values[order_id, line_no] // pieces[order_id, line_no] if values else 0
+        value = -(-values[order_id, line_no] // pieces[order_id, line_no]) if values else 0
         item = Item(line_no, sku_id, quantity, weights[sku_id], value, per_kit)
         of_order = found.get(order_id)
         if of_order is None:

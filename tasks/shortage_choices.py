@@ -8,8 +8,7 @@ from typing import Any
 from models.database import Connection
 from models.errors import SetupError
 from models.order import Cause, HoldCode, release_holds, write_events
-from models.rules.routing_plan import Why
-from models.rules.routing_shortage import Move, Option
+from models.rules.routing_shortage import Option, option_from
 from models.rules.routing_words import option_words
 from models.settings import SHANGHAI
 from models.warehouse import OptionKind, OptionState
@@ -59,18 +58,9 @@ def open_options(conn: Connection) -> list[OpenOption]:
 def _options(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> list[OpenOption]:
     skus = {move[0] for row in rows for move in row[7]["moves"]}
     codes = sku_codes(conn, skus)
-    return [OpenOption(row[0], row[1], row[2], row[3], _option(*row[4:]), codes) for row in rows]
-
-
-def _option(kind: str, cost_fen: int, ready_at: datetime, detail: Mapping[str, Any]) -> Option:
-    return Option(
-        OptionKind(kind),
-        cost_fen,
-        ready_at,
-        tuple(detail["warehouses"]),
-        tuple(Move(*move) for move in detail["moves"]),
-        Why(detail["obstacle"]) if detail["obstacle"] else None,
-    )
+    return [
+        OpenOption(row[0], row[1], row[2], row[3], option_from(OptionKind(row[4]), *row[5:]), codes) for row in rows
+    ]
 
 
 def choose(conn: Connection, option_id: int, why: Cause) -> Choice:

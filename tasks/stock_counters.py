@@ -4,7 +4,7 @@ Only the stock ledger calls this, and only after it took the rows.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -58,12 +58,6 @@ def apply(conn: Connection, changes: Changes, at: datetime) -> None:
     change_pools(conn, on_hand, locked)
 
 
-def settle(conn: Connection, shelves: Collection[Shelf], at: datetime) -> None:
-    """Let units that a count did not find leave these shelves, as far as no lock holds them."""
-    lost = _change_shelves(conn, sorted(shelves), Changes(), at, settling=True)
-    change_pools(conn, Counter({sku_id: -units for sku_id, units in lost.items()}), Counter())
-
-
 def change_pools(conn: Connection, on_hand: Counter[int], locked: Counter[int]) -> None:
     """Add to the counters of SKU pools."""
     rows = [
@@ -95,9 +89,7 @@ def columns(rows: Sequence[Sequence[object]], width: int) -> list[list[object]]:
     return [[row[place] for row in rows] for place in range(width)]
 
 
-def _change_shelves(
-    conn: Connection, shelves: Sequence[Shelf], changes: Changes, at: datetime, *, settling: bool = False
-) -> Counter[int]:
+def _change_shelves(conn: Connection, shelves: Sequence[Shelf], changes: Changes, at: datetime) -> Counter[int]:
     """Change shelves; returns the units per SKU that were missing and left."""
     if not shelves:
         return Counter()
@@ -105,13 +97,13 @@ def _change_shelves(
     rows = conn.execute(
         """update stock s set on_hand = s.on_hand + c.h - c.lost, locked = s.locked + c.l,
              missing = least(s.missing - c.lost, s.locked + c.l)
-           from (select n.*, o.missing as missed, case when n.l < 0 or %s
+           from (select n.*, o.missing as missed, case when n.l < 0
                    then greatest(0, least(o.missing, o.on_hand + n.h - o.locked - n.l)) else 0 end as lost
                  from unnest(%s::int[], %s::int[], %s::int[], %s::int[]) n(w, k, h, l)
                  join stock o on o.warehouse_id = n.w and o.sku_id = n.k) c
            where s.warehouse_id = c.w and s.sku_id = c.k
            returning s.warehouse_id, s.sku_id, c.lost, c.missed, s.missing""",
-        (settling, *columns([(*key, changes.on_hand[key], changes.locked[key]) for key in shelves], 4)),
+        columns([(*key, changes.on_hand[key], changes.locked[key]) for key in shelves], 4),
     ).fetchall()
     _require(len(rows), len(shelves), "shelf")
     lost: Counter[int] = Counter()

@@ -5,7 +5,7 @@ itself with what we believed of its own moment; a movement that the last count h
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -132,12 +132,12 @@ def is_ahead(moment: datetime, now: datetime) -> bool:
 def recount(conn: Connection, more: Mapping[Shelf, int], held: frozenset[int], reference: str, why: Cause) -> None:
     """Add units that the last count of shelves had seen, by what became known since, or take away those it had not.
 
-    For changes that run under `with_orders`, with the orders it gave; the caller may have taken these shelves.
+    For changes that run under `with_orders`, with the orders it gave. The caller took these shelves with `take_stock`,
+    and read what it knew of them only then: else another count may come between.
     """
     if not more:
         return
-    pools = _take_pools(conn, {sku_id for _, sku_id in more}, held)
-    rows = take_shelves(conn, more)
+    pools, rows = take_stock(conn, more, held)
     outcomes = {
         shelf: _Outcome(before, *after_recount(before, more[shelf], reference, row.counted_at))
         for shelf, row in rows.items()
@@ -160,8 +160,7 @@ def _apply(conn: Connection, reports: Sequence[Report], held: frozenset[int], wh
         return FeedCount(again=True)
     conn.execute("select 1 from order_state where order_id = any(%s) order by order_id for update", (sorted(held),))
     everything = [one for _, told in new for one in told]
-    pools = _take_pools(conn, {one.shelf[1] for one in everything}, held)
-    rows = take_shelves(conn, (one.shelf for one in everything))
+    pools, rows = take_stock(conn, {one.shelf for one in everything}, held)
     first = new[0][0]
     changes = first.counts is Counts.CHANGE
     taken = _unknown(conn, everything) if changes else ()
@@ -211,14 +210,17 @@ def _note_done(
     )
 
 
-def _take_pools(conn: Connection, sku_ids: set[int], held: frozenset[int]) -> dict[int, Pool]:
-    """Take the pools of these SKUs and of all that the held orders lock or are promised, in one order."""
+def take_stock(
+    conn: Connection, shelves: Collection[Shelf], held: frozenset[int]
+) -> tuple[dict[int, Pool], dict[Shelf, ShelfRow]]:
+    """Take these shelves after their pools and those of all that the held orders lock or are promised, in one order."""
     theirs = conn.execute(
         """select sku_id from lock where order_id = any(%(held)s) and state = 'open'
            union select sku_id from promise where order_id = any(%(held)s) and state = 'open'""",
         {"held": list(held)},
     )
-    return take_pools(conn, sku_ids | {row[0] for row in theirs})
+    pools = take_pools(conn, {sku_id for _, sku_id in shelves} | {row[0] for row in theirs})
+    return pools, take_shelves(conn, shelves)
 
 
 def _standing(row: ShelfRow) -> Standing:

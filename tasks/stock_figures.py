@@ -32,7 +32,8 @@ _FIGURES = """
       where state = 'open' group by 1) o on o.sku_id = p.sku_id
     left join (
       select sku_id, limit_units - promised as room from promise_pool
-      where closes_at is null or closes_at > %(at)s) r on r.sku_id = p.sku_id
+      where (closes_at is null or closes_at > %(at)s)
+        and (kind <> 'presale' or available_at is null or available_at > %(at)s)) r on r.sku_id = p.sku_id
     left join (
       select sku_id, array_agg(warehouse_id) as places, array_agg(expected_at) as days,
              array_agg(greatest(expected - received, 0)) as units

@@ -1,5 +1,6 @@
 """The stock formula in force: which one, since when and by whose wish; putting another one to use."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -69,8 +70,13 @@ def read_formula(path: Path) -> tuple[Formula, dict[str, Any]]:
         body = yaml.safe_load(path.read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise SetupError(f"stock formula {path}: cannot be read: {error}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that there is not
         raise SetupError(f"stock formula {path}: is no YAML: {' '.join(str(error).split())}") from error
+    try:
+        # it is stored as JSON, which has no dates: a code that looks like one is a text
+        body = json.loads(json.dumps(body, default=str))
+    except (TypeError, ValueError) as error:
+        raise SetupError(f"stock formula {path}: cannot be kept: {error}") from error
     return parse_formula(body, str(path)), body
 
 

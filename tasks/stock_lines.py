@@ -27,10 +27,14 @@ class Item:
 
 def read_items(
     data: Mapping[str, Any], units_of: Callable[[Mapping[str, Any]], int], skus: Mapping[str, int]
-) -> tuple[list[Item], list[str]]:
-    """The usable lines of a report, and in words those that are not; one that is bad stops none."""
+) -> tuple[list[Item], list[str], set[str]]:
+    """The usable lines of a report, and in words those that are not; one that is bad stops none.
+
+    With them the SKUs of lines whose number cannot be read: what the other lines say of these is not all of it.
+    """
     items: list[Item] = []
     unused: list[str] = []
+    unread: set[str] = set()
     for place, line in enumerate(listed(data), 1):
         sku = str(line.get("sku") or "")[:MAX_NAME] if isinstance(line, Mapping) else ""
         if sku not in skus:
@@ -40,10 +44,11 @@ def read_items(
                 units = units_of(line)
             except BadValue as error:
                 unused.append(f"item {place}: {sku}: its number {error.why}")
+                unread.add(sku)
                 continue
             reason, ref_no = str(line.get("reason") or "").upper(), str(line.get("ref_no") or "")[:MAX_NAME]
             items.append(Item(sku, units, reason, ref_no))
-    return items, unused
+    return items, unused, unread
 
 
 def change_of(line: Mapping[str, Any]) -> int:

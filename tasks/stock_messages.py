@@ -7,9 +7,9 @@ from typing import Protocol
 
 from connectors.base import StockLevel, StockOutcome, StockVerdict
 from models.database import Connection, transaction
-from models.errors import ChannelUnavailable, OutcomeUnknown, PipelineError
+from models.errors import OutcomeUnknown, PipelineError
 from models.settings import clock
-from tasks.outbox import Pending, RefusedAlone, Shared
+from tasks.outbox import Pending, PutOffAlone, RefusedAlone, Shared
 
 REMEMBERED = timedelta(days=1)
 """Messages that are over are forgotten after so long, when their listing gets another."""
@@ -153,13 +153,30 @@ def only_decider(conn: Connection) -> None:
     conn.execute("select pg_advisory_xact_lock(hashtext('stock push'))")
 
 
+def hold_answers(conn: Connection, shop_ids: Sequence[int]) -> None:
+    """Let no answer be noted for listings of these shops until the end of the transaction.
+
+    To be called before listings are changed: who notes an answer locks the push first and the listing then.
+    """
+    conn.execute(
+        """select 1 from stock_push p join listing l on l.id = p.listing_id
+           where l.shop_id = any(%s) order by p.listing_id for update of p""",
+        (list(shop_ids),),
+    )
+
+
 def forget_shown(conn: Connection, listing_ids: Sequence[int]) -> None:
     """Take back what listings wait to be told and forget what they show: they are to sell something else, or nothing.
 
-    The caller is the only decider.
+    The caller is the only decider and holds the answers of their shops.
     """
     ids = list(listing_ids)
     conn.execute("delete from stock_push where listing_id = any(%s)", (ids,))
+    conn.execute(
+        """select 1 from outbox where kind = 'stock' and subject_id = any(%s)
+             and state in ('pending', 'refused') order by id for update""",
+        (ids,),
+    )
     conn.execute(
         """update outbox set state = 'withdrawn' where kind = 'stock' and subject_id = any(%s)
              and state in ('pending', 'refused')""",
@@ -239,7 +256,7 @@ def _tell(shop: Shop, code: str, tellings: Sequence[Telling]) -> dict[int, Excep
 
 def _obstacle(code: str, outcome: StockOutcome) -> Exception:
     action = f"show {outcome.level.units} of {outcome.level.sku_code}"
-    kind = RefusedAlone if outcome.verdict is StockVerdict.REFUSED else ChannelUnavailable
+    kind = RefusedAlone if outcome.verdict is StockVerdict.REFUSED else PutOffAlone
     return kind(code, action, outcome.reason)
 
 
@@ -248,6 +265,7 @@ def _note(conn: Connection, answered: Sequence[tuple[Telling, StockOutcome]], at
     refused = {
         telling.listing_id: outcome.reason for telling, outcome in answered if outcome.verdict is StockVerdict.REFUSED
     }
+    _lock(conn, [telling for telling, _ in answered])
     note_shown(conn, shown, at)
     conn.execute(
         """update listing l set obstacle = left(n.reason, 500) from unnest(%s::int[], %s::text[]) as n(id, reason)

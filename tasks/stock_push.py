@@ -37,7 +37,8 @@ _CHANGED = """
       select part.id from part left join sku_pool k on k.sku_id = part.sku_id
       left join shelves s on s.sku_id = part.sku_id
       group by part.id, part.version
-      having sum(coalesce(k.version, 0) + coalesce(s.version, 0)) > part.version)
+      -- fewer: a kit is made of something else now, and changes of that must be seen
+      having sum(coalesce(k.version, 0) + coalesce(s.version, 0)) <> part.version)
     select id, array_agg(sku_id) from part where id in (select id from changed) group by 1
 """
 

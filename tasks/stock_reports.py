@@ -127,7 +127,7 @@ def _apply_changes(conn: Connection, reports: Sequence[StockReport], why: Cause)
         if is_ahead(at, why.at):
             outcomes[report.id] = Outcome(f"it speaks of {at.isoformat()}, which has not come")
             continue
-        items, unused = read_items(report.data, change_of, skus)
+        items, unused, _ = read_items(report.data, change_of, skus)
         name = str(report.data.get("event_id") or report.message_id)[:MAX_NAME]
         told = _changes(warehouse, name, [item for item in items if item.reason not in warehouse.own], skus, at)
         told = [_as_arrival(one, expected) for one in told]
@@ -221,7 +221,7 @@ def _all_pages(conn: Connection, report: StockReport, page: _Page, now: datetime
 def _apply_snapshot(conn: Connection, report: StockReport, page: _Page, said: Sequence[Any], why: Cause) -> Outcome:
     warehouse = _warehouses(conn, [report])[report.warehouse]
     skus = _skus(conn, [replace(report, envelope={"data": {"items": said}})])
-    items, unused = read_items({"items": said}, count_of(page.counts), skus)
+    items, unused, unread = read_items({"items": said}, count_of(page.counts), skus)
     units: Counter[int] = Counter()
     if items and report.data.get("complete") is True:
         # a warehouse that lists only what it has: the rest of what we know there is gone; one that lists nothing errs
@@ -229,6 +229,8 @@ def _apply_snapshot(conn: Connection, report: StockReport, page: _Page, said: Se
         units.update(dict.fromkeys((row[0] for row in known), 0))
     for item in items:
         units[skus[item.sku]] += item.units
+    for sku in unread:
+        units.pop(skus[sku], None)
     told = [Told((warehouse.id, sku_id), max(number, 0), page.as_of) for sku_id, number in units.items()]
     feed = Feed(report.source, f"snapshot {page.name}", page.counts, page.as_of)
     done = apply_feed(conn, feed, told, why) if told else FeedCount()

@@ -67,8 +67,10 @@ def _story(conn: Connection, row: tuple[Any, ...]) -> dict[str, Any]:
             order_id),
         "allocations": _named(
             conn, "line sku quantity warehouse carrier ship_day shipped",
-            """select a.line_no, k.code, a.quantity, w.code, coalesce(a.carrier, w.carrier), a.ship_day, a.shipped
+            """select a.line_no, k.code, a.quantity, w.code, coalesce(d.carrier, a.carrier, w.carrier), a.ship_day,
+                      a.shipped
                from allocation a join sku k on k.id = a.sku_id join warehouse w on w.id = a.warehouse_id
+               left join outbound_document d on d.id = a.document_id
                where a.order_id = %s order by 1, w.code, 2""", order_id),
         "routing": _routing(conn, order_id),
         "holds": _named(

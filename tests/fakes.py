@@ -12,7 +12,7 @@ from models.sealing import unseal
 from tasks.counterparts import mapping_version_id, shop_mapping
 from tasks.dispatch import dispatch_batch
 from tasks.ingest import Reader
-from tasks.ledger import Movement, book, settle_missing
+from tasks.ledger import Movement, book
 from tasks.lock_stock import lock_batch
 from tasks.route import route_batch
 from tasks.store import StoreCount
@@ -135,7 +135,6 @@ class FakePool:
         )
         with transaction() as conn:
             book(conn, [Movement(shelf[0], shelf[1], units, "arrival", "test", NOON)], NOON)
-            settle_missing(conn, [(shelf[0], shelf[1])], why())
 
     def kit(self, code: str, **components: int) -> None:
         """Make a kit of so many units of other SKUs."""

@@ -81,6 +81,8 @@ def _outcome(level: StockLevel, row: Mapping[str, Any] | None) -> StockOutcome:
 
 
 def _blame(error: ChannelError) -> Blame:
+    if isinstance(error, OutcomeUnknown) and error.obstacle.startswith("HTTP 500"):
+        return Blame.NOT_NOW  # an extension of the store that breaks on one product stops the whole request
     if not isinstance(error, ChannelRejected):
         return Blame.CALL
     if "_invalid_id" in error.obstacle:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -94,7 +94,7 @@ def try_file(
     ensure_database()
     trial = try_rules(file, days, clock().now())
     if as_json:
-        sides = {"now": _figures(trial.now), "tried": _figures(trial.tried)}
+        sides = {"now": _numbers(trial.now), "tried": _numbers(trial.tried)}
         head = {"since": trial.since, "until": trial.until, "orders": trial.orders, "changed": trial.changed}
         typer.echo(json.dumps({**head, **sides, "assumptions": ASSUMPTIONS}, default=str, ensure_ascii=False, indent=2))
         return
@@ -108,6 +108,31 @@ def try_file(
     typer.echo(f"{trial.changed:,} orders are served otherwise")
     for sentence in ASSUMPTIONS:
         typer.echo(f"assumed: {sentence}")
+
+
+def _numbers(side: "Tally") -> dict[str, Any]:
+    """What one side came to, for machines."""
+    busiest = {code: side.busiest(code) or (None, 0) for code in sorted(side.limits)}
+    return {
+        "rules": side.name,
+        "routed": side.routed,
+        "unroutable": side.unroutable,
+        "parcels": side.parcels,
+        "split": side.split,
+        "cost_fen": side.cost_fen,
+        "distance_m": side.metres,
+        "promised": side.promised,
+        "kept": side.kept,
+        "warehouses": {
+            code: {
+                "documents": side.load(code),
+                "busiest_day": day,
+                "busiest_documents": number,
+                "daily_limit": side.limits[code],
+            }
+            for code, (day, number) in busiest.items()
+        },
+    }
 
 
 def _figures(side: "Tally") -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What routing decides of an order: a plan of parts, or why there is none; both small, and as JSON made of codes."""
+"""What routing decides of an order: a plan of parts, small and as JSON made of codes, or why there is none."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -117,17 +117,6 @@ class NoPlan(NamedTuple):
     missing: Mapping[int, tuple[int, int]]
     next_try_at: datetime
 
-    def to_json(self) -> dict[str, Any]:
-        """The refusal without its order id, for storing; `no_plan_from` reads it."""
-        return {
-            "version": self.rule_version,
-            "why": self.why.value,
-            "warehouses": {code: why.value for code, why in self.warehouses.items()},
-            "fullest": self.fullest,
-            "missing": [[sku, wanted, there] for sku, (wanted, there) in self.missing.items()],
-            "next_try_at": self.next_try_at.isoformat(),
-        }
-
 
 Decision = Plan | NoPlan
 
@@ -142,19 +131,6 @@ def plan_from(order_id: int, stored: Mapping[str, Any]) -> Plan:
         Why(stored["why"]) if stored["why"] else None,
         tuple(Rejected(tuple(codes), Why(why)) for codes, why in stored["rejected"]),
         Gap(*stored["gap"]) if stored["gap"] else None,
-    )
-
-
-def no_plan_from(order_id: int, stored: Mapping[str, Any]) -> NoPlan:
-    """The refusal that `NoPlan.to_json` made."""
-    return NoPlan(
-        order_id,
-        stored["version"],
-        Why(stored["why"]),
-        {code: Why(why) for code, why in stored["warehouses"].items()},
-        stored["fullest"],
-        {sku: (wanted, there) for sku, wanted, there in stored["missing"]},
-        datetime.fromisoformat(stored["next_try_at"]),
     )
 
 

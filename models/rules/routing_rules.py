@@ -35,26 +35,29 @@ class RoutingRules:
     retry_minutes: int = 1440
 
     def __post_init__(self) -> None:
-        for name, least in _LEAST.items():
-            value = getattr(self, name)
-            if value < least:
-                raise SetupError(f"routing rules: {name} is {value}; it has to be at least {least}")
+        faults = [
+            f"{name} is {getattr(self, name)}; it has to be from {least} to {most}"
+            for name, (least, most) in _RANGES.items()
+            if not least <= getattr(self, name) <= most  # so that what is no number is refused too
+        ]
+        if faults:
+            raise SetupError(f"routing rules: {'; '.join(faults)}")
 
     def to_json(self) -> dict[str, Any]:
         """Every setting but the version."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "version"}
 
 
-_LEAST = {
-    "least_part_fen": 0,
-    "max_parcels": 1,
-    "horizon_days": 0,
-    "fen_per_km": 0,
-    "fen_per_kg": 0,
-    "km_per_day": 1,
-    "transfer_fen": 0,
-    "exact_up_to": 1,
-    "retry_minutes": 1,
+_RANGES = {
+    "least_part_fen": (0, 100_000_000),
+    "max_parcels": (1, 50),
+    "horizon_days": (0, 60),
+    "fen_per_km": (0, 100_000),
+    "fen_per_kg": (0, 1_000_000),
+    "km_per_day": (1, 100_000),
+    "transfer_fen": (0, 100_000_000),
+    "exact_up_to": (1, 12),
+    "retry_minutes": (1, 43_200),
 }
 
 

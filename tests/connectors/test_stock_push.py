@@ -493,6 +493,18 @@ class TestWooCommerce:
         with pytest.raises(ChannelRejected, match="X-WP-TotalPages"):
             list(answering("woocommerce", []).listings())
 
+    def test_a_product_on_which_the_store_breaks_hurts_no_other(self) -> None:
+        def answer(request: httpx.Request) -> httpx.Response:
+            if request.url.path.endswith("/products/5/variations/batch"):
+                return httpx.Response(500, json={"code": "internal_server_error", "message": "a critical error"})
+            return httpx.Response(200, json={"update": [{"id": 61, "manage_stock": True, "stock_quantity": 4}]})
+
+        channel = answering("woocommerce", answer)
+
+        found = push(channel, [StockLevel("5", "51", "A", 4, "a"), StockLevel("6", "61", "B", 4, "b")])
+
+        assert verdicts(found) == {"A": AGAIN, "B": ACCEPTED}
+
     def test_a_store_that_shows_another_number_has_not_taken_it(self) -> None:
         channel = answering("woocommerce", {"update": [{"id": 5, "manage_stock": True, "stock_quantity": 3}]})
 
@@ -528,8 +540,10 @@ def test_an_answer_of_something_else_accepts_nothing(channel: str) -> None:
 
 
 def answering(channel: str, body: Any, headers: Iterable[tuple[str, str]] | dict[str, str] = ()) -> Channel:
-    """A shop whose platform gives one and the same answer to all."""
-    transport = httpx.MockTransport(lambda request: httpx.Response(200, json=body, headers=dict(headers)))
+    """A shop whose platform gives one and the same answer to all, or what a function says of the request."""
+    transport = httpx.MockTransport(
+        body if callable(body) else lambda request: httpx.Response(200, json=body, headers=dict(headers))
+    )
     kind = CHANNELS[channel]
     known = {"endpoint": "http://shop.example.com", **dict.fromkeys(kind.needs, "x")}
     known["endpoint"] = "http://shop.example.com"

@@ -14,6 +14,7 @@ from deployments.commands import app
 from models.database import transaction
 from models.errors import SetupError
 from models.settings import clock, set_clock
+from tasks.dispatch import dispatch_batch
 from tasks.lock_stock import lock_batch
 from tasks.route import route_batch
 from tests.fakes import NOON, FakePool, why
@@ -126,7 +127,11 @@ def test_a_trial_shows_both_sides_and_what_it_assumes(pool: FakePool, file: Path
     assert "2 of 9 (11-20)" in said
     assert "2 orders are served otherwise" in said
     assert said.count("assumed: ") == 3
-    assert json.loads(run("routing", "try", file, "--json"))["changed"] == 2
+    told = json.loads(run("routing", "try", file, "--json"))
+    assert (told["changed"], told["tried"]["parcels"], told["tried"]["promised"]) == (2, 2, 0)
+    assert told["tried"]["warehouses"] == {
+        "WH-B": {"documents": 2, "busiest_day": "2026-11-20", "busiest_documents": 2, "daily_limit": 9}
+    }
 
 
 def test_shortages_are_listed_and_decided(short: FakePool) -> None:
@@ -157,3 +162,15 @@ def test_an_orders_story_says_why_it_is_served_as_it_is(pool: FakePool) -> None:
     other = run("order", "show", "2")
     assert "    2 from WH-B by yunda, 0 shipped\n" in other
     assert "  routing: the area's warehouse does not have all units\n" in other
+
+
+def test_an_orders_story_names_the_carrier_of_its_document_also_after_another_became_usual(pool: FakePool) -> None:
+    pool.stock(TEA=1)
+    batch = pool.batch_of([{"TEA": 1}])
+    for stage in (lock_batch, route_batch, dispatch_batch):
+        with transaction() as conn:
+            stage(conn, batch, why())
+
+    pool.execute("update warehouse set carrier = 'shunfeng'")
+
+    assert "    1 from WH-A by yuantong, 0 shipped\n" in run("order", "show", "1")

@@ -17,20 +17,29 @@ QUERIES = {
     "locks": """select o.order_no, k.line_no, c.code, w.code, k.quantity, k.state
                 from lock k join orders o on o.id = k.order_id join sku c on c.id = k.sku_id
                 left join warehouse w on w.id = k.warehouse_id""",
-    "sku_pool": "select k.code, p.on_hand, p.locked from sku_pool p join sku k on k.id = p.sku_id",
-    "stock": """select w.code, k.code, s.opening, s.on_hand, s.locked from stock s
+    "sku_pool": "select k.code, p.on_hand, p.locked, p.safety from sku_pool p join sku k on k.id = p.sku_id",
+    "stock": """select w.code, k.code, s.opening, s.on_hand, s.locked, s.missing from stock s
                 join sku k on k.id = s.sku_id join warehouse w on w.id = s.warehouse_id""",
     "movements": """select w.code, k.code, m.reason, sum(m.quantity), count(*) from stock_movement m
                     join sku k on k.id = m.sku_id join warehouse w on w.id = m.warehouse_id group by 1, 2, 3""",
-    "allocations": """select o.order_no, a.line_no, w.code, a.quantity, a.shipped, a.reason, a.document_id is not null
-                      from allocation a join orders o on o.id = a.order_id
+    "allocations": """select o.order_no, a.line_no, k.code, w.code, a.quantity, a.shipped, a.basis, a.carrier,
+                        a.ship_day, a.document_id is not null
+                      from allocation a join orders o on o.id = a.order_id join sku k on k.id = a.sku_id
                       join warehouse w on w.id = a.warehouse_id""",
+    "plans": """select o.order_no, p.rule_version, p.plan->>'why',
+                  jsonb_path_query_array(p.plan, '$.parts[*].warehouse')
+                from route_plan p join orders o on o.id = p.order_id""",
+    "days": """select w.code, d.day, d.limit_documents, d.used from warehouse_day d
+               join warehouse w on w.id = d.warehouse_id""",
+    "promises": """select o.order_no, p.line_no, k.code, p.quantity, p.state from promise p
+                   join orders o on o.id = p.order_id join sku k on k.id = p.sku_id""",
     "documents": """select (select array_agg(distinct o.order_no) from allocation a join orders o on o.id = a.order_id
                             where a.document_id = d.id), w.code, d.state, d.revision, d.carrier,
                            d.deadline_at = d.ship_by
                     from outbound_document d join warehouse w on w.id = d.warehouse_id""",
-    "parcels": """select o.order_no, p.package_no, p.carrier, p.stage, l.line_no, l.quantity
-                  from parcel p join parcel_line l on l.parcel_id = p.id join orders o on o.id = l.order_id""",
+    "parcels": """select o.order_no, p.package_no, p.carrier, p.stage, l.line_no, k.code, l.quantity
+                  from parcel p join parcel_line l on l.parcel_id = p.id join orders o on o.id = l.order_id
+                  join sku k on k.id = l.sku_id""",
     "outbox": """select b.kind, b.counterpart, b.state, count(*), count(distinct b.subject_id), count(distinct b.key)
                  from outbox b group by 1, 2, 3""",
     "inbox": "select source, state, note, count(*) from inbox group by 1, 2, 3",

@@ -28,8 +28,8 @@ class StockMachine(Warehousing):
             """select o.order_no::int, min(k.expires_at) from orders o join lock k on k.order_id = o.id
                where k.state = 'open' group by 1"""
         )
-        for no, at in expires:
-            self.model.orders[no].expires_at = at
+        for order in self.model.orders.values():
+            order.expires_at = dict(expires).get(order.version.no)
         batches = self.world.resume().batch_ids
         self.batches += batches
         self.model.expire(self.world.at)

@@ -142,7 +142,7 @@ class Model:
             and set(parts) == set(KITS.get(order.version.lines[number - 1][0], ()))
         }
         order.at = Counter()
-        order.holds.clear()
+        order.holds &= set() if order.is_paid else {"LOCK_EXPIRED"}
         order.kept = (order.kept - lost) & order.wanted
         order.owed &= order.wanted - order.kept
 

@@ -1,6 +1,7 @@
 """What warehouses report of a document: applied once, in any order, and not at all when it cannot be true."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from time import sleep
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from models.database import connect, transaction
 from tasks.confirm import apply_confirmations
 from tasks.parcel_numbers import Correction, renumber_parcel
-from tests.fakes import FakePool, payload, why
+from tests.fakes import NOON, FakePool, payload, why
 
 
 @pytest.fixture
@@ -219,6 +220,21 @@ def test_states_move_forward_in_any_order_of_reports(sent: FakePool) -> None:
         True,
     ]
     assert state(sent, no) == "packed"
+
+
+def test_a_time_that_cannot_be_is_not_taken_for_one(sent: FakePool) -> None:
+    # what a warehouse writes that has no time; no later report could be read beside it
+    report(sent, "accepted", no_of(sent), occurred_at="0001-01-01T00:00:00+08:00")
+    report(sent, "packed", no_of(sent))
+
+    assert state(sent, no_of(sent)) == "packed"
+
+
+def test_what_a_clock_ahead_of_ours_tells_happened_by_now(sent: FakePool) -> None:
+    report(sent, "shipped", no_of(sent), packages=[box("YT1")], occurred_at=(NOON + timedelta(hours=8)).isoformat())
+
+    assert sent.rows("select distinct shipped_at from outbound_document where state = 'shipped'") == [(NOON,)]
+    assert sent.rows("select distinct occurred_at from stock_movement where reason = 'shipped'") == [(NOON,)]
 
 
 def test_a_number_that_was_another_documents_by_mistake_is_its_owners(sent: FakePool) -> None:

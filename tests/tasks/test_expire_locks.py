@@ -123,3 +123,12 @@ def test_a_resume_run_lets_locks_expire(unpaid: FakePool) -> None:
     end_waits(why("resume", NOON + timedelta(minutes=31)))
 
     assert unpaid.holds() == {"1": ["LOCK_EXPIRED", "UNPAID"]}
+
+
+def test_an_expired_order_that_changes_and_is_still_not_paid_takes_no_stock(unpaid: FakePool) -> None:
+    expire(31)
+    unpaid.take([payload(1, 40, "pending", units={"TEA": 2})], run="run-2")
+    unpaid.through_the_stages()
+
+    assert unpaid.locked() == 0
+    assert unpaid.holds() == {"1": ["LOCK_EXPIRED", "UNPAID"]}

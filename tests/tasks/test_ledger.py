@@ -18,7 +18,6 @@ from tasks.ledger import (
     move_locks,
     open_locks,
     resize_locks,
-    settle_missing,
     ship,
     take_pools,
 )
@@ -183,18 +182,6 @@ def test_units_that_a_count_did_not_find_leave_with_the_lock_that_held_them(pool
         (-2, "missing", "shortfall 1"),
     ]
     assert pool.rows("select count(*) from shortfall where closed_at is null") == [(0,)]
-    assert pool.untrue() == []
-
-
-def test_units_that_come_make_good_for_missing_ones(pool: FakePool) -> None:
-    pool.stock(TEA=5)
-    locked_at(pool, 5)
-    lose(pool, 4)
-    with transaction() as conn:
-        book(conn, [Movement(WH_A, TEA, 3, "arrival", "PO-1", NOON)], NOON)
-        settle_missing(conn, [(WH_A, TEA)], why())
-
-    assert shelf(pool) == (5, 5, 1)
     assert pool.untrue() == []
 
 

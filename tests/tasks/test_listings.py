@@ -1,5 +1,6 @@
 """Listings: from a file, and from what a platform offers."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -7,13 +8,14 @@ import pytest
 from connectors.base import StockMode
 from connectors.registry import CHANNELS
 from deployments.simulation import connect_shops
-from models.database import transaction
+from models.database import connect, transaction
 from models.errors import SetupError
 from sandbox.server import Sandbox
 from tasks.catalog import Imported
 from tasks.listings import ListingSync, import_listings, list_listings, sync_listings
 from tasks.stock_push import decide_all
 from tests.fakes import FakePool, why
+from tests.tasks.waiting import wait_for_a_lock
 
 
 def file(folder: Path, *rows: str, header: str = "shop,item_id,sku_ref,sku") -> Path:
@@ -44,6 +46,25 @@ class TestFiles:
         import_listings(rows)
 
         assert import_listings(rows) == Imported(0, 0, 2)
+
+    def test_an_answer_that_is_noted_meanwhile_and_a_change_do_not_block_each_other(
+        self, stocked: FakePool, tmp_path: Path
+    ) -> None:
+        import_listings(file(tmp_path, "WOO,1,,TEA", "WOO,2,,CUP"))
+        with transaction() as conn:
+            decide_all(conn, why())
+        changed = file(tmp_path, "WOO,1,,CUP", "WOO,2,,TEA")
+
+        # as an answer is noted: the push first, the listing then
+        with connect() as noting, ThreadPoolExecutor(1) as threads:
+            noting.execute("select 1 from stock_push order by listing_id for update")
+            importing = threads.submit(import_listings, changed)
+            wait_for_a_lock(stocked)
+            noting.execute("update listing set shown = 70")
+            noting.commit()
+
+            assert importing.result() == Imported(0, 2, 0)
+        assert [row.shown for row in list_listings("WOO")] == [None, None]
 
     def test_a_listing_that_sells_another_sku_forgets_what_it_shows(self, stocked: FakePool, tmp_path: Path) -> None:
         import_listings(file(tmp_path, "WOO,1,,TEA"))

@@ -13,10 +13,11 @@ from models.rules.promises import PromiseTerms
 from models.stock import PromiseKind
 from tasks.lock_stock import lock_batch
 from tasks.promise_pools import list_promise_pools, set_promise_pools
-from tasks.promises import keep_promises
+from tasks.promises import keep_promises, read_terms
 from tasks.release import release_by_hand
 from tasks.resume import end_waits
 from tasks.shop_settings import set_shop
+from tasks.stock_figures import load_figures
 from tests.fakes import NOON, FakePool, payload, why
 
 LATER = NOON + timedelta(days=10)
@@ -78,6 +79,29 @@ def test_an_order_that_is_short_locks_what_is_there_and_is_promised_the_rest(sca
     ((sentence,),) = scarce.rows("select sentence from hold")
     assert sentence == "sold before it is there: waits for 3 of TEA, announced for 2026-11-30"
     assert scarce.untrue() == []
+
+
+def test_the_announced_day_is_that_of_china(scarce: FakePool) -> None:
+    scarce.execute("update promise_pool set available_at = %s", datetime(2026, 11, 29, 16, tzinfo=UTC))
+
+    lock(scarce, [{"TEA": 5}])
+
+    ((sentence,),) = scarce.rows("select sentence from hold")
+    assert sentence == "sold before it is there: waits for 3 of TEA, announced for 2026-11-30"
+
+
+@pytest.mark.parametrize(("kind", "room"), [("presale", 0), ("backorder", 10)])
+def test_shops_show_what_may_still_be_promised_when_the_announced_day_came(
+    pool: FakePool, kind: str, room: int
+) -> None:
+    pool.stock(TEA=2)
+    allow(pool, kind=kind, available_at=NOON)
+
+    with transaction() as conn:
+        ((sku_id, terms),) = read_terms(conn, [row[0] for row in conn.execute("select id from sku")]).items()
+        shown = load_figures(conn, NOON, [sku_id])[sku_id].room
+
+    assert (shown, terms.room(NOON)) == (room, room)
 
 
 def test_beyond_the_limit_nothing_is_promised(scarce: FakePool) -> None:

@@ -7,6 +7,7 @@ import pytest
 from models.database import transaction
 from models.errors import SetupError
 from models.order import Finding, HoldCode, place_holds, release_holds
+from tasks.lock_stock import lock_batch
 from tasks.resume import abandon_batch, resume_waiting
 from tasks.shop_settings import set_shop
 from tests.fakes import NOON, FakePool, payload, why
@@ -59,6 +60,25 @@ def test_of_two_short_orders_only_that_which_fits_goes_on(pool: FakePool) -> Non
     assert pool.stages() == {"1": "dispatched", "2": "validated"}
     assert pool.holds() == {"2": ["SHORT_STOCK"]}
     assert pool.untrue() == []
+
+
+@pytest.mark.parametrize("obstacle", ["hold", "run"])
+def test_a_short_order_that_cannot_go_on_keeps_no_stock_from_the_next(pool: FakePool, obstacle: str) -> None:
+    pool.stock(TEA=0)
+    first = pool.batch_of([{"TEA": 3}])
+    second = pool.batch_of([{"TEA": 3}], "another")
+    for batch_id in (first, second):
+        with transaction() as conn:
+            lock_batch(conn, batch_id, why())
+    pool.execute("update batch set state = 'closed' where id = %s or %s", second, obstacle == "hold")
+    if obstacle == "hold":
+        with transaction() as conn:
+            place_holds(conn, [(1, Finding(HoldCode.BLOCKED, "a person looks at it", {}))], why())
+    pool.deliver_more("TEA", 4)
+
+    assert resume(pool) == 1
+
+    assert pool.stages() == {"1": "validated", "2": "dispatched"}
 
 
 def test_a_short_kit_goes_on_when_its_last_component_has_come(pool: FakePool) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from models.database import transaction
 from models.rules.routing_plan import Why, plan_from
@@ -13,6 +14,7 @@ from tasks.batches import close_batch
 from tasks.dispatch import dispatch_batch
 from tasks.lock_stock import lock_batch
 from tasks.route import RouteCount, route_batch
+from tasks.routing_again import hold_up_routing
 from tasks.routing_rules import use_rules
 from tests.fakes import NOON, FakePool, why
 
@@ -328,6 +330,15 @@ class TestValue:
 
         assert pool.rows("select evidence->>'why' from hold where released_at is null") == [("part_too_small",)]
 
+    def test_a_whole_line_is_worth_what_was_paid_for_it_also_where_that_does_not_divide(self, pool: FakePool) -> None:
+        tellable(pool)
+        use_rules(RoutingRules(least_part_fen=5000), "", why())
+        pool.stock(TEA=3, CUP_B=1)
+        batch = pool.batch_of([{"TEA": 3, "CUP": 1}])
+        pool.execute("update order_line set paid_fen = 5000")
+
+        assert lock_and_route(batch).routed == 1
+
 
 def test_a_later_try_finds_the_hold_renewed(pool: FakePool) -> None:
     pool.execute("""update shop set settings = '{"capabilities": {"parcels_per_order": "1"}}'""")
@@ -342,3 +353,39 @@ def test_a_later_try_finds_the_hold_renewed(pool: FakePool) -> None:
     ((placed, again),) = pool.rows("select placed_at, release_at from hold where released_at is null")
     assert placed == NOON + timedelta(hours=5)
     assert again > placed
+
+
+def test_new_rules_wait_for_a_routing_under_way_and_reach_what_it_refuses(pool: FakePool) -> None:
+    pool.execute("""update shop set settings = '{"capabilities": {"parcels_per_order": "1"}}'""")
+    pool.stock(TEA=3, TEA_B=2)
+    batch = pool.batch_of([{"TEA": 5}])
+    lock(batch)
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction() as conn:
+            route_batch(conn, batch, why())
+            later = threads.submit(use_rules, RoutingRules(transfer_fen=100), "", why())
+            with pytest.raises(TimeoutError):
+                later.result(timeout=0.5)
+        later.result(timeout=20)
+
+    assert pool.rows("select release_at from hold where released_at is null") == [(NOON,)]
+
+
+def test_a_routing_goes_by_the_rules_that_it_waited_for(pool: FakePool) -> None:
+    pool.stock(TEA=5)
+    batch = pool.batch_of([{"TEA": 2}])
+    lock(batch)
+    changed = RoutingRules(anywhere=False)
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction() as conn:
+            hold_up_routing(conn)
+            later = threads.submit(route, batch)
+            with pytest.raises(TimeoutError):
+                later.result(timeout=0.5)
+            conn.execute(
+                "insert into routing_rules (version, body, note, made_at, made_by) values (1, %s, '', %s, '')",
+                (Jsonb(changed.to_json()), NOON),
+            )
+        assert later.result(timeout=20) == RouteCount(0, 1, 0)

@@ -66,12 +66,19 @@ def test_orders_that_nobody_could_serve_are_tried_again_under_new_rules(pool: Fa
     [
         ("rules:\n  splits: true\n", "splits is not a setting"),
         ("rules:\n  split: maybe\n", "split is 'maybe'; it has to be true or false"),
-        ("rules:\n  max_parcels: 0\n", "max_parcels is 0; it has to be at least 1"),
+        ("rules:\n  max_parcels: 0\n", "max_parcels is 0; it has to be from 1 to 50"),
         ("rules:\n  max_parcels: 2\n  max_parcels: 3\n", "line 3: max_parcels appears twice"),
         ("rules: [1]\n", "want one line per setting"),
         ("rule: {}\n", "rule: is no section; there are rules, areas, rates, warehouses"),
         ("- 1\n", "wants the sections"),
         ("rules: {\n", "is no YAML"),
+        ("rules:\n  [a]: 1\n", "line 2: a name has to be plain text"),
+        ('rules:\n  split: "["\n', "split is '['; it has to be a number, or true or false"),
+        ("rules:\n  split: 2026-13-01\n", "split is '2026-13-01'; it has to be a number, or true or false"),
+        ("rules:\n  fen_per_km: .nan\n", "fen_per_km is nan; it has to be from 0 to"),
+        ("rules:\n  fen_per_km: .inf\n", "fen_per_km is inf; it has to be from 0 to"),
+        ("rules:\n  retry_minutes: 9999999999\n", "retry_minutes is 9999999999; it has to be from 1 to"),
+        ("rules:\n  horizon_days: 99\n  exact_up_to: 40\n", "from 0 to 60; exact_up_to is 40; it has to be from 1 to"),
     ],
 )
 def test_what_a_file_says_wrongly_is_named(tmp_path: Path, text: str, obstacle: str) -> None:

@@ -1,12 +1,14 @@
 """Feeds that take units back while others lock, ship and count: nobody waits in a circle, and all adds up."""
 
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 
 from models.database import transaction
+from models.feeds import Counts
 from tasks.lock_stock import lock_batch
 from tests.fakes import NOON, FakePool, why
-from tests.tasks.feeding import count, dispatched, ship, stands
+from tests.tasks.feeding import count, dispatched, feed, report, ship, stands
 
 ROUNDS = 6
 
@@ -34,3 +36,28 @@ def test_counts_locks_and_shipments_at_once_end_and_add_up(pool: FakePool) -> No
     assert pool.untrue() == []
     assert stands(pool) == (20 - 2 * ROUNDS, 0, 0)
     assert pool.locked("TEA") <= 20 - 2 * ROUNDS
+
+
+def test_a_count_that_comes_while_reports_are_booked_is_not_corrected_by_what_it_knew(pool: FakePool) -> None:
+    pool.stock(TEA=20)
+    (no,) = dispatched(pool, 5)
+    report("packed", no, 1)
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction() as conn:
+            feed(conn, {"TEA": 15}, 5, Counts.NET_OF_SHIPPED)
+            leaving = threads.submit(ship, no, 6)
+            wait_for_a_lock(pool)
+        leaving.result(30)
+
+    assert stands(pool) == (15, 0, 0)
+
+
+def wait_for_a_lock(pool: FakePool) -> None:
+    """Return when a transaction of this database waits for another."""
+    for _ in range(300):
+        waiting = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        if pool.rows(waiting):
+            return
+        time.sleep(0.1)
+    raise AssertionError("no transaction waits for another")

@@ -57,10 +57,25 @@ def test_one_that_names_what_there_is_not_is_refused(pool: FakePool, tmp_path: P
     assert in_force().version == 0
 
 
-@pytest.mark.parametrize(("text", "fault"), [("rules: [", "is no YAML"), ("- a\n", "want a list under `rules:`")])
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("rules: [", "is no YAML"),
+        ("- a\n", "want a list under `rules:`"),
+        ("2026-01-01: 1\n", "cannot be kept"),
+        ("rules: &a [*a]\n", "cannot be kept"),
+        ("rules: 2026-02-31\n", "is no YAML"),
+    ],
+)
 def test_a_file_that_is_no_formula_is_named(pool: FakePool, tmp_path: Path, text: str, fault: str) -> None:
     with pytest.raises(SetupError, match=f"stock formula {tmp_path}/formula.yaml: {fault}"):
         use_formula(write(tmp_path, text), "", why())
+
+
+def test_a_code_that_looks_like_a_date_is_kept_as_it_was_written(pool: FakePool, tmp_path: Path) -> None:
+    use_formula(write(tmp_path, "rules: [{}, {sku: 2026-01-01, plus: -2}]\n"), "", why())
+
+    assert in_force().formula.rules[1].sku == "2026-01-01"
 
 
 def test_a_missing_file_is_named(pool: FakePool, tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """Deciding what listings show, and telling the shops: newest wins, each listing for itself, nothing twice."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from tasks.stock_formula import use_formula
 from tasks.stock_messages import Push, forget_shown, save_pushes, stock_calls
 from tasks.stock_push import PushCount, decide_all, decide_crossed, has_crossed
 from tests.fakes import NOON, FakePool, why
+from tests.tasks.waiting import wait_for_a_lock
 
 STOCK = (OutboxKind.STOCK,)
 PLAIN: dict[str, Any] = {"rules": [{}]}
@@ -292,6 +295,30 @@ def test_a_number_that_comes_back_while_another_is_under_way_is_told_again(
     assert pool.rows("select shown, shown_version > 0 from listing") == [(70, True)]
 
 
+def test_another_number_at_the_same_version_while_one_is_under_way_is_told_at_once(
+    pool: FakePool, stopped: StoppedClock
+) -> None:
+    pool.stock(TEA=70)
+    listing(pool, "1")
+    platform = Platform()
+
+    def decide_otherwise() -> None:
+        platform.before = lambda: None
+        stopped.advance(seconds=1)
+        with transaction() as conn:
+            ((version, formula),) = conn.execute("select version, formula from stock_push").fetchall()
+            save_pushes(conn, [Push(1, "WOO", 60, version, formula)], stopped.at)
+
+    platform.before = decide_otherwise
+    decide()
+
+    tell(platform)
+    tell(platform)
+
+    assert platform.shows == {"1": 60}
+    assert states(pool) == ["delivered"]
+
+
 def test_one_call_tells_many_listings_and_a_refused_one_hurts_no_other(pool: FakePool, stopped: StoppedClock) -> None:
     pool.stock(TEA=70, CUP=60, POT=55)
     for item, sku in (("1", "TEA"), ("2", "CUP"), ("3", "POT")):
@@ -355,6 +382,34 @@ def test_refused_listings_do_not_make_a_shop_look_down(pool: FakePool, stopped: 
     decide()
 
     assert tell(platform) == 10
+
+
+def test_listings_that_are_put_off_do_not_make_a_shop_look_down(pool: FakePool, stopped: StoppedClock) -> None:
+    skus = {f"S{n:02}": 60 for n in range(20)}
+    pool.stock(**skus)
+    platform = Platform()
+    for sku in skus:
+        listing(pool, sku, sku)
+        if sku < "S10":
+            platform.against[sku] = (StockVerdict.AGAIN, "the store shows 3 after it was told 60")
+    decide()
+
+    assert tell(platform) == 10
+
+
+def test_after_hours_of_silence_the_next_sweep_tells_a_listing(pool: FakePool, stopped: StoppedClock) -> None:
+    pool.stock(TEA=0)
+    listing(pool, "1")
+    platform = Platform()
+    platform.broken = ChannelUnavailable("WOO", "show", "HTTP 503")
+    for _ in range(36):
+        decide()
+        tell(platform)
+        stopped.advance(minutes=5)
+    platform.broken = None
+    decide()
+
+    assert tell(platform) == 1
 
 
 def test_a_shop_that_refuses_the_call_as_such_is_asked_once(pool: FakePool, stopped: StoppedClock) -> None:
@@ -470,6 +525,31 @@ def test_a_kit_shows_what_its_components_make(pool: FakePool, stopped: StoppedCl
     assert pool.rows("select shown from listing") == [(100,)]
 
 
+def test_a_kit_that_is_made_of_something_calmer_now_is_still_seen_to_sell_out(
+    pool: FakePool, stopped: StoppedClock
+) -> None:
+    pool.stock(TEA=100, CUP=130)
+    pool.execute("update sku_pool set version = 5000 where sku_id = (select id from sku where code = 'TEA')")
+    pool.execute("insert into sku (code, name, barcode, weight_g) values ('KIT', '', '', 0)")
+    pool.execute(
+        """insert into kit_component (kit_id, component_id, quantity)
+           select k.id, c.id, 1 from sku k, sku c where k.code = 'KIT' and c.code = 'TEA'"""
+    )
+    listing(pool, "1", "KIT")
+    platform = Platform()
+    decide()
+    tell(platform)
+    pool.execute("update kit_component set component_id = (select id from sku where code = 'CUP')")
+    decide()
+    tell(platform)
+
+    sell(pool, 130, "CUP")
+
+    assert decide_at_once().to_tell == {"WOO": 1}
+    tell(platform)
+    assert platform.shows == {"1": 0}
+
+
 def test_units_on_the_way_to_promises_are_not_shown(pool: FakePool, stopped: StoppedClock, tmp_path: Path) -> None:
     pool.stock(TEA=60)
     listing(pool, "1")
@@ -575,6 +655,33 @@ def test_shops_that_cannot_be_told_are_left_alone(pool: FakePool, stopped: Stopp
     listing(pool, "1")
 
     assert decide() == PushCount(0, {})
+
+
+def test_whoever_withdraws_and_whoever_notes_answers_do_not_block_each_other(
+    pool: FakePool, stopped: StoppedClock
+) -> None:
+    pool.stock(TEA=70, CUP=60)
+    listing(pool, "1")
+    listing(pool, "2", "CUP")
+    decide()
+    first, second = (row[0] for row in pool.rows("select id from outbox order by id"))
+    platform, asked = Platform(), Event()
+    platform.against["1"] = (StockVerdict.AGAIN, "busy")  # what got through is noted ahead of what did not
+
+    with connect() as other, ThreadPoolExecutor(1) as threads:
+
+        def lock_first() -> None:
+            other.execute("select 1 from outbox where id = %s for update", (first,))
+            asked.set()
+
+        platform.before = lock_first
+        telling = threads.submit(tell, platform)
+        asked.wait(10)
+        wait_for_a_lock(pool)
+        other.execute("select 1 from outbox where id = %s for update", (second,))
+        other.commit()
+
+        assert telling.result() == 1
 
 
 def test_messages_that_are_over_are_forgotten_after_a_day(pool: FakePool, stopped: StoppedClock) -> None:

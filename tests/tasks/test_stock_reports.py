@@ -132,6 +132,15 @@ def test_a_complete_snapshot_says_that_the_rest_is_gone(shop: FakePool) -> None:
     assert stands(shop, "CUP") == (0, 0, 0)
 
 
+@pytest.mark.parametrize("more", [[], [item("TEA", 2, batch="B2")]])
+def test_a_sku_of_which_a_number_cannot_be_read_stays_as_it_is(shop: FakePool, more: list[dict[str, Any]]) -> None:
+    snapshot(shop, [item("CUP", 4), {"sku": "TEA", "available": "many"}, *more], complete=True)
+
+    assert work_off(shop) == [("done", "not used: item 2: TEA: its number is not a number")]
+
+    assert (stands(shop), stands(shop, "CUP")) == ((20, 0, 0), (4, 0, 0))
+
+
 def test_an_unknown_sku_is_named_and_the_rest_counts(shop: FakePool) -> None:
     snapshot(shop, [item("MUG", 1), item("TEA", 15), {"sku": "CUP", "available": "some"}, "nonsense"])
 

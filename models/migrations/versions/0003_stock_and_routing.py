@@ -137,6 +137,12 @@ def _widen_shipping() -> None:
         """update outbound_document set ended_at = coalesce(shipped_at, created_at)
            where state in ('shipped', 'short', 'rejected', 'cancelled')"""
     )
+    # of a document under way it is not known when its warehouse began; that it did is what a count has to know
+    op.execute(
+        """update outbound_document set accepted_at = created_at,
+             packed_at = case when state in ('packed', 'part_shipped') then created_at end
+           where state in ('accepted', 'picking', 'picked', 'packed', 'part_shipped')"""
+    )
     for table in ("allocation", "parcel_line"):
         op.add_column(table, sa.Column("sku_id", sa.Integer(), nullable=True))
         op.execute(
