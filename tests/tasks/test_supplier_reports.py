@@ -209,10 +209,10 @@ def test_a_document_that_is_closed_short_gives_the_rest_back(supplier: FakePool,
 def test_what_left_when_is_what_the_file_says(supplier: FakePool, tmp_path: Path) -> None:
     header = "outbound_no,waybill,shipped_at"
 
-    reported(tmp_path, f"{numbers(supplier)[0]},YT1,2026-11-20 18:30:00", header=header)
+    reported(tmp_path, f"{numbers(supplier)[0]},YT1,2026-11-20 10:30:00", header=header)
     applied()
 
-    assert supplier.rows("select distinct occurred_at from stock_movement") == [(NOON.replace(hour=10, minute=30),)]
+    assert supplier.rows("select distinct occurred_at from stock_movement") == [(NOON.replace(hour=2, minute=30),)]
 
 
 def test_rows_without_a_waybill_wait(supplier: FakePool, tmp_path: Path) -> None:
