@@ -18,6 +18,7 @@ class AlertRule(StrEnum):
     SHIP_BACK_OVERDUE = "ship_back_overdue"
     STOCK_SHORTFALL = "stock_shortfall"
     STOCK_NOT_SHOWN = "stock_not_shown"
+    FEED_DRIFTING = "feed_drifting"
 
 
 class Alert(SQLModel, table=True):

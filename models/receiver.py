@@ -21,6 +21,8 @@ class Receiver(SQLModel, table=True):
     `phone_hash` is keyed, so it finds a phone but cannot be turned back. `cut_enc` holds what was cut out of the
     raw payload, so that a replay can join it again. `cipher_enc` holds the platform's ciphertexts of name, phone and
     address as sent (JSON), which its waybill and decryption calls take; equal `merge_key`s of a shop, same receiver.
+    `address_hash` and `receiver_hash` are keyed hashes of the plain address, and of name, phone and address together,
+    normalised; validate fills them, and a masked receiver has none. `invoice_enc`: the invoice the buyer wants (JSON).
     """
 
     __tablename__: ClassVar[str] = "receiver"
@@ -46,5 +48,8 @@ class Receiver(SQLModel, table=True):
     masked: bool = False
     cipher_enc: bytes | None = Field(default=None, sa_type=SEALED)
     merge_key: str = Field(default="", sa_type=Text)
+    address_hash: bytes | None = Field(default=None, sa_type=SEALED)
+    receiver_hash: bytes | None = Field(default=None, sa_type=SEALED)
+    invoice_enc: bytes | None = Field(default=None, sa_type=SEALED)
     erase_after: datetime | None = Field(default=None, sa_type=AT)
     erased_at: datetime | None = Field(default=None, sa_type=AT)

@@ -2,18 +2,39 @@
 
 from sqlmodel import SQLModel
 
-from models import alert, batch, listing, messages, order, receiver, shipment, shop, stock, warehouse
+from models import (
+    alert,
+    batch,
+    console,
+    hold,
+    listing,
+    merge,
+    messages,
+    order,
+    quality,
+    receiver,
+    review,
+    shipment,
+    shop,
+    stock,
+    warehouse,
+)
 
 metadata = SQLModel.metadata
 
 __all__ = [
     "alert",
     "batch",
+    "console",
+    "hold",
     "listing",
+    "merge",
     "messages",
     "metadata",
     "order",
+    "quality",
     "receiver",
+    "review",
     "shipment",
     "shop",
     "stock",

@@ -5,18 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.database import Connection, copy_rows
+from models.hold import Finding, HoldCode, place_holds, release_holds
 from models.incoming import IncomingOrder, PayState
-from models.order import (
-    LINE_COLUMNS,
-    Cause,
-    Finding,
-    HoldCode,
-    Stage,
-    place_holds,
-    release_holds,
-    write_events,
-    write_own_events,
-)
+from models.order import LINE_COLUMNS, Cause, Stage, write_events, write_own_events
 from models.rules.amendment import (
     DISPATCHED,
     PAYMENT,

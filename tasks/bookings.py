@@ -10,8 +10,9 @@ from typing import Any
 from psycopg.rows import TupleRow
 
 from models.database import Connection, copy_rows, take_ids
+from models.hold import Finding, HoldCode, place_holds
 from models.messages import OutboxKind
-from models.order import Cause, Finding, HoldCode, place_holds, write_own_events
+from models.order import Cause, write_own_events
 from models.sealing import seal
 from models.shipment import CLOSED, DocumentState
 from tasks.ledger import Shipment, ship

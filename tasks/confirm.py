@@ -8,7 +8,8 @@ from typing import Any
 
 from connectors.converters import BadValue, iso_time
 from models.database import Connection
-from models.order import Cause, HoldCode
+from models.hold import HoldCode
+from models.order import Cause
 from models.shipment import CLOSED, DOCUMENT_STEPS, DocumentState
 from tasks.bookings import Changes, Document, NewParcel, load_documents, save_changes
 from tasks.ledger import Shipment

@@ -1,7 +1,8 @@
 """Locks of orders that are not paid in time: given back, so that others can buy."""
 
 from models.database import Connection
-from models.order import Cause, Finding, HoldCode, Stage, advance, place_holds
+from models.hold import Finding, HoldCode, place_holds
+from models.order import Cause, Stage, advance
 from models.settings import SHANGHAI
 from tasks.kept_stock import take_stock_of
 from tasks.lock_stock import unlock_stock

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from prefect import task
 
 from models.database import Connection, in_transaction, one
-from models.order import GIVES_UP_STOCK, Cause, Finding, HoldCode, Stage, advance, place_holds, release_holds
+from models.hold import GIVES_UP_STOCK, Finding, HoldCode, place_holds, release_holds
+from models.order import Cause, Stage, advance
 from models.rules.promises import PromiseTerms
 from models.rules.stock import Place, Sharing, share_out, split_by_place
 from models.stock import LockState

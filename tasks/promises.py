@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from models.database import Connection, copy_rows
-from models.order import Cause, Finding, HoldCode, release_holds, write_own_events
+from models.hold import Finding, HoldCode, release_holds
+from models.order import Cause, write_own_events
 from models.rules.promises import PromiseTerms, Waiting, hand_out
 from models.settings import SHANGHAI
 from models.stock import PromiseKind

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from models.errors import SetupError
-from models.order import HoldCode
+from models.hold import HoldCode
 from models.settings import settings
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from typing import Final
 
 from models.database import Connection
 from models.errors import SetupError
-from models.order import Cause, HoldCode, release_holds
+from models.hold import HoldCode, release_holds
+from models.order import Cause
 
 _ENDS_OTHERWISE: Final = {
     HoldCode.UNPAID: "it ends when the shop says that the order is paid",

@@ -11,8 +11,9 @@ from typing import Any, LiteralString
 from models.batch import BatchOrigin
 from models.database import Connection, transaction
 from models.errors import SetupError
+from models.hold import Finding, HoldCode, place_holds, release_holds
 from models.incoming import OrderKind, PayState
-from models.order import Cause, Finding, HoldCode, Stage, place_holds, release_holds
+from models.order import Cause, Stage
 from models.settings import clock, settings
 from tasks.amend import step_back
 from tasks.batches import RULE_VERSION, close_batch, open_batch, orders_in, take_batch

@@ -9,7 +9,8 @@ from prefect import task
 from models.batch import BatchOrigin
 from models.database import Connection, in_transaction
 from models.errors import SetupError
-from models.order import Cause, HoldCode, release_holds, write_events
+from models.hold import HoldCode, release_holds
+from models.order import Cause, write_events
 from models.settings import settings
 from tasks.batches import open_batch
 from tasks.expire_locks import expire_locks

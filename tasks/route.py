@@ -9,7 +9,8 @@ from prefect import task
 from psycopg.types.json import Jsonb
 
 from models.database import Connection, in_transaction, one
-from models.order import Cause, HoldCode, Stage, advance, release_holds
+from models.hold import HoldCode, release_holds
+from models.order import Cause, Stage, advance
 from models.rules.routing import route_orders
 from models.rules.routing_plan import Decision, NoPlan, Plan, Why
 from models.rules.routing_rules import RoutingRules

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from models.database import Connection
-from models.order import HoldCode
+from models.hold import HoldCode
 from models.rules.routing_plan import Why
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from models.database import Connection
 from models.errors import SetupError
-from models.order import Cause, HoldCode, release_holds, write_events
+from models.hold import HoldCode, release_holds
+from models.order import Cause, write_events
 from models.rules.routing_shortage import Option, option_from
 from models.rules.routing_words import option_words
 from models.settings import SHANGHAI

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from psycopg.types.json import Jsonb
 
 from models.database import Connection
-from models.order import Cause, Finding, HoldCode, place_holds
+from models.hold import Finding, HoldCode, place_holds
+from models.order import Cause
 from models.rules.routing_plan import NoPlan, Why
 from models.rules.routing_rules import RoutingRules
 from models.rules.routing_shortage import Arrival, Option, shortage_options

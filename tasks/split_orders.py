@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models.database import Connection
-from models.order import Cause, Finding, HoldCode, Stage, advance, place_holds, release_holds, write_own_events
+from models.hold import Finding, HoldCode, place_holds, release_holds
+from models.order import Cause, Stage, advance, write_own_events
 from models.rules.splits import Member, settle
 from tasks.amend import step_back
 from tasks.kept_stock import give_back_route, take_stock_of

@@ -10,8 +10,9 @@ from psycopg.types.json import Jsonb
 from connectors.registry import CHANNELS
 from models.database import Connection, transaction
 from models.errors import FeedError
+from models.hold import Finding, place_holds
 from models.incoming import LineState, PayState
-from models.order import Cause, Finding, Stage, advance, place_holds, write_events
+from models.order import Cause, Stage, advance, write_events
 from models.rules.address import resolve_fields
 from models.rules.review import (
     address_finding,

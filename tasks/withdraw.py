@@ -5,7 +5,8 @@ from datetime import datetime
 
 from models.batch import BatchOrigin
 from models.database import Connection
-from models.order import Cause, HoldCode, Stage, advance, release_holds, write_own_events
+from models.hold import HoldCode, release_holds
+from models.order import Cause, Stage, advance, write_own_events
 from tasks.amend import step_back, take_amended_lines
 from tasks.batches import open_batch
 from tasks.kept_stock import give_back_route, take_stock_of

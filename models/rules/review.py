@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from models.hold import Finding, HoldCode
 from models.incoming import LineState, PayState
-from models.order import Finding, HoldCode
 
 
 def payment_finding(pay_state: PayState, platform_status: str, not_ready: str) -> Finding | None:

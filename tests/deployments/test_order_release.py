@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from models.database import transaction
-from models.order import Finding, HoldCode, place_holds
+from models.hold import Finding, HoldCode, place_holds
 from tests.fakes import FakePool, payload, why
 
 COMMAND = [sys.executable, "-m", "deployments.cli", "order", "release"]

@@ -9,7 +9,8 @@ import pytest
 
 from models.database import Connection, connect
 from models.feeds import Counts
-from models.order import HoldCode, Stage
+from models.hold import HoldCode
+from models.order import Stage
 from tasks.confirm import apply_confirmations
 from tasks.expire_locks import expire_locks
 from tasks.lock_stock import lock_batch, unlock_stock

@@ -8,9 +8,10 @@ from typing import Any
 from connectors.mapping import Mapping as FieldMapping
 from models.batch import BatchOrigin
 from models.database import Connection, transaction
+from models.hold import Finding, place_holds
 from models.incoming import IncomingLine, IncomingOrder, IncomingReceiver, LineState, OrderKind, PayState
 from models.messages import OutboxKind
-from models.order import Cause, Finding, Stage, advance, place_holds
+from models.order import Cause, Stage, advance
 from models.rules.review import payment_finding, refund_finding
 from tasks.batches import orders_in, take_batch
 from tasks.confirm import apply_confirmations

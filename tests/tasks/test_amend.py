@@ -8,7 +8,7 @@ import pytest
 
 from connectors.registry import mapping_for
 from models.database import transaction
-from models.order import Finding, HoldCode, place_holds
+from models.hold import Finding, HoldCode, place_holds
 from models.rules.amendment import TABLE, Effect, Field, Standing
 from models.sealing import unseal
 from tasks.confirm import apply_confirmations

@@ -7,7 +7,7 @@ import pytest
 
 from connectors.registry import mapping_for
 from models.database import transaction
-from models.order import Finding, HoldCode, place_holds
+from models.hold import Finding, HoldCode, place_holds
 from tasks.lock_stock import lock_batch
 from tests.fakes import FakePool, payload, why
 

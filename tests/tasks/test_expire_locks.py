@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from models.database import transaction
-from models.order import Finding, HoldCode, place_holds
+from models.hold import Finding, HoldCode, place_holds
 from tasks.expire_locks import expire_locks
 from tasks.resume import end_waits
 from tasks.shop_settings import set_shop

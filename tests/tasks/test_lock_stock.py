@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.database import transaction
-from models.order import Finding, HoldCode, place_holds
+from models.hold import Finding, HoldCode, place_holds
 from tasks.lock_stock import lock_batch, unlock_stock
 from tasks.route import route_batch
 from tests.fakes import FakePool, why

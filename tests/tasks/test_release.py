@@ -4,7 +4,7 @@ import pytest
 
 from models.database import transaction
 from models.errors import SetupError
-from models.order import Finding, HoldCode, place_holds
+from models.hold import Finding, HoldCode, place_holds
 from tasks.release import release_by_hand
 from tasks.resume import resume_waiting
 from tests.fakes import FakePool, payload, why

@@ -6,7 +6,7 @@ import pytest
 
 from models.database import transaction
 from models.errors import SetupError
-from models.order import Finding, HoldCode, place_holds, release_holds
+from models.hold import Finding, HoldCode, place_holds, release_holds
 from tasks.lock_stock import lock_batch
 from tasks.resume import abandon_batch, resume_waiting
 from tasks.shop_settings import set_shop

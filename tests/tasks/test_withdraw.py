@@ -10,8 +10,9 @@ import pytest
 
 from models.database import connect, transaction
 from models.errors import ChannelUnavailable
+from models.hold import HoldCode, release_holds
 from models.messages import OutboxKind
-from models.order import Cause, HoldCode, release_holds
+from models.order import Cause
 from models.settings import clock, set_clock
 from tasks.dispatch import dispatch_batch
 from tasks.lock_stock import lock_batch
