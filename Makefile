@@ -6,8 +6,11 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 READY := .venv/.ready
 BIN := .venv/bin
 
+# Compiled modules are kept, whatever the shell says: dozens of processes would compile the same libraries anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-installation test-pipeline test-parts test-long lint bench chromium lock
+.PHONY: help setup demo up down test test-pipeline test-stages test-installation test-parts test-long lint bench chromium pictures lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -31,20 +34,24 @@ up: $(READY) ## start everything and keep it running
 down: $(READY) ## stop everything
 	$(BIN)/orderpool down
 
-# Three sessions side by side, each with servers of its own: most of these tests wait more than they work.
+# Sessions side by side, three at a time, the longest first, each with servers of its own: most of these tests wait more
+# than they work.
 test: $(READY) chromium ## the tests that take seconds
-	@$(MAKE) --no-print-directory -j3 --output-sync=target test-installation test-pipeline test-parts
+	@$(MAKE) --no-print-directory -j3 --output-sync=target test-pipeline test-stages test-installation test-parts
 
 INSTALLATION = tests/deployments tests/web tests/docs
-
-test-installation:
-	$(BIN)/python -m pytest -m "not long" --durations=10 $(INSTALLATION)
 
 test-pipeline:
 	$(BIN)/python -m pytest -m "not long" --durations=10 tests/pipeline
 
+test-stages:
+	$(BIN)/python -m pytest -m "not long" --durations=10 tests/tasks
+
+test-installation:
+	$(BIN)/python -m pytest -m "not long" --durations=10 $(INSTALLATION)
+
 test-parts:
-	$(BIN)/python -m pytest -m "not long" --durations=10 tests $(addprefix --ignore=,$(INSTALLATION) tests/pipeline)
+	$(BIN)/python -m pytest -m "not long" --durations=10 tests $(addprefix --ignore=,$(INSTALLATION) tests/pipeline tests/tasks)
 
 test-long: $(READY) chromium ## the tests that take minutes
 	$(BIN)/python -m pytest -m long --durations=10
@@ -61,6 +68,9 @@ bench: $(READY) ## every benchmark
 # The tests of the screens drive a real browser; nothing else needs one.
 chromium:
 	@deployments/install_chromium.sh
+
+pictures: $(READY) chromium ## the README's pictures of the console anew
+	SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/pipeline/test_console_in_browser.py -k finds
 
 lock: ## requirements.lock anew from pyproject.toml
 	$(BIN)/python -m uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \

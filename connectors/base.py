@@ -95,6 +95,8 @@ class Capabilities:
     # stock
     stock_batch: int  # SKUs per call
     stock_modes: frozenset[StockMode]
+    # each of several orders in one parcel may be reported with its number; platforms usually take that
+    merged_parcels: bool = True
     # the two ways in which a file is no platform
     pulls: bool = True  # False: orders come by import, there is nothing to ask
     reports_shipping: bool = True  # False: there is nobody to tell; write no ship-back

@@ -23,9 +23,10 @@ from models.incoming import IncomingOrder, OrderKind
 __all__ = ["Fault", "Mapping", "MappingError", "join", "load_mapping", "parse_mapping"]
 
 _HEAD: Final = ("name", "version", "kind", "money", "times", "time_zone", "file")
-_BODY: Final = ("order", "pay_state", "receiver", "lines", "line", "personal", "carriers")
+_BODY: Final = ("order", "pay_state", "receiver", "invoice", "lines", "line", "personal", "carriers")
 _PRIVATE_RECEIVER: Final = ("name phone town address oaid name_cipher phone_cipher address_cipher merge_key").split()
 _PRIVATE_ORDER: Final = ("buyer_note", "seller_note")
+_PRIVATE_INVOICE: Final = ("title", "tax_no")
 
 join = paths.join
 
@@ -114,7 +115,8 @@ def parse_mapping(text: str, source: str) -> Mapping:
 def _personal_paths(keys: dict[str, Node], fields: dict[str, Field]) -> PersonalPaths:
     """What is listed, and what feeds the private fields even where nobody listed it."""
     names = [f"receiver.{name}" for name in _PRIVATE_RECEIVER] + [f"order.{name}" for name in _PRIVATE_ORDER]
-    found = [path for name in names for group in fields[name].sources for path in group]
+    names += [f"invoice.{name}" for name in _PRIVATE_INVOICE]
+    found = [path for name in names if name in fields for group in fields[name].sources for path in group]
     for item in keys["personal"].items() if "personal" in keys else ():
         try:
             paths.parse_path(item.word())

@@ -21,7 +21,17 @@ from connectors.fields import REQUIRED, Field, Kind, constant, parse_field
 from connectors.mapping_text import Node
 from connectors.paths import EACH, PersonalPaths, list_at
 from connectors.reading_faults import Fault, MappingError, shown
-from models.incoming import IncomingLine, IncomingOrder, IncomingReceiver, LineState, OrderKind, PayState
+from models.incoming import (
+    IncomingInvoice,
+    IncomingLine,
+    IncomingOrder,
+    IncomingReceiver,
+    InvoiceKind,
+    LineState,
+    OrderKind,
+    PayState,
+)
+from models.rules.invoice import wanted_invoice
 
 REJECTED: Final = "$rejected"
 """Set in the payload of a file's row that could not be read: the reason."""
@@ -52,6 +62,11 @@ _ORDER: Final[dict[str, tuple[str, Any]]] = {
 _RECEIVER: Final = (
     "name phone province city district town address oaid name_cipher phone_cipher address_cipher merge_key"
 ).split()
+_INVOICE: Final[dict[str, tuple[str, Any]]] = {
+    "kind": ("invoice_kind", InvoiceKind.UNSAID),
+    "title": ("text", ""),
+    "tax_no": ("text", ""),
+}
 _LINE: Final[dict[str, tuple[str, Any]]] = {
     "line_no": ("id", None),
     "sku_code": ("id", ""),
@@ -70,11 +85,15 @@ _Lines = Callable[[dict[str, Any]], list[dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class OrderReader:
-    """Reads orders of one mapping. `order`, `receiver` and `line` hold a reader per field, in field order."""
+    """Reads orders of one mapping.
+
+    `order`, `receiver`, `invoice` and `line` hold a reader per field, in field order.
+    """
 
     kind: OrderKind
     order: dict[str, Field]
     receiver: dict[str, Field]
+    invoice: dict[str, Field]
     line: dict[str, Field]
     lines: _Lines
     lines_path: str
@@ -111,7 +130,7 @@ class OrderReader:
         if not_ready is not None:
             values[-1] = not_ready.state
         reason = not_ready.reason if not_ready is not None else ""
-        order = _assemble(self.kind, values, self._receiver(payload), lines, reason)
+        order = _assemble(self.kind, values, self._receiver(payload), lines, reason, self._invoice(payload))
         return _sharing(order) if self.shared else order
 
     def _receiver(self, payload: dict[str, Any]) -> IncomingReceiver:
@@ -122,12 +141,17 @@ class OrderReader:
             masked = "*" in name or "*" in phone or "*" in address
         return IncomingReceiver(name, phone, province, city, district, town, address, oaid, masked, *handles)
 
+    def _invoice(self, payload: dict[str, Any]) -> IncomingInvoice | None:
+        # most mappings read none, and reading is what costs
+        return wanted_invoice(*[field.read(payload) for field in self.invoice.values()]) if self.invoice else None
+
     def _explain(self, payload: dict[str, Any], error: Exception) -> MappingError:
         if type(payload) is not dict:
             return MappingError("?", (Fault("order", "the payload", f"is a {type(payload).__name__}", ""),))
         if REJECTED in payload:
             return MappingError(self._label(payload), (Fault("order", "row", str(payload[REJECTED]), ""),))
         faults = self._faults({**self.order, **self.receiver}, payload)
+        faults += self._faults(self.invoice, payload, "invoice.")
         try:
             elements = self.lines(payload)
         except BadValue as bad:
@@ -163,7 +187,12 @@ class OrderReader:
 
 
 def _assemble(
-    kind: OrderKind, values: list[Any], receiver: IncomingReceiver, lines: tuple[IncomingLine, ...], not_ready: str
+    kind: OrderKind,
+    values: list[Any],
+    receiver: IncomingReceiver,
+    lines: tuple[IncomingLine, ...],
+    not_ready: str,
+    invoice: IncomingInvoice | None,
 ) -> IncomingOrder:
     (external_id, order_no, status, buyer_key, created_at, paid_at, modified_at, ship_by) = values[:8]
     (goods, discount, freight, total, paid, refunded, buyer_note, seller_note, *_) = values[8:]
@@ -196,6 +225,7 @@ def _assemble(
         not_ready,
         split_from,
         cod,
+        invoice,
     )
 
 
@@ -235,7 +265,7 @@ def _told_apart(lines: Iterable[IncomingLine]) -> tuple[IncomingLine, ...]:
 
 
 def parse_order_reader(root: Node, keys: dict[str, Node], kind: OrderKind) -> tuple[Fields, OrderReader]:
-    """Compile the order, receiver and line sections; raises SetupError.
+    """Compile the order, receiver, invoice and line sections; raises SetupError.
 
     Gives the fields by full name (`order.total_fen`) next to the reader.
     """
@@ -244,11 +274,12 @@ def parse_order_reader(root: Node, keys: dict[str, Node], kind: OrderKind) -> tu
     order["pay_state"] = parse_field(keys["pay_state"], kinds["pay_state"], REQUIRED)
     receiver_keys = keys.get("receiver", Node(root.source, "receiver", {}))
     masked, receiver = _parse_receiver(receiver_keys, kinds)
+    invoice = _section(keys["invoice"], _INVOICE, kinds) if "invoice" in keys else {}
     shared = "line" in keys and _takes_shares(keys["line"])
     line, lines_path = _parse_lines(root, keys, kind, kinds, shared=shared)
     lines = _lines_at(keys, lines_path)
-    reader = OrderReader(kind, order, receiver, line, lines, lines_path, masked, PersonalPaths(()), shared)
-    named = [("order", order), ("receiver", receiver), ("line", line)]
+    reader = OrderReader(kind, order, receiver, invoice, line, lines, lines_path, masked, PersonalPaths(()), shared)
+    named = [("order", order), ("receiver", receiver), ("invoice", invoice), ("line", line)]
     return {f"{name}.{key}": field for name, fields in named for key, field in fields.items()}, reader
 
 
@@ -263,6 +294,7 @@ def _kinds(root: Node, keys: dict[str, Node]) -> dict[str, Kind]:
         "amount": Kind(amount, AMOUNTS, amount),
         "quantity": Kind(quantity, {"quantity": quantity}, amount),
         "pay_state": Kind(text, {"text": text}, amount, values={state.value: state for state in PayState}),
+        "invoice_kind": Kind(text, {"text": text}, amount, values={kind.value: kind for kind in InvoiceKind}),
         "line_state": Kind(text, {"text": text}, amount, values={state.value: state for state in LineState}),
     }
 

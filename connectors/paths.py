@@ -1,7 +1,7 @@
 """Where things are in a payload: dotted paths, their readers, and the cutting out of personal values.
 
-`billing.phone` is a key in an object, `line_items[].total` one key of every element of a list.
-A dot inside a key is written `\\.`.
+`billing.phone` is a key in an object, `line_items[].total` one key of every element of a list,
+`meta_data[key=colour].value` one of those elements alone whose `key` is `colour`. A dot inside a key is written `\\.`.
 """
 
 import re
@@ -17,15 +17,20 @@ POINTER: Final[dict[str, bool]] = {"$receiver": True}
 """What stands in a stored payload where a personal value was cut out."""
 
 EACH: Final = "[]"
+_LISTED = re.compile(r"\[(?:(?P<key>[^\[\]=]+)=(?P<value>[^\[\]]*))?\]")
 _STEP = re.compile(r"((?:[^.\\]|\\.)*)(?:\.|$)", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def parse_path(path: str) -> tuple[str, ...]:
-    """The steps of a path; a list is a step `[]`. Raises ValueError for an empty or malformed path."""
+    """The steps of a path; a list is a step `[]`, whichever of its elements are meant.
+
+    Raises ValueError for an empty or malformed path.
+    """
     steps: list[str] = []
     for part in _split(path):
-        key = part.removesuffix(EACH)
+        listed = _LISTED.search(part)
+        key = part[: listed.start()] if listed and listed.end() == len(part) else part
         if not key:
             raise ValueError(f"path {path!r} has an empty step")
         steps += [key] if key == part else [key, EACH]
@@ -88,16 +93,24 @@ def each_value(
 ) -> Callable[[dict[str, Any]], list[Any]]:
     """A reader of every value a path leads to that is neither absent nor empty.
 
-    Of a list path only the elements that `keep` accepts are read.
+    Of a list path only the elements that `keep` accepts are read. Raises ValueError for a path that ends at a list.
     """
-    before, _, after = path.partition(EACH + ".")
-    if not after:
+    listed = next((found for found in _LISTED.finditer(path) if path[found.end() :].startswith(".")), None)
+    if listed is None:
+        if EACH in parse_path(path):
+            raise ValueError(f"path {path!r} ends at a list; name a key of its elements")
         single = getter(path)
         return lambda payload: [value] if (value := single(payload)) is not None else []
-    elements, inner = list_at(before), getter(after)
+    elements, inner = list_at(path[: listed.start()]), getter(path[listed.end() + 1 :])
+    if listed["key"] is not None:
+        keep = _is_named(_ESCAPED.sub(r"\1", listed["key"]), _ESCAPED.sub(r"\1", listed["value"]))
     if keep is None:
         return lambda payload: [found for one in elements(payload) if (found := inner(one)) is not None]
     return lambda payload: [found for one in elements(payload) if keep(one) and (found := inner(one)) is not None]
+
+
+def _is_named(key: str, value: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda element: str(element.get(key)) == value
 
 
 def list_at(path: str) -> Callable[[dict[str, Any]], list[dict[str, Any]]]:

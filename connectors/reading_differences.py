@@ -10,7 +10,7 @@ from connectors.fields import Field
 from connectors.mapping import Mapping
 from connectors.paths import EACH
 from connectors.reading_faults import shown
-from models.incoming import IncomingLine, IncomingOrder, IncomingReceiver
+from models.incoming import IncomingInvoice, IncomingLine, IncomingOrder, IncomingReceiver
 from models.masking import brief, mask_name, mask_phone
 from models.rules.divisions import divisions
 from models.settings import SHANGHAI
@@ -21,13 +21,14 @@ REGION: Final = frozenset({"receiver.province", "receiver.city", "receiver.distr
 NOTHING: Final = "-"
 """How a value is shown that is not there."""
 
-_NOT_OF_THE_ORDER: Final = frozenset({"receiver", "lines"})
+_NOT_OF_THE_ORDER: Final = frozenset({"receiver", "invoice", "lines"})
 _ORDER: Final = tuple(field.name for field in fields(IncomingOrder) if field.name not in _NOT_OF_THE_ORDER)
 _OUTSIDE_ORDER: Final = frozenset({"pay_state", "kind", "not_ready"})  # no keys of a mapping's section `order`
 _RECEIVER: Final = tuple(field.name for field in fields(IncomingReceiver))
+_INVOICE: Final = tuple(field.name for field in fields(IncomingInvoice))
 _LINE: Final = tuple(field.name for field in fields(IncomingLine))
 _PERSONAL: Final = frozenset(
-    {"order.buyer_key", "order.buyer_note", "order.seller_note"}
+    {"order.buyer_key", "order.buyer_note", "order.seller_note", "invoice.title", "invoice.tax_no"}
     | {f"receiver.{name}" for name in _RECEIVER if name != "masked"}
 )
 
@@ -46,6 +47,7 @@ def values_of(order: IncomingOrder) -> list[tuple[str, int, Any]]:
     """Every field of an order by its name in mappings, with its line number (0 outside of lines) and its value."""
     found = [(_order_field(name), 0, getattr(order, name)) for name in _ORDER]
     found += [(f"receiver.{name}", 0, getattr(order.receiver, name)) for name in _RECEIVER]
+    found += [(f"invoice.{name}", 0, getattr(order.invoice, name, "")) for name in _INVOICE]
     for number, line in enumerate(order.lines, 1):
         found += [(f"line.{name}", number, getattr(line, name)) for name in _LINE]
     return found
@@ -56,6 +58,7 @@ def named_fields(mapping: Mapping) -> list[tuple[str, str, Field]]:
     reader = mapping.reader
     found = [(_order_field(name), "", field) for name, field in reader.order.items()]
     found += [(f"receiver.{name}", "", field) for name, field in reader.receiver.items()]
+    found += [(f"invoice.{name}", "", field) for name, field in reader.invoice.items()]
     return found + [(f"line.{name}", f"{reader.lines_path}{EACH}.", field) for name, field in reader.line.items()]
 
 

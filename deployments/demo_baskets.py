@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from deployments.demo_receivers import receiver_for
+from deployments.demo_draw import draw
+from deployments.demo_receivers import Receiver, receiver_for
+from deployments.demo_wishes import invoice_of, note_of
 
 RETAIL = Path(__file__).parent / "data" / "online_retail_2010-12.csv.gz"
 
@@ -44,8 +45,15 @@ _NUMBERS = {
 }
 """How each platform writes order numbers: `digits` are eight of ours, `day` is the day in China."""
 
+STORE = "woo-1"
+"""The web shop, whose staff type in orders by hand: what marketplaces never let pass, it has too."""
+
 _EMPTY_CODE_OF = 150
 _ZERO_PAYMENT_OF = 180
+_RETURNED_OF = 40
+_REFUSED_OF = 60
+_NOBODY_OF = 4
+"""Of so many purchases without a customer, one has no receiver either: there is nobody to ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +92,10 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True)
 class Basket:
-    """An invoice, or a part of a long one, as an order of an API shop. `zero_payment` is a voucher for all of it."""
+    """An invoice, or a part of a long one, as an order of an API shop. `zero_payment` is a voucher for all of it.
+
+    `nobody`: no receiver is named.
+    """
 
     no: str
     invoice_no: str
@@ -92,15 +103,16 @@ class Basket:
     placed_at: datetime
     lines: tuple[Line, ...]
     zero_payment: bool = False
+    nobody: bool = False
 
     def as_order(self) -> dict[str, Any]:
         """The order as the simulated shops take it."""
         gross = sum(line.quantity * line.price_fen for line in self.lines)
-        to = receiver_for(self.invoice_no)
+        to = _receiver(self.invoice_no, nobody=self.nobody)
         return {
             "no": self.no,
             "created_at": self.placed_at.isoformat(),
-            "paid_at": (self.placed_at + timedelta(seconds=30 + _draw("paid", self.no) % 600)).isoformat(),
+            "paid_at": (self.placed_at + timedelta(seconds=30 + draw("paid", self.no) % 600)).isoformat(),
             "buyer": f"c{self.customer}" if self.customer else "",
             "status": "paid",
             "receiver": {
@@ -122,6 +134,8 @@ class Basket:
                 for position, line in enumerate(self.lines)
             ],
             "discount_fen": gross if self.zero_payment else 0,
+            "buyer_note": note_of(self.no),
+            "invoice": invoice_of(self.no),
         }
 
     def line_no(self, position: int) -> str:
@@ -156,41 +170,52 @@ def _line(row: Mapping[str, str]) -> Line:
 
 
 def baskets_of(invoices: Sequence[Invoice], shop: str) -> list[Basket]:
-    """The orders of an API shop: positive lines only, long invoices in parts, a little of the dirt that APIs allow."""
+    """The orders of an API shop: long invoices in parts, and a little of the dirt that its platform lets pass.
+
+    The data's own negative lines are in the export alone: as marketplaces have it, a return is no order.
+    """
     return [
         basket
         for invoice in invoices
         if invoice.shop == shop and not invoice.is_cancellation
-        for basket in _parts(invoice, _NUMBERS[shop])
+        for basket in _parts(invoice, shop)
     ]
 
 
-def _parts(invoice: Invoice, number: str) -> Iterator[Basket]:
+def _parts(invoice: Invoice, shop: str) -> Iterator[Basket]:
     day = f"{invoice.placed_at + timedelta(hours=8):%y%m%d}"
     lines = [line for line in invoice.lines if line.quantity > 0]
     for part, start in enumerate(range(0, len(lines), LINES_PER_ORDER)):
-        no = number.format(day=day, digits=f"{invoice.no}{part + 1:02d}")
+        no = _NUMBERS[shop].format(day=day, digits=f"{invoice.no}{part + 1:02d}")
         basket = Basket(no, invoice.no, invoice.customer, invoice.placed_at, tuple(lines[start:][:LINES_PER_ORDER]))
-        yield _dirtied(basket)
+        yield _typed_by_hand(_dirtied(basket)) if shop == STORE else _dirtied(basket)
 
 
 def _dirtied(basket: Basket) -> Basket:
-    if _draw("empty code", basket.no) % _EMPTY_CODE_OF == 0:
+    if draw("empty code", basket.no) % _EMPTY_CODE_OF == 0:
         first, *others = basket.lines
         return replace(basket, lines=(replace(first, code=""), *others))
-    return replace(basket, zero_payment=_draw("zero payment", basket.no) % _ZERO_PAYMENT_OF == 0)
+    return replace(basket, zero_payment=draw("zero payment", basket.no) % _ZERO_PAYMENT_OF == 0)
+
+
+def _typed_by_hand(basket: Basket) -> Basket:
+    if draw("returned", basket.no) % _RETURNED_OF == 0:
+        first, *others = basket.lines
+        return replace(basket, lines=(replace(first, quantity=-first.quantity), *others))
+    return replace(basket, nobody=_is_nobodys(basket.customer, basket.no))
 
 
 def file_rows(invoices: Sequence[Invoice]) -> list[dict[str, str]]:
     """The file shop's export: every row of its invoices as it is, with receiver, times of today, line and order sums.
 
-    Cancellations, negative quantities and zero prices are in it as they are in the data.
+    Cancellations, negative quantities and zero prices are in it as they are in the data, and so are missing customers.
     """
     return [row for invoice in invoices if invoice.shop == FILE_SHOP for row in _export(invoice)]
 
 
 def _export(invoice: Invoice) -> Iterator[dict[str, str]]:
-    to = receiver_for(invoice.no)
+    to = _receiver(invoice.no, nobody=_is_nobodys(invoice.customer, invoice.no))
+    asked = invoice_of(invoice.no) or {}
     sums = [Decimal(row["UnitPrice"]) * int(row["Quantity"]) for row in invoice.rows]
     china = invoice.placed_at + timedelta(hours=8)
     for row, amount in zip(invoice.rows, sums, strict=True):
@@ -206,11 +231,24 @@ def _export(invoice: Invoice) -> Iterator[dict[str, str]]:
             "市": to.city,
             "区": to.district,
             "详细地址": to.address,
+            "买家留言": note_of(invoice.no),
+            "发票抬头": asked.get("title", ""),
+            "纳税人识别号": asked.get("tax_no", ""),
         }
 
 
+def refused_phones(invoices: Sequence[Invoice]) -> list[str]:
+    """Phones of some who buy in the web shop or by file, where phones are plain: they are on the demo's blacklist."""
+    return [
+        receiver_for(invoice.no).phone
+        for invoice in invoices
+        if invoice.shop in (STORE, FILE_SHOP) and not invoice.is_cancellation
+        if draw("refused", invoice.no) % _REFUSED_OF == 0
+    ]
+
+
 def _share_of(key: str, shares: Sequence[tuple[str, int]]) -> str:
-    drawn = _draw("share", key) % sum(share for _, share in shares)
+    drawn = draw("share", key) % sum(share for _, share in shares)
     for name, share in shares:
         drawn -= share
         if drawn < 0:
@@ -218,5 +256,10 @@ def _share_of(key: str, shares: Sequence[tuple[str, int]]) -> str:
     raise AssertionError("the shares cover every draw")
 
 
-def _draw(purpose: str, key: str) -> int:
-    return int.from_bytes(hashlib.sha256(f"{purpose} {key}".encode()).digest()[:6], "big")
+def _is_nobodys(customer: str, no: str) -> bool:
+    return not customer and draw("nobody", no) % _NOBODY_OF == 0
+
+
+def _receiver(key: str, *, nobody: bool) -> Receiver:
+    to = receiver_for(key)
+    return replace(to, name="", phone="") if nobody else to

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from prefect.client.schemas.objects import FlowRun
 
-from deployments.demo_baskets import FILE_SHOP, Basket, Invoice, baskets_of, file_rows
+from deployments.demo_baskets import FILE_SHOP, Basket, Invoice, baskets_of, file_rows, refused_phones
+from deployments.demo_dirt import Dirt, dirt_of
 from deployments.demo_refunds import refunds_of
 from deployments.demo_runs import Runs
 from deployments.demo_sandbox import Outside
@@ -19,6 +20,10 @@ from deployments.simulation import SITES, fill_stock, write_csv
 from deployments.simulation_listings import list_products, shown
 from models.database import one, transaction
 from models.errors import PipelineError
+from models.order import Cause
+from models.review import BlacklistKind
+from models.settings import clock
+from tasks.blacklist import add_entry, person_of
 from tasks.import_file import import_file
 from tasks.shop_settings import set_shop
 
@@ -37,7 +42,10 @@ OUT_OF_ORDER = 20
 
 @dataclass(slots=True)
 class Day:
-    """One demo. `baskets` are the API shops' orders, `file_orders` the numbers in the file shop's export."""
+    """One demo. `baskets` are the API shops' orders, `file_orders` the numbers in the file shop's export.
+
+    `dirt` are the orders among both that must not get through.
+    """
 
     outside: Outside
     runs: Runs
@@ -48,6 +56,7 @@ class Day:
     baskets: dict[str, list[Basket]] = field(default_factory=dict)
     file_orders: list[str] = field(default_factory=list)
     offered: dict[str, str] = field(default_factory=dict)
+    dirt: tuple[Dirt, ...] = ()
 
     def fill(self) -> None:
         """Put stock into the warehouses and orders into the shops."""
@@ -62,6 +71,16 @@ class Day:
             self.baskets[shop] = baskets_of(self.invoices, shop)
             self.outside.load_orders(shop, [basket.as_order() for basket in self.baskets[shop]])
             self.screen.note(f"{shop}: {len(self.baskets[shop]):,} orders wait behind its API")
+        self.dirt = dirt_of(self.baskets, self.invoices, goods.skus)
+        self.screen.note("dirty orders: " + ", ".join(f"{len(one.orders)} with {one.kind}" for one in self.dirt))
+
+    def blacklist(self) -> None:
+        """Put some buyers on the blacklist, as `orderpool blacklist add` does."""
+        why = Cause("person:demo", clock().now())
+        phones = refused_phones(self.invoices)
+        for phone in phones:
+            add_entry(person_of(BlacklistKind.PHONE, phone), "three parcels refused", why)
+        self.screen.note(f"{len(phones)} phones are on the blacklist")
 
     def offer(self) -> None:
         """List products in every shop, and tell each what there is to sell."""

@@ -20,10 +20,12 @@ def refunds_of(cancellations: Sequence[Invoice], baskets: Sequence[Basket]) -> l
 
     The data does not say which purchase a cancellation takes back. It is the buyer's last one with an article of it;
     failing that (the purchase was before December, or the row is a correction) the last one of the shop with such an
-    article, then the buyer's last one, then any. Cancellations beyond the shop's orders are left out.
+    article, then the buyer's last one, then any. Cancellations beyond the shop's orders are left out. An order with a
+    negative line is a return already.
     """
     refunds = []
-    free = sorted(baskets, key=lambda basket: (basket.placed_at, basket.no), reverse=True)
+    bought = [basket for basket in baskets if all(line.quantity > 0 for line in basket.lines)]
+    free = sorted(bought, key=lambda basket: (basket.placed_at, basket.no), reverse=True)
     for invoice in cancellations:
         codes = {line.code for line in invoice.lines}
         chosen = next(_candidates(invoice, codes, free), None)

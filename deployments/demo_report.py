@@ -7,12 +7,15 @@ from pathlib import Path
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from deployments.demo_dirt import DirtTally
 from deployments.demo_runs import RunStory
 from deployments.demo_summary import Tally
 from models.database import Connection
 
+_TEXTS = frozenset({"name", "held as", "for example"})
 _COLUMNS = ("orders_in", "accepted", "held", "short", "dispatched", "shipped", "delivered", "lost", "doubled")
 
 _WAREHOUSES = """
@@ -29,8 +32,23 @@ def print_shops(console: Console, shops: Mapping[str, Tally], total: Tally) -> N
     table.add_section()
     table.add_row("all", *_cells(total), style="bold")
     console.print(table)
-    reasons = ", ".join(f"{code} {number}" for code, number in total.held_by_code.items())
-    console.print(f"held for review at first sight: {reasons or 'none'}", highlight=False)
+
+
+def print_holds(console: Console, total: Tally) -> None:
+    """One line per code under which orders were held at first sight; an order with two codes counts under both."""
+    table = _table("Held for review at first sight", "code", "orders", "for example")
+    for code, number in total.holds.items():
+        table.add_row(code, f"{number:,}", escape(total.examples[code]))
+    console.print(table)
+
+
+def print_dirt(console: Console, tallies: Sequence[DirtTally]) -> None:
+    """One line per kind of dirty order, and where they ended."""
+    table = _table("Dirty orders", "kind", "orders", "held as", "held", "quarantined", "for example")
+    for tally in tallies:
+        figures = (f"{tally.orders:,}", tally.code, f"{tally.held:,}", f"{tally.quarantined:,}")
+        table.add_row(tally.kind, *figures, escape(tally.example))
+    console.print(table)
 
 
 def print_warehouses(console: Console, conn: Connection) -> None:
@@ -60,14 +78,16 @@ def write_summary(
     shops: Mapping[str, Tally],
     runs: Sequence[RunStory],
     phases: Mapping[str, float],
+    dirt: Sequence[DirtTally],
     wrong: Sequence[str],
 ) -> None:
-    """Write the figures, overall and per shop, the runs and the seconds of each phase."""
+    """Write the figures, overall and per shop, the dirty orders, the runs and the seconds of each phase."""
     summary = {
         **asdict(total),
         "shops": {code: asdict(tally) for code, tally in shops.items()},
         "runs": [asdict(run) for run in runs],
         "phases": dict(phases),
+        "dirt": [asdict(tally) for tally in dirt],
         "wrong": list(wrong),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,5 +101,6 @@ def _cells(tally: Tally) -> list[str]:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for position, name in enumerate(columns):
-        table.add_column(name, justify="left" if position == 0 or name == "name" else "right", no_wrap=True)
+        is_text = position == 0 or name in _TEXTS
+        table.add_column(name, justify="left" if is_text else "right", no_wrap=name != "for example", overflow="fold")
     return table

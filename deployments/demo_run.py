@@ -13,9 +13,13 @@ from deployments.demo_baskets import read_invoices
 from deployments.demo_sandbox import Outside, sandbox_process
 from deployments.demo_screen import Screen
 from deployments.parts import POSTGRES
+from models.console import Role
 from models.database import transaction
 from models.errors import PipelineError
-from models.settings import settings
+from models.order import Cause
+from models.settings import clock, settings
+from tasks.passwords import made_up_password
+from tasks.people import add_person
 
 if TYPE_CHECKING:
     from deployments.demo_day import Day
@@ -77,6 +81,7 @@ def _play(screen: Screen, outside: Outside, began: float) -> list[str]:
         with screen.phase("set up shops, warehouses, stock and orders"):
             demo_pool.connect(outside, folder)
             day.fill()
+            day.blacklist()
         with screen.phase("list products and tell every shop what there is"):
             day.offer()
         with screen.phase("import the file shop's orders"):
@@ -100,7 +105,7 @@ def _play(screen: Screen, outside: Outside, began: float) -> list[str]:
 
 
 def _report(screen: Screen, day: "Day", runs: "Runs", began: float) -> list[str]:
-    from deployments import demo_report, demo_summary
+    from deployments import demo_dirt, demo_report, demo_summary
 
     stories = runs.stories()
     books = demo_summary.read_books(day.outside.books(), day.file_orders)
@@ -109,15 +114,19 @@ def _report(screen: Screen, day: "Day", runs: "Runs", began: float) -> list[str]
         quarantine = demo_summary.read_quarantine(conn)
         shops = demo_summary.tally_shops(orders, quarantine, books, stories)
         total = demo_summary.total_of(shops, stories, time.monotonic() - began)
+        dirt = demo_dirt.tally_dirt(day.dirt, orders, quarantine)
         screen.console.print()
         demo_report.print_shops(screen.console, shops, total)
+        demo_report.print_holds(screen.console, total)
+        demo_report.print_dirt(screen.console, dirt)
         demo_report.print_warehouses(screen.console, conn)
     failures = [(story, runs.first_failure(story.id)) for story in stories if story.failed_first]
     demo_report.print_failures(screen.console, failures, _ui_url())
     wrong = demo_summary.what_is_wrong(total, shops, orders, books)
+    wrong += demo_dirt.what_is_dirty(day.dirt, dirt)
     if too_much := day.shown_too_much():
         wrong.append(f"{too_much} listings show more than there is to sell")
-    demo_report.write_summary(_summary_file(), total, shops, stories, screen.phases, wrong)
+    demo_report.write_summary(_summary_file(), total, shops, stories, screen.phases, dirt, wrong)
     screen.console.print(f"\n{_verdict(wrong)} {total.seconds:.0f} s; figures in {_summary_file()}", highlight=False)
     arrived = (order.order_no for order in orders if order.delivered and order.shop in day.api_shops)
     _say_where_to_look(screen, next(arrived, ""))
@@ -132,12 +141,20 @@ def _say_where_to_look(screen: Screen, order_no: str) -> None:
     known = addresses.read()
     if screen.is_attended:
         screen.note(f"Prefect: {known.get('prefect_ui_url', '')}")
-        screen.note(f"OrderPool: {known.get('web_url', '')}")
+        screen.note(f"console: {known.get('web_url', '')}/console/, {_let_in()}")
     else:
         screen.note("`orderpool up` starts everything again, for the links; the schedules stay off")
+        screen.note("`orderpool user add NAME --role admin` lets you into the console")
     screen.note(f"`orderpool order show {order_no}` tells the story of one order")
     screen.note("`orderpool reconcile` recomputes every fact of the pool and prints those that differ")
     screen.note("`orderpool psql` opens the pool")
+
+
+def _let_in() -> str:
+    """Add somebody who may see and do everything in the console; tells name and password, this once."""
+    password = made_up_password()
+    name = add_person("demo", Role.ADMIN, password, Cause("person:demo", clock().now()))
+    return f"sign in as {name} with {password}"
 
 
 def _stay(screen: Screen, shops: Sequence[str]) -> None:

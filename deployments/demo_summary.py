@@ -25,7 +25,9 @@ _ORDERS = """
              select 1 from allocation a left join outbound_document d on d.id = a.document_id
              where a.order_id = o.id and d.state is distinct from 'shipped'),
            coalesce((select bool_and(p.stage = 'delivered') from parcel_line l join parcel p on p.id = l.parcel_id
-                     where l.order_id = o.id), false)
+                     where l.order_id = o.id), false),
+           coalesce((select jsonb_object_agg(h.code, h.sentence) from hold h
+                     where h.order_id = o.id and h.placed_at = first.at), '{}')
     from orders o join shop s on s.id = o.shop_id join order_state t on t.order_id = o.id
     left join first on first.order_id = o.id order by o.id"""
 
@@ -35,7 +37,10 @@ _QUARANTINED = """select s.code, q.external_id from quarantined_order q join sho
 
 @dataclass(frozen=True, slots=True)
 class OrderFact:
-    """How far one order came; `held_code` says why it was not accepted at its first validate."""
+    """How far one order came; `held_code` says why it was not accepted at its first validate.
+
+    `holds` are all its holds of that moment: the sentences by code.
+    """
 
     shop: str
     external_id: str
@@ -46,16 +51,22 @@ class OrderFact:
     dispatched: bool
     shipped: bool
     delivered: bool
+    holds: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Tally:
-    """The figures of one shop, or of all."""
+    """The figures of one shop, or of all.
+
+    `held_by_code` counts each order once, under its first code; `holds` counts it under every code, with an example.
+    """
 
     orders_in: int = 0
     accepted: int = 0
     held: int = 0
     held_by_code: dict[str, int] = field(default_factory=dict)
+    holds: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, str] = field(default_factory=dict)
     short: int = 0
     dispatched: int = 0
     shipped: int = 0
@@ -70,10 +81,13 @@ class Tally:
     def add(self, other: "Tally") -> None:
         """Count another shop's figures in, without its seconds: shops run side by side."""
         codes = Counter(self.held_by_code) + Counter(other.held_by_code)
+        holds = Counter(self.holds) + Counter(other.holds)
         for name, value in asdict(other).items():
             if isinstance(value, int):
                 setattr(self, name, getattr(self, name) + value)
         self.held_by_code = dict(codes.most_common())
+        self.holds = dict(holds.most_common())
+        self.examples = other.examples | self.examples
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +156,15 @@ def _tally(
     mine = [order for order in orders if order.shop == code]
     accepted = [order for order in mine if order.accepted]
     held = Counter(order.held_code for order in mine if not order.accepted)
+    holds = Counter(code for order in mine for code in order.holds)
     own_runs = [run for run in runs if run.shop == code]
     return Tally(
         orders_in=len({order.external_id for order in mine}),
         accepted=len(accepted),
         held=sum(held.values()),
         held_by_code=dict(held.most_common()),
+        holds=dict(holds.most_common()),
+        examples=_examples(mine),
         short=sum(order.short for order in accepted),
         dispatched=sum(order.dispatched for order in mine),
         shipped=sum(order.shipped for order in mine),
@@ -159,6 +176,14 @@ def _tally(
         retried_runs=sum(run.came_through for run in own_runs),
         seconds=round(sum(run.seconds for run in own_runs), 1),
     )
+
+
+def _examples(orders: Sequence[OrderFact]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for order in orders:
+        for code, sentence in order.holds.items():
+            found.setdefault(code, f"{order.order_no}: {sentence}")
+    return found
 
 
 def _doubled(code: str, books: Books) -> int:
@@ -191,6 +216,10 @@ def what_is_wrong(total: Tally, shops: Mapping[str, Tally], orders: Sequence[Ord
         (
             total.accepted + total.held == total.orders_in,
             f"{total.accepted} accepted and {total.held} held orders do not add up to {total.orders_in}",
+        ),
+        (
+            sum(total.held_by_code.values()) == total.held,
+            f"the held orders by code do not add up to {total.held}",
         ),
         (total.failed_runs > 0, "no run failed, although a warehouse was away"),
         (

@@ -30,7 +30,8 @@ def connect(url: str | None = None, *, autocommit: bool = False) -> Connection:
         url or settings().pool_url(),
         autocommit=autocommit,
         application_name="orderpool",
-        options=f"-c statement_timeout={timeout_ms} -c timezone=UTC",
+        # queries here are short: compiling one would take longer than running it
+        options=f"-c statement_timeout={timeout_ms} -c timezone=UTC -c jit=off",
     )
 
 

@@ -1,7 +1,7 @@
 """Holds: why an order waits, placed and released as a set."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -107,10 +107,26 @@ class Finding:
     again_at: datetime | None = None
 
 
+def in_one(findings: Sequence[Finding]) -> Finding:
+    """One finding for several of a code: an order has one hold of each, which tells all that was found."""
+    first, *more = findings
+    if not more:
+        return first
+    sentence = "; ".join(dict.fromkeys(finding.sentence for finding in findings))
+    return replace(first, sentence=sentence, evidence={**first.evidence, "also": [of.evidence for of in more]})
+
+
+def reasons_in(evidence: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The evidence of each finding that a hold tells."""
+    first = {key: value for key, value in evidence.items() if key != "also"}
+    return [first, *evidence.get("also", ())]
+
+
 def place_holds(conn: Connection, findings: Sequence[tuple[int, Finding]], why: Cause, *, renew: bool = False) -> int:
     """Open a hold for each (order id, finding) that is not open already, with one event each; returns how many.
 
-    With `renew` one that is open takes the new sentence, evidence and time, with an event as well, and counts.
+    With `renew` one that is open takes the new sentence, evidence and time, with an event as well, and counts. Where
+    the evidence has a `reason`, a person's, the event has it too.
     """
     if not findings:
         return 0
@@ -129,10 +145,10 @@ def place_holds(conn: Connection, findings: Sequence[tuple[int, Finding]], why: 
                       unnest(%(again)s::timestamptz[]), false) f
              order by o
              on conflict (order_id, code) where released_at is null {again}
-             returning order_id, code, sentence)
+             returning order_id, code, sentence, evidence)
            insert into event (order_id, at, what, actor, flow_run_id, rule_version, detail)
-           select order_id, %(at)s, 'held', %(actor)s, %(run)s, %(rule)s,
-                  jsonb_build_object('code', code, 'sentence', sentence)
+           select order_id, %(at)s, 'held', %(actor)s, %(run)s, %(rule)s, jsonb_strip_nulls(
+                    jsonb_build_object('code', code, 'sentence', sentence, 'reason', evidence->'reason'))
            from placed returning 1""".encode(),
         {
             "orders": [order_id for order_id, _ in findings],

@@ -28,6 +28,14 @@ class PayState(StrEnum):
     CANCELLED = "cancelled"  # closed before payment, or closed and refunded: never ship
 
 
+class InvoiceKind(StrEnum):
+    """Who an invoice is made out to; UNSAID: neither the shop said it nor does anything tell it."""
+
+    UNSAID = ""
+    PERSONAL = "personal"
+    COMPANY = "company"
+
+
 class LineState(StrEnum):
     """OPEN is to be shipped; REFUNDING has a refund under way; CLOSED is refunded, cancelled or shipped already."""
 
@@ -73,6 +81,15 @@ class IncomingReceiver:
 
 
 @dataclass(frozen=True, slots=True)
+class IncomingInvoice:
+    """The invoice a buyer asks for: who it is made out to, its title, and that company's tax number; "" is not said."""
+
+    kind: InvoiceKind
+    title: str
+    tax_no: str
+
+
+@dataclass(frozen=True, slots=True)
 class IncomingOrder:
     """An order as a channel reports it now."""
 
@@ -99,3 +116,4 @@ class IncomingOrder:
     not_ready: str = ""  # why it must not leave though its status says it may, "" when nothing is in the way
     split_from: str = ""  # the external_id of the order that the platform split this one from
     cod_fen: int = 0  # what the carrier is to collect from the buyer at the door
+    invoice: IncomingInvoice | None = None  # None when the buyer asks for none

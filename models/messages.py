@@ -56,6 +56,7 @@ class OutboxKind(StrEnum):
     """What a message asks for."""
 
     OUTBOUND_CREATED = "outbound.created"
+    OUTBOUND_CANCEL = "outbound.cancel_requested"
     SHIP_BACK = "ship_back"
     SUBSCRIBE = "subscribe"
     STOCK = "stock"

@@ -31,12 +31,14 @@ STEPS: dict[Stage, frozenset[Stage]] = {
     Stage.INGESTED: frozenset({Stage.VALIDATED, Stage.CANCELLED}),
     Stage.VALIDATED: frozenset({Stage.LOCKED, Stage.CANCELLED}),
     Stage.LOCKED: frozenset({Stage.ROUTED, Stage.VALIDATED, Stage.CANCELLED}),  # back when its lock expired
-    Stage.ROUTED: frozenset({Stage.DISPATCHED, Stage.CANCELLED}),
-    Stage.DISPATCHED: frozenset({Stage.CANCELLED}),  # only while its warehouse has not got the document
+    Stage.ROUTED: frozenset({Stage.DISPATCHED, Stage.VALIDATED, Stage.CANCELLED}),  # back when it leaves a merge
+    Stage.DISPATCHED: frozenset({Stage.VALIDATED, Stage.CANCELLED}),  # only while no warehouse is to ship it
     Stage.CANCELLED: frozenset(),
 }
-"""Steps forward, and back from LOCKED when a lock expires. Back to INGESTED leads only `tasks.amend.step_back`, which
-gives up an order's route and lets it keep the stock that it still wants."""
+"""Steps forward, and back to VALIDATED when a lock expires or an order is to leave by itself after all.
+
+Back to INGESTED leads only `tasks.amend.step_back`, which gives up an order's route and lets it keep the stock that it
+still wants."""
 
 
 class Order(SQLModel, table=True):
@@ -49,8 +51,15 @@ class Order(SQLModel, table=True):
     __tablename__: ClassVar[str] = "orders"
     __table_args__ = (
         UniqueConstraint("shop_id", "external_id"),
-        Index("ix_orders_order_no", "order_no"),
-        Index("ix_orders_buyer", "shop_id", "buyer_key", postgresql_where=text("buyer_key <> ''")),
+        Index("ix_orders_order_no", "order_no", postgresql_ops={"order_no": "text_pattern_ops"}),
+        Index("ix_orders_shop_created", "shop_id", "created_at", "id"),
+        Index(
+            "ix_orders_buyer",
+            "shop_id",
+            "buyer_key",
+            text("coalesce(paid_at, created_at)"),
+            postgresql_where=text("buyer_key <> ''"),
+        ),
         Index("ix_orders_split_from", "shop_id", "split_from", postgresql_where=text("split_from <> ''")),
         Index("ix_orders_created_at", "created_at", postgresql_using="brin"),
         one_of("kind", OrderKind),
@@ -93,6 +102,7 @@ class OrderLine(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "order_line"
     __table_args__ = (
+        Index("ix_order_line_sku", "sku_id", "order_id"),
         one_of("state", LineState),
         check("quantity between -1000000 and 1000000", "quantity_bounded"),
     )

@@ -10,7 +10,7 @@ from models.columns import AT, SEALED
 
 RECEIVER_COLUMNS = (
     "order_id name_enc phone_enc address_enc notes_enc cut_enc phone_hash phone_last4 province city district town "
-    "division_code oaid masked cipher_enc merge_key"
+    "division_code oaid masked cipher_enc merge_key invoice_enc"
 ).split()
 """The columns of `receiver` that an arriving order fills, in the order in which rows are written."""
 
@@ -28,6 +28,7 @@ class Receiver(SQLModel, table=True):
     __tablename__: ClassVar[str] = "receiver"
     __table_args__ = (
         Index("ix_receiver_phone_hash", "phone_hash", postgresql_where=text("phone_hash is not null")),
+        Index("ix_receiver_division", "division_code", "order_id", postgresql_where=text("division_code <> ''")),
         Index("ix_receiver_erase_after", "erase_after", postgresql_where=text("erased_at is null")),
     )
 

@@ -11,7 +11,11 @@ from models.columns import AT, JSON, SEALED, check, one_of
 
 
 class ReviewRules(SQLModel, table=True):
-    """A version of the review rules; the highest version is in force. Version 0, which comes with us, has no row."""
+    """A version of the review rules; the highest version is in force. Version 0, which comes with us, has no row.
+
+    Orders that were reviewed before it and are still open are reviewed again: those up to id `reviewed_to` already
+    were, and at `reviewed_at` all.
+    """
 
     __tablename__: ClassVar[str] = "review_rules"
     __table_args__ = (check("version > 0", "version_positive"),)
@@ -21,6 +25,8 @@ class ReviewRules(SQLModel, table=True):
     note: str = Field(default="", sa_type=Text)
     made_at: datetime = Field(sa_type=AT)
     made_by: str = Field(sa_type=Text)
+    reviewed_to: int = Field(default=0, sa_type=BigInteger)
+    reviewed_at: datetime | None = Field(default=None, sa_type=AT)
 
 
 class BlacklistKind(StrEnum):

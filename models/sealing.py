@@ -95,8 +95,12 @@ def phone_hash(phone: str) -> bytes | None:
 
 def keyed_digest(purpose: str, text: str) -> bytes:
     """16 bytes by which equal texts of one purpose are found, and from which the text cannot be guessed."""
-    key = hmac.digest(_key(), b"orderpool digest " + purpose.encode(), hashlib.sha256)
-    return hmac.digest(key, text.encode(), hashlib.sha256)[:16]
+    return hmac.digest(_digest_key(purpose), text.encode(), hashlib.sha256)[:16]
+
+
+@lru_cache(maxsize=16)
+def _digest_key(purpose: str) -> bytes:
+    return hmac.digest(_key(), b"orderpool digest " + purpose.encode(), hashlib.sha256)
 
 
 def link_code(text: str) -> str:

@@ -48,9 +48,9 @@ class Settings(BaseSettings):
     promise_hours: int = 48  # a paid order without a promise of its own is due this long after payment
     feed_min_rows: int = 20  # a feed finding needs at least this many rows ...
     feed_share: float = 0.05  # ... and this share of its batch
-    absurd_amount_fen: int = 10_000_000
     statement_timeout_s: int = 300
     public_url: str = ""  # how carriers and warehouses reach the hooks; empty: the local web address
+    trusted_proxies: str = "127.0.0.1"  # whose X-Forwarded-For and -Proto are believed; several with commas, * for all
     allow_http: bool = True  # plain HTTP to a warehouse on a private network
 
     @property

@@ -70,6 +70,7 @@ class OutboundDocument(SQLModel, table=True):
             "deadline_at",
             postgresql_where=text("state not in ('shipped', 'short', 'rejected', 'cancelled')"),
         ),
+        Index("ix_outbound_document_gone", "id", postgresql_where=text("state in ('rejected', 'cancelled')")),
         Index("ix_outbound_document_kept", "warehouse_id", "ended_at"),
         Index("ix_outbound_document_receiver_token", "receiver_token", unique=True),
     )
@@ -100,6 +101,8 @@ class BlockReason(StrEnum):
     REFUND = "refund"
     CANCELLED = "cancelled"
     NOT_READY = "not_ready"  # the platform no longer lets the order leave
+    UNMERGE = "unmerge"  # an order of it is to leave by itself
+    REMARK = "remark"  # a note asks for what stops a parcel
 
 
 class DocumentBlock(SQLModel, table=True):
@@ -160,6 +163,12 @@ class Parcel(SQLModel, table=True):
             "ix_parcel_silent",
             "heard_at",
             postgresql_where=text("stage not in ('delivered', 'returned', 'cancelled')"),
+        ),
+        Index(
+            "ix_parcel_stage",
+            "stage",
+            "shipped_at",
+            postgresql_where=text("stage in ('problem', 'returning', 'delivered', 'returned')"),
         ),
         Index(
             "ix_parcel_former_waybills",

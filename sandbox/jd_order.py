@@ -109,8 +109,7 @@ def _head(order: Order, shop: Shop) -> dict[str, Any]:
         "orderState": state,
         "orderStateRemark": STATES.get(state, ""),
         "deliveryType": "任意时间",
-        "invoiceInfo": "不需要开具发票",
-        "invoiceEasyInfo": None,
+        **_invoice(order),
         "vatInfo": [],
         "orderRemark": order.buyer_note,
         "venderRemark": order.seller_note,
@@ -122,6 +121,25 @@ def _head(order: Order, shop: Shop) -> dict[str, Any]:
         "idSopShipmenttype": "0",
         "waybill": "",
         "logisticsId": "",
+    }
+
+
+def _invoice(order: Order) -> dict[str, Any]:
+    asked = order.invoice
+    if asked is None:
+        return {"invoiceInfo": "不需要开具发票", "invoiceEasyInfo": None}
+    phone = masked_phone(order.receiver.phone)
+    return {
+        "invoiceInfo": f"发票类型:电子发票;发票抬头:{asked.title};发票内容:商品明细",
+        "invoiceEasyInfo": {
+            "invoiceState": "0",
+            "invoiceType": "3",
+            "invoiceTitle": asked.title,
+            "invoiceContentId": "1",
+            "invoiceConsigneeEmail": "",
+            "invoiceConsigneePhone": phone,
+            "invoiceCode": asked.tax_no,
+        },
     }
 
 

@@ -31,6 +31,18 @@ class Receiver:
         return "Receiver(...)"
 
 
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """The invoice a buyer asks for; `kind` is `company` or `personal`, or "" where the checkout does not ask."""
+
+    title: str = ""
+    tax_no: str = ""
+    kind: str = ""
+
+    def __repr__(self) -> str:
+        return "Invoice(...)"
+
+
 @dataclass(slots=True)
 class Line:
     """One SKU and quantity; `carrier` and `waybill` are set when the shop was told it is shipped."""
@@ -73,6 +85,7 @@ class Order:
     step_paid_fen: int | None = None
     type: str = ""
     cod: bool = False
+    invoice: Invoice | None = None
     raw: dict[str, Any] = field(default_factory=dict)
     platform_status: str = ""
     meta: list[dict[str, Any]] = field(default_factory=list)
@@ -184,6 +197,7 @@ def read_order(body: Mapping[str, Any]) -> Order:
             step_paid_fen=None if step_paid is None else int(step_paid),
             type=str(body.get("type") or ""),
             cod=bool(body.get("cod")),
+            invoice=read_invoice(body.get("invoice")),
             raw=dict(body.get("raw") or {}),
         )
     except KeyError as error:
@@ -201,6 +215,15 @@ def read_receiver(body: Mapping[str, Any], before: Receiver) -> Receiver:
     return replace(before, **known)
 
 
+def read_invoice(body: Mapping[str, Any] | None) -> Invoice | None:
+    """Return the invoice asked for, None when there is none; ControlError for a part that no invoice has."""
+    if body is None:
+        return None
+    if unknown := set(body) - {"title", "tax_no", "kind"}:
+        raise ControlError(f"an invoice has no {min(unknown)}; it has title, tax_no, kind")
+    return Invoice(**{key: str(value or "") for key, value in body.items()})
+
+
 def change_order(order: Order, changes: Mapping[str, Any]) -> None:
     """Set parts of an order; a line in `lines` is found by line_no and changed, an unknown one is added."""
     for key, value in changes.items():
@@ -208,6 +231,8 @@ def change_order(order: Order, changes: Mapping[str, Any]) -> None:
             order.receiver = read_receiver(value, order.receiver)
         elif key == "lines":
             _change_lines(order, value)
+        elif key == "invoice":
+            order.invoice = read_invoice(value)
         elif key in {"created_at", "paid_at", "modified_at"}:
             setattr(order, key, _instant(changes, key))
         elif key == "status":

@@ -136,12 +136,15 @@ def render_order(order: Order, shop: Shop, base: str) -> dict[str, Any]:
 
 
 def _told_meta(order: Order) -> list[dict[str, Any]]:
-    """A refund request and a pre-sale step have no field of their own; plugins keep them as meta."""
+    """A refund request, a pre-sale step and an invoice have no field of their own; plugins keep them as meta."""
     told = []
     if any(line.refund == "requested" for line in order.lines):
         told.append(("_refund_requested", "yes"))
     if order.step:
         told.append(("_presale_step", order.step))
+    if order.invoice is not None:
+        parts = (("title", order.invoice.title), ("tax_no", order.invoice.tax_no), ("kind", order.invoice.kind))
+        told += [(f"_invoice_{name}", value) for name, value in parts if value]
     return [{"id": stable_id("meta", order.no, key, digits=9), "key": key, "value": value} for key, value in told]
 
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Any
 
-from models.database import Connection, copy_rows
+from models.database import Connection, copy_rows, one
 from models.hold import Finding, HoldCode, place_holds, release_holds
 from models.incoming import IncomingOrder, PayState
 from models.order import LINE_COLUMNS, Cause, Stage, write_events, write_own_events
@@ -15,14 +17,23 @@ from models.rules.amendment import (
     Difference,
     Effect,
     Field,
+    Handover,
     Standing,
+    Stops,
     difference,
     effects,
 )
 from models.rules.fuller import fuller_notes, fuller_receiver
+from models.rules.invoice import fuller_invoice
+from models.rules.review_findings import stopping_topics
+from models.rules.waiting import latest_end
+from models.settings import SHANGHAI
+from tasks.asked_back import ask_back
 from tasks.kept_stock import forget_kits, keep_wanted, return_to_pool
 from tasks.known_orders import Known, facts_of, load_known
 from tasks.receivers import Personal, fuller_cut, personal_of, save_personal
+from tasks.rules_in_force import current_rules
+from tasks.shop_settings import handling_of
 
 _FACTS = """
   update orders o set pay_state = n.pay_state, platform_status = n.platform_status, paid_at = n.paid_at,
@@ -37,7 +48,7 @@ _FACTS = """
          discount_fen, freight_fen, total_fen, paid_fen, refunded_fen, cod_fen)
   where o.id = n.id"""
 
-_KEPT = frozenset({HoldCode.SKIPPED, HoldCode.REPLAYED, HoldCode.LOCK_EXPIRED})
+_KEPT = frozenset({HoldCode.SKIPPED, HoldCode.REPLAYED, HoldCode.MANUAL, HoldCode.REJECTED, HoldCode.LOCK_EXPIRED})
 """Holds that news of the shop does not end: those that a person placed, and LOCK_EXPIRED, which payment ends.
 
 Else a buyer could keep stock without paying, by changing the order now and then.
@@ -87,38 +98,68 @@ def amend_orders(conn: Connection, batch_id: int, amendments: Sequence[Amendment
     it was.
     """
     known = load_known(conn, [amendment.order_id for amendment in amendments])
-    rulings = [_judge(known[amendment.order_id], amendment) for amendment in amendments]
+    stops = _stops(conn, batch_id)
+    rulings = [_judge(known[amendment.order_id], amendment, stops) for amendment in amendments]
     _note_facts(conn, rulings)
     write_own_events(conn, (event for ruling in rulings for event in _events(ruling)), why)
     again = [ruling for ruling in rulings if ruling.fields(Effect.RE_REVIEW)]
     if again:
-        step_back(conn, batch_id, [ruling.order_id for ruling in again], why)
+        step_back(conn, batch_id, [ruling.order_id for ruling in again], why, "the shop changed it")
     _note_lines(conn, rulings)
     keep_wanted(conn, [ruling.order_id for ruling in again], why)
     _move_deadlines(conn, rulings)
+    _end_waits_in_time(conn, [ruling.order_id for ruling in rulings if Field.PROMISE in ruling.effects])
     _block_documents(conn, rulings, why)
     _tell_a_person(conn, [ruling for ruling in rulings if _concerns_a_person(ruling)], why)
+    ask_back(conn, {document for ruling in rulings for document in _at_warehouse(ruling)}, why)
     return len(again)
 
 
-def step_back(conn: Connection, batch_id: int, order_ids: Sequence[int], why: Cause) -> None:
+def step_back(
+    conn: Connection, batch_id: int, order_ids: Sequence[int], why: Cause, because: str = "it begins again"
+) -> None:
     """Put orders back to ingested in a batch, with their route given up and decided holds dropped.
 
     They keep the units that they still want, locked in the SKU pool; one that the shop cancelled keeps none. Lines
     that the shop amended while the order was dispatched become its lines. Whoever then changes lines further calls
-    `keep_wanted` after it.
+    `keep_wanted` after it. An order that a person cancelled comes back under REJECTED: a person decides about it anew.
+    `because` is told of those that leave a merge by it.
     """
     ids = list(order_ids)
-    return_to_pool(conn, ids, why)
+    return_to_pool(conn, ids, why, because)
     take_amended_lines(conn, ids)
     keep_wanted(conn, ids, why)
     release_holds(conn, ids, [code for code in HoldCode if code not in _KEPT], why)
     release_holds(conn, _no_longer_unpaid(conn, ids), [HoldCode.LOCK_EXPIRED], why)
+    _reject_called_off(conn, ids, why)
     conn.execute(
         "update order_state set stage = 'ingested', batch_id = %s, rule_version = %s where order_id = any(%s)",
         (batch_id, why.rule_version, ids),
     )
     write_events(conn, ids, Stage.INGESTED.value, why, {"batch": batch_id})
+
+
+def _reject_called_off(conn: Connection, order_ids: Sequence[int], why: Cause) -> None:
+    """Hold those of the orders that are cancelled because a person cancelled them."""
+    rows = conn.execute(
+        """select s.order_id, e.actor, e.at, e.detail->>'reason' from order_state s
+           cross join lateral (
+             select what, actor, at, detail from event
+             where order_id = s.order_id and what in ('called_off', 'ingested') order by id desc limit 1) e
+           where s.order_id = any(%s) and s.stage = 'cancelled' and e.what = 'called_off' order by 1""",
+        (list(order_ids),),
+    ).fetchall()
+    place_holds(conn, [(row[0], called_off_finding(*row[1:])) for row in rows], why)
+
+
+def called_off_finding(actor: str, at: datetime, reason: str) -> Finding:
+    """The hold of an order that a person cancelled, when its shop changes it after that."""
+    by, when = actor.removeprefix("person:"), f"{at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
+    return Finding(
+        HoldCode.REJECTED,
+        f"cancelled by {by} at {when} (China): {reason}; the shop changed it since",
+        {"reason": reason, "by": by, "cancelled_at": when},
+    )
 
 
 def _no_longer_unpaid(conn: Connection, order_ids: Sequence[int]) -> list[int]:
@@ -150,8 +191,17 @@ def take_amended_lines(conn: Connection, order_ids: Sequence[int]) -> None:
     )
 
 
-def _judge(known: Known, amendment: Amendment) -> _Ruling:
-    told = difference(known.facts, facts_of(amendment.order, personal_of(amendment.order, amendment.cut)))
+def _stops(conn: Connection, batch_id: int) -> Stops:
+    """What stops a parcel of the batch's shop, by the review rules in force."""
+    row = conn.execute(
+        "select s.code from batch b join shop s on s.id = b.shop_id where b.id = %s", (batch_id,)
+    ).fetchone()
+    return partial(stopping_topics, shop=one(row)[0], rules=current_rules(conn))
+
+
+def _judge(known: Known, amendment: Amendment, stops: Stops) -> _Ruling:
+    now = facts_of(amendment.order, personal_of(amendment.order, amendment.cut))
+    told = difference(known.facts, now, stops)
     return _Ruling(amendment, known, told, effects(known.standing, told.fields))
 
 
@@ -189,6 +239,13 @@ def _finding(ruling: _Ruling, told: Sequence[str]) -> Finding:
             "refunded_fen": order.refunded_fen,
         },
     )
+
+
+def _at_warehouse(ruling: _Ruling) -> list[int]:
+    """The documents that are blocked and that a warehouse has, or may have: merged orders of them may go on alone."""
+    if not ruling.fields(Effect.BLOCK):
+        return []
+    return [document.id for document in ruling.known.documents if document.handover is Handover.SENT]
 
 
 def _what_stops(known: Known) -> str:
@@ -259,6 +316,7 @@ def _fuller(ruling: _Ruling) -> Personal:
         known.receiver if refused else fuller_receiver(known.receiver, new.receiver),
         fuller_notes(known.notes, new.notes),
         new.cut if moved else fuller_cut(known.cut, new.cut, masked=new.receiver.masked),
+        fuller_invoice(known.invoice, new.invoice),
     )
 
 
@@ -306,6 +364,27 @@ def _move_deadlines(conn: Connection, rulings: Sequence[_Ruling]) -> None:
                  where a.document_id = any(%s) group by 1) n
            where d.id = n.document_id and n.at is not null""",
         (documents,),
+    )
+
+
+def _end_waits_in_time(conn: Connection, order_ids: Sequence[int]) -> None:
+    """A promise that moved may let the waits that people and merging chose end earlier, never later.
+
+    Goods of a presale wait for their day again where the promise now leaves the time.
+    """
+    rows = conn.execute(
+        """select h.id, o.ship_by, s.settings, case h.code when 'PRESALE'
+             then (h.evidence->>'from')::timestamp at time zone 'Asia/Shanghai' else h.release_at end
+           from hold h join orders o on o.id = h.order_id join shop s on s.id = o.shop_id
+           where h.order_id = any(%s) and h.code in ('MANUAL', 'SIBLING', 'PRESALE') and h.released_at is null
+             and h.release_at is not null order by h.id""",
+        (list(order_ids),),
+    ).fetchall()
+    ends = {hold: latest_end(until, ship_by, handling_of(settings)) for hold, ship_by, settings, until in rows}
+    conn.execute(
+        """update hold h set release_at = n.at from unnest(%s::bigint[], %s::timestamptz[]) n(id, at)
+           where h.id = n.id and (h.release_at > n.at or h.code = 'PRESALE' and h.release_at < n.at)""",
+        (list(ends), list(ends.values())),
     )
 
 

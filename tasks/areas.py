@@ -1,17 +1,20 @@
 """Which warehouse serves which divisions, from a file; and which divisions nobody serves."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from models.database import Connection, transaction
+from models.errors import SetupError
+from models.order import Cause
 from models.rules.divisions import Division, divisions, place
 from models.settings import clock
+from tasks.access import log_change
 from tasks.catalog import Imported
 from tasks.cells import COUNTRY, as_area, as_priority
 from tasks.routing_again import hold_up_routing, try_all_again
-from tasks.sheets import Column, Sheet, as_code, read_sheet
+from tasks.sheets import Column, Sheet, as_code, read_sheet, sheet_of
 
 AREAS = (
     Column("warehouse", ("仓库编码", "仓库代码", "仓库"), as_code, required=True),
@@ -20,8 +23,10 @@ AREAS = (
 )
 
 
-def import_areas(path: Path) -> Imported:
+def import_areas(path: Path, why: Cause | None = None) -> Imported:
     """Make the file's areas the whole areas of the warehouses it names; other warehouses stay as they are.
+
+    With a cause, each change is noted.
 
     `全国` stands for every province that the file does not name for that warehouse. Raises SetupError listing the
     bad rows.
@@ -32,7 +37,30 @@ def import_areas(path: Path) -> Imported:
         sheet.refuse_repeats("warehouse", "division")
         sheet.require_clean()
         try_all_again(conn, clock().now())
-        return _replace_areas(conn, sheet, areas_of(sheet, warehouses))
+        wanted = areas_of(sheet, warehouses)
+        return _replace_areas(conn, {warehouse_id for warehouse_id, _ in wanted}, wanted, sheet.ignored, why)
+
+
+def change_areas(warehouse: str, wanted: Mapping[str, str], gone: Collection[str], why: Cause) -> Imported:
+    """Let a warehouse serve these divisions, by code or name, with their priorities, and not those of the codes `gone`.
+
+    Its other areas stay. Raises SetupError naming what cannot be used.
+    """
+    cells = [{"warehouse": warehouse, "division": name, "priority": written} for name, written in wanted.items()]
+    sheet = sheet_of(AREAS, cells, f"areas of {warehouse}")
+    with transaction() as conn:
+        warehouses = warehouse_ids(conn, sheet)
+        if warehouse not in warehouses:
+            raise SetupError(f"warehouse {warehouse}: is not in the pool")
+        sheet.refuse_repeats("division")
+        sheet.require_clean()
+        own = warehouses[warehouse]
+        rows = conn.execute(
+            "select division_code, priority from service_area where warehouse_id = %s", (own,)
+        ).fetchall()
+        kept = {(own, code): priority for code, priority in rows if code not in gone}
+        try_all_again(conn, why.at)
+        return _replace_areas(conn, {own}, kept | areas_of(sheet, warehouses), (), why)
 
 
 def warehouse_ids(conn: Connection, sheet: Sheet, *, take: bool = True) -> dict[str, int]:
@@ -62,8 +90,14 @@ def areas_of(sheet: Sheet, warehouses: Mapping[str, int]) -> dict[tuple[int, str
     return wanted
 
 
-def _replace_areas(conn: Connection, sheet: Sheet, wanted: dict[tuple[int, str], int]) -> Imported:
-    named = sorted({warehouse_id for warehouse_id, _ in wanted})
+def _replace_areas(
+    conn: Connection,
+    of: Collection[int],
+    wanted: Mapping[tuple[int, str], int],
+    ignored: tuple[str, ...],
+    why: Cause | None,
+) -> Imported:
+    named = sorted(of)
     rows = conn.execute(
         """select warehouse_id, division_code, priority from service_area
            where warehouse_id = any(%s) order by 1, 2 for update""",
@@ -85,8 +119,25 @@ def _replace_areas(conn: Connection, sheet: Sheet, wanted: dict[tuple[int, str],
            on conflict (division_code, warehouse_id) do update set priority = excluded.priority""",
         ([key[0] for key in keys], [key[1] for key in keys], [wanted[key] for key in keys]),
     )
+    if why is not None:
+        _note(conn, [*gone, *keys], before, wanted, why)
     same = len(wanted) - len(added) - len(changed)
-    return Imported(len(added), len(changed), same, len(gone), sheet.ignored)
+    return Imported(len(added), len(changed), same, len(gone), ignored)
+
+
+def _note(
+    conn: Connection,
+    keys: Sequence[tuple[int, str]],
+    before: Mapping[tuple[int, str], int],
+    after: Mapping[tuple[int, str], int],
+    why: Cause,
+) -> None:
+    """Note per warehouse which divisions it serves with another priority than before, none standing for not at all."""
+    codes: dict[int, str] = dict(conn.execute("select id, code from warehouse").fetchall())
+    for warehouse_id in sorted({key[0] for key in keys}):
+        own = [key for key in keys if key[0] == warehouse_id]
+        old, new = ({code: of.get((at, code)) for at, code in own} for of in (before, after))
+        log_change(conn, "area", codes[warehouse_id], old, new, why)
 
 
 @dataclass(frozen=True, slots=True)

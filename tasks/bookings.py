@@ -22,6 +22,7 @@ from tasks.shop_settings import capabilities_of
 from tasks.stock_counters import columns
 from tasks.stock_feed import recount, take_stock
 from tasks.stock_kept import differences, kept_of
+from tasks.unmerge import give_back_answered, refusal_answered
 
 
 @dataclass(slots=True)
@@ -42,7 +43,8 @@ class DocumentLine:
 class Document:
     """An outbound document as reports find it.
 
-    `numbers_at_once`: its shop is told of an order's boxes only when the last of them left.
+    `numbers_at_once`: its shop is told of an order's boxes only when the last of them left. `asked_back`: its warehouse
+    was asked to give it back, so that merged orders can go their ways.
     """
 
     id: int
@@ -58,6 +60,7 @@ class Document:
     ended_at: datetime | None
     counterpart: str  # where its ship-backs go, "" for shops that take none
     numbers_at_once: bool
+    asked_back: bool
     lines: dict[str, DocumentLine] = field(default_factory=dict)
     package_nos: set[str] = field(default_factory=set)
 
@@ -88,11 +91,13 @@ class Changes:
     shipments: list[Shipment] = field(default_factory=list)
     events: list[tuple[int, str, dict[str, Any]]] = field(default_factory=list)
     holds: list[tuple[int, Finding]] = field(default_factory=list)
+    given_back: list[int] = field(default_factory=list)  # documents, as their warehouses were asked to
+    kept_together: list[int] = field(default_factory=list)  # documents that are not given back
 
-    def hold(self, document: Document, code: HoldCode, sentence: str) -> None:
-        """Have every order of a document looked at by a person."""
-        evidence = {"document": document.no}
-        self.holds += [(order_id, Finding(code, sentence, evidence)) for order_id in document.order_ids]
+    def hold(self, document: Document, order_ids: Iterable[int], code: HoldCode, sentence: str, **facts: str) -> None:
+        """Have these orders of a document looked at by a person; `facts` are more evidence."""
+        evidence = {"document": document.no, **facts}
+        self.holds += [(order_id, Finding(code, sentence, evidence)) for order_id in sorted(order_ids)]
 
 
 def load_documents(conn: Connection, nos: Sequence[str], more_orders: Collection[int] = ()) -> dict[str, Document]:
@@ -109,7 +114,8 @@ def load_documents(conn: Connection, nos: Sequence[str], more_orders: Collection
     )
     rows = conn.execute(
         """select d.id, d.no, d.state, d.carrier, d.warehouse_id, w.code, d.batch_id,
-                  d.shipped_at, d.accepted_at, d.packed_at, d.ended_at, s.code, s.channel, s.settings->'capabilities'
+                  d.shipped_at, d.accepted_at, d.packed_at, d.ended_at, s.code, s.channel, s.settings->'capabilities',
+                  exists (select 1 from outbox x where x.key = d.no || '-r' || d.revision || '-cancel')
            from outbound_document d join warehouse w on w.id = d.warehouse_id join shop s on s.id = d.shop_id
            where d.no = any(%s) order by d.id for update of d""",
         (list(nos),),
@@ -132,11 +138,12 @@ def load_documents(conn: Connection, nos: Sequence[str], more_orders: Collection
 
 
 def _document(row: TupleRow) -> Document:
-    i, no, state, carrier, place, place_code, batch_id, shipped, accepted, packed, ended, *shop = row
+    (i, no, state, carrier, place, place_code, batch_id, shipped, accepted, packed, ended), shop = row[:11], row[11:14]
     to, at_once = _reporting(*shop)
     return Document(
-        i, no, DocumentState(state), carrier, place, place_code, batch_id, shipped, accepted, packed, ended, to, at_once
-    )
+        i, no, DocumentState(state), carrier, place, place_code, batch_id, shipped, accepted, packed, ended,
+        to, at_once, row[14],
+    )  # fmt: skip
 
 
 def _reporting(shop_code: str, channel: str, own: Mapping[str, Any] | None) -> tuple[str, bool]:
@@ -163,6 +170,12 @@ def save_changes(conn: Connection, changes: Changes, held: frozenset[int], why: 
     recount(conn, differences(kept, kept_of(conn, ids)), held, "reports", why)
     place_holds(conn, changes.holds, why)
     write_own_events(conn, changes.events, why)
+    # what left the house left, also when it is told in one chunk with the answer
+    given_back = [i for i in changes.given_back if changes.documents[i].state is DocumentState.CANCELLED]
+    if given_back:
+        give_back_answered(conn, given_back, why)
+    if changes.kept_together:
+        refusal_answered(conn, changes.kept_together, why)
 
 
 def _save_documents(conn: Connection, documents: Sequence[Document]) -> None:

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.headerregistry import Address
 from pathlib import Path
@@ -16,9 +16,11 @@ from connectors.converters import BadValue
 from connectors.registry import WMS
 from connectors.wms.email import SCHEMES, read_endpoint
 from models.database import Connection, transaction
+from models.order import Cause
 from models.sealing import unseal
 from models.settings import SHANGHAI, clock, settings
 from models.warehouse import WarehouseKind
+from tasks.access import log_changes
 from tasks.cells import as_carrier, as_division, as_time, as_yes_no
 from tasks.credentials import Owner, keep_secrets, new_token, new_webhook_secret, secrets_of
 from tasks.routing_again import hold_up_routing, try_all_again
@@ -164,13 +166,18 @@ _WAREHOUSES_NOW = """select code, name, division_code, address, sender_name, sen
 _SKUS_NOW = "select code, name, barcode, weight_g from sku where code = any(%s)"
 
 
-def import_warehouses(path: Path) -> Imported:
-    """Add or change the warehouses of a file; others stay.
+def import_warehouses(path: Path, why: Cause | None = None) -> Imported:
+    """Add or change the warehouses of a file; others stay. As `save_warehouses`."""
+    return save_warehouses(read_sheet(path, WAREHOUSES), why)
+
+
+def save_warehouses(sheet: Sheet, why: Cause | None = None, *, mended: bool = True) -> Imported:
+    """Add or change the warehouses of a sheet; others stay. With a cause, each change is noted.
 
     An empty credential keeps the one there is; secrets of our own choosing that are nowhere are made up and
-    returned once. Raises SetupError listing the bad rows.
+    returned once. `mended` says that a person has looked at endpoints that were gone: they get messages again.
+    Raises SetupError listing the bad rows.
     """
-    sheet = read_sheet(path, WAREHOUSES)
     sheet.refuse_repeats("code")
     made: dict[str, dict[str, str]] = {}
     with transaction() as conn:
@@ -182,13 +189,14 @@ def import_warehouses(path: Path) -> Imported:
         _save_warehouses(conn, [*added, *changed])
         _move_limits(conn, [row["code"] for row in changed])
         try_all_again(conn, clock().now())
-        # a person has looked at an endpoint that was gone
         codes = [row["code"] for row in sheet.rows]
-        conn.execute("update warehouse set stopped_at = null where code = any(%s)", (codes,))
+        if mended:
+            conn.execute("update warehouse set stopped_at = null where code = any(%s)", (codes,))
         for row in sheet.rows:
-            fresh = _keep_credentials(conn, row)
+            fresh = _keep_credentials(conn, row, why)
             if fresh:
                 made[row["code"]] = fresh
+        _note(conn, "warehouse", [*added, *changed], present, _WAREHOUSE_FIELDS, why)
     return Imported(
         len(added), len(changed), len(sheet.rows) - len(added) - len(changed), ignored=sheet.ignored, secrets=made
     )
@@ -213,12 +221,19 @@ def _require_credentials(conn: Connection, sheet: Sheet) -> None:
             sheet.refuse(row, "wms", "does not go with its endpoint: email takes smtps://..., webhook https://...")
 
 
-def _keep_credentials(conn: Connection, row: Row) -> dict[str, str]:
+def _keep_credentials(conn: Connection, row: Row, why: Cause | None) -> dict[str, str]:
+    """Store what a row says of a warehouse's credentials; returns those made up for it. What changed is noted by name:
+
+    orders with their receivers go to the endpoint, so whoever moves it is known.
+    """
     given = {name: row[name] for name in _CREDENTIALS if row[name]}
     there = secrets_of(conn, Owner.WAREHOUSE, row["code"])
     ours = MADE_UP if row["wms"] == "webhook" else {}
     fresh = {name: make() for name, make in ours.items() if name not in given and name not in there}
     keep_secrets(conn, Owner.WAREHOUSE, row["code"], {**given, **fresh})
+    changed = [name for name in given if given[name] != there.get(name)]
+    if why is not None and changed:
+        log_changes(conn, "warehouse", [(row["code"], None, {"credentials": ", ".join(changed)})], why)
     return fresh
 
 
@@ -245,9 +260,16 @@ def _move_limits(conn: Connection, codes: Sequence[str]) -> None:
     )
 
 
-def import_skus(path: Path) -> Imported:
-    """Add or change the SKUs of a file; others stay. Raises SetupError listing the bad rows."""
-    sheet = read_sheet(path, SKUS)
+def import_skus(path: Path, why: Cause | None = None) -> Imported:
+    """Add or change the SKUs of a file; others stay. As `save_skus`."""
+    return save_skus(read_sheet(path, SKUS), why)
+
+
+def save_skus(sheet: Sheet, why: Cause | None = None) -> Imported:
+    """Add or change the SKUs of a sheet; others stay. With a cause, each change is noted.
+
+    Raises SetupError listing the bad rows.
+    """
     sheet.refuse_repeats("code")
     sheet.require_clean()
     fields = ("name", "barcode", "weight_g")
@@ -262,7 +284,34 @@ def import_skus(path: Path) -> Imported:
                  set name = excluded.name, barcode = excluded.barcode, weight_g = excluded.weight_g""",
             tuple([row[name] for row in rows] for name in ("code", *fields)),
         )
+        _note(conn, "sku", rows, present, fields, why)
     return Imported(len(added), len(changed), len(sheet.rows) - len(added) - len(changed), ignored=sheet.ignored)
+
+
+def _note(
+    conn: Connection,
+    kind: str,
+    rows: Sequence[Row],
+    present: Mapping[str, tuple[Any, ...]],
+    fields: Sequence[str],
+    why: Cause | None,
+) -> None:
+    """Note what of these rows is new and what differs; their credentials are not among the fields."""
+    if why is None:
+        return
+    log_changes(
+        conn,
+        kind,
+        (
+            (
+                row["code"],
+                dict(zip(fields, present[row["code"]], strict=True)) if row["code"] in present else None,
+                {name: row[name] for name in fields},
+            )
+            for row in rows
+        ),
+        why,
+    )
 
 
 def _present(conn: Connection, statement: str, sheet: Sheet) -> dict[str, tuple[Any, ...]]:

@@ -27,6 +27,9 @@ STATES = {
 }
 """Which state of the document each type of report says."""
 
+CANCEL_FAILED = "outbound.cancel_failed"
+"""The answer of a warehouse that was asked for a document back and has to keep it."""
+
 _PACKED = CLOSED | {DocumentState.PACKED, DocumentState.PART_SHIPPED}
 _KEEPING = _PACKED | {DocumentState.ACCEPTED, DocumentState.PICKING, DocumentState.PICKED}
 _ENDED = CLOSED | {DocumentState.REJECTED, DocumentState.CANCELLED}
@@ -140,11 +143,13 @@ def _apply(
     now: datetime,
 ) -> Outcome:
     kind, data = str(envelope.get("type", "")), _data(envelope)
-    if kind not in STATES:
+    if kind not in STATES and kind != CANCEL_FAILED:
         raise _Untrue(f"reports of type {kind or '(none)'} are not used")
     document = documents.get(str(data.get("outbound_no", "")))
     if document is None or document.warehouse_code != warehouse_code:
         raise _Untrue(f"{warehouse_code} has no outbound document {data.get('outbound_no', '(none)')}")
+    if kind == CANCEL_FAILED:
+        return _keep_together(document, changes, data)
     to = STATES[kind]
     note = {"document": document.no, "wms_no": str(data.get("wms_no", ""))[:64]}
     events = [(order_id, f"document_{to.value}", note) for order_id in document.order_ids]
@@ -156,9 +161,25 @@ def _apply(
         return Outcome(parcels=parcels, batch_id=document.batch_id)
     changes.events += events
     _move(document, to, at, changes)
-    if to in (DocumentState.REJECTED, DocumentState.CANCELLED):
+    if to is DocumentState.CANCELLED and document.asked_back:
+        changes.given_back.append(document.id)
+    elif to in (DocumentState.REJECTED, DocumentState.CANCELLED):
         reason = str(data.get("reason_code") or "no reason given")[:64]
-        changes.hold(document, HoldCode.WMS_REFUSED, f"{warehouse_code} answers {to.value}: {reason}")
+        sentence = f"{warehouse_code} answers {to.value}: {reason}"
+        facts = {"warehouse": warehouse_code, "state": to.value, "reason": reason}
+        changes.hold(document, document.order_ids, HoldCode.WMS_REFUSED, sentence, **facts)
+    return Outcome()
+
+
+def _keep_together(document: Document, changes: Changes, data: Mapping[str, Any]) -> Outcome:
+    """The answer of a warehouse that does not give a document back."""
+    if not document.asked_back:
+        raise _Untrue(f"document {document.no}: nobody asked for it back")
+    reason = str(data.get("reason_code") or "no reason given")[:64]
+    changes.events += [
+        (order_id, "unmerge_refused", {"document": document.no, "reason": reason}) for order_id in document.order_ids
+    ]
+    changes.kept_together.append(document.id)
     return Outcome()
 
 
@@ -183,14 +204,15 @@ def _ship(
     said_final = data.get("final")
     boxes = _boxes(document, packages, whole=said_final is not False and len(_packages(envelope)) == 1)
     shipped = sum((Counter(box) for box in boxes), Counter[str]())
-    lacking = any(line.open > shipped[number] for number, line in document.lines.items())
+    lacking = {line.order_id for number, line in document.lines.items() if line.open > shipped[number]}
     final = bool(said_final) if said_final is not None else not lacking
-    short = final and lacking
+    short = final and bool(lacking)
     reached = DocumentState.SHORT if short else DocumentState.SHIPPED if final else DocumentState.PART_SHIPPED
     _move(document, reached, shipped_at, changes)
     document.shipped_at = shipped_at
     if short:
-        changes.hold(document, HoldCode.SHIPPED_SHORT, "the warehouse shipped less than was ordered and closed it")
+        sentence = "the warehouse shipped less than was ordered and closed it"
+        changes.hold(document, lacking, HoldCode.SHIPPED_SHORT, sentence)
     for package, box in zip(packages, boxes, strict=True):
         waybill = str(package["tracking_no"])
         waybills.owners[waybill] = document.no

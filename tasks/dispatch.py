@@ -1,17 +1,18 @@
 """dispatch: turn routed orders into outbound documents and hand these to their warehouses."""
 
-import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from prefect import task
 
-from models.database import Connection, copy_rows, in_transaction, one, take_ids, transaction
+from models.database import Connection, in_transaction, one, transaction
 from models.messages import OutboxKind
 from models.order import Cause, Stage, advance
-from models.settings import SHANGHAI, settings
-from tasks.batches import orders_in, take_batch, title
-from tasks.outbox import Effect, deliver_batches, post, say_undelivered, undelivered
+from tasks.again import route_again
+from tasks.batches import take_batch, title
+from tasks.documents import write_documents
+from tasks.merges import mates
+from tasks.outbox import deliver_batches, say_undelivered, undelivered
 from tasks.route import without_holds
 from tasks.runs import cause, is_retry, leave_table, stage_of, step_failed
 from tasks.send import send
@@ -30,70 +31,40 @@ class DispatchCount:
 def dispatch_batch(conn: Connection, batch_id: int, why: Cause) -> DispatchCount:
     """Write one outbound document per routed order and warehouse, with the message that hands it over.
 
-    It goes with the carrier that routing chose, else with the warehouse's usual one. Safe to repeat: orders already
-    dispatched are not looked at. One transaction; nothing is sent here.
+    Orders of a merge share one, also those of them that are in another batch; those of them that are held meanwhile
+    leave the merge and are routed again. It goes with the carrier that routing chose, else with the warehouse's usual
+    one. Safe to repeat: orders already dispatched are not looked at. One transaction; nothing is sent here.
     """
     batch = take_batch(conn, batch_id)
-    ids = without_holds(conn, orders_in(conn, batch_id, Stage.ROUTED))
-    rows = conn.execute(
-        """select a.order_id, a.warehouse_id, w.code, coalesce(a.carrier, w.carrier), o.ship_by, o.paid_at
-           from (select order_id, warehouse_id, max(carrier) as carrier from allocation
-                 where order_id = any(%s) group by 1, 2) a
-           join warehouse w on w.id = a.warehouse_id join orders o on o.id = a.order_id order by 1, 2""",
-        (ids,),
-    ).fetchall()
-    document_ids = take_ids(conn, "outbound_document_id_seq", len(rows))
-    documents = list(zip(document_ids, rows, strict=True))
-    copy_rows(
-        conn,
-        "outbound_document",
-        (
-            "id no warehouse_id shop_id batch_id revision state carrier receiver_token ship_by deadline_at created_at"
-        ).split(),
-        (
-            (
-                i,
-                document_no(i, why.at),
-                row[1],
-                batch.shop_id,
-                batch_id,
-                1,
-                "created",
-                row[3],
-                "rcv_" + secrets.token_urlsafe(16),
-                row[4] or due_at(row[5], why.at),
-                row[4] or due_at(row[5], why.at),
-                why.at,
-            )
-            for i, row in documents
-        ),
-    )
-    conn.execute(
-        """update allocation a set document_id = d.id
-           from unnest(%s::bigint[], %s::bigint[], %s::int[]) d(id, order_id, warehouse_id)
-           where a.order_id = d.order_id and a.warehouse_id = d.warehouse_id""",
-        (document_ids, [row[0] for row in rows], [row[1] for row in rows]),
-    )
-    post(
-        conn,
-        [
-            Effect(OutboxKind.OUTBOUND_CREATED, f"warehouse:{row[2]}", i, f"{document_no(i, why.at)}-r1", batch_id)
-            for i, row in documents
-        ],
-        why.at,
-    )
+    there = _take_routed(conn, batch_id)
+    ids = without_holds(conn, there)
+    if len(ids) < len(there):
+        _part_held(conn, sorted({*there} - {*ids}), ids, why)
+    documents = write_documents(conn, batch_id, batch.shop_id, ids, why)
     advance(conn, ids, Stage.DISPATCHED, why)
-    return DispatchCount(len(documents), len(ids))
+    return DispatchCount(documents, len(ids))
 
 
-def document_no(document_id: int, at: datetime) -> str:
-    """What people call an outbound document: `OB20261122000017`, the day in China and the id."""
-    return f"OB{at.astimezone(SHANGHAI):%Y%m%d}{document_id:06d}"
+def _take_routed(conn: Connection, batch_id: int) -> list[int]:
+    """The batch's routed orders and those merged with them, locked for this transaction, ascending."""
+    rows = conn.execute(
+        """select order_id from order_state where stage = 'routed' and order_id in (
+             select order_id from order_state where batch_id = %(batch)s and stage = 'routed'
+             union all
+             select o.order_id from order_state s join merge_member m on m.order_id = s.order_id and m.left_at is null
+             join merge_member o on o.group_id = m.group_id and o.left_at is null and o.order_id <> s.order_id
+             where s.batch_id = %(batch)s and s.stage = 'routed')
+           order by order_id for update""",
+        {"batch": batch_id},
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
-def due_at(paid_at: datetime | None, now: datetime) -> datetime:
-    """When an order without a promise of its own should leave."""
-    return (paid_at or now) + timedelta(hours=settings().promise_hours)
+def _part_held(conn: Connection, held: Sequence[int], going: Sequence[int], why: Cause) -> None:
+    """Let held orders leave the merges whose other orders go now."""
+    known = mates(conn, held)
+    leaving = {known[order_id] for order_id in going if order_id in known}
+    route_again(conn, [o for o in held if known.get(o) in leaving], why, "it is held while the others leave")
 
 
 @task(persist_result=True, task_run_name=title("dispatch"), tags=["stage:dispatch"])

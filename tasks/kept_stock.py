@@ -19,6 +19,7 @@ from tasks.ledger import (
     take_pools,
     take_shelves,
 )
+from tasks.merges import leave
 from tasks.promises import resize_promises, take_terms
 
 # the physical units of lines that may be shipped: as they were when first locked, else by what their kits are now
@@ -125,11 +126,11 @@ def take_stock_of(conn: Connection, order_ids: Sequence[int]) -> dict[Shelf, She
     return shelves
 
 
-def return_to_pool(conn: Connection, order_ids: Sequence[int], why: Cause) -> None:
+def return_to_pool(conn: Connection, order_ids: Sequence[int], why: Cause, because: str = "it begins again") -> None:
     """Give back where orders were routed to, while they keep their units: warehouse locks go back to the SKU pool.
 
     Those of orders that the shop cancelled are released. So are locks of a shelf where a count did not find all units:
-    what is not there cannot be kept.
+    what is not there cannot be kept. `because` is told of those that leave a merge by it.
     """
     ids = list(order_ids)
     shelves = take_stock_of(conn, ids)
@@ -149,12 +150,13 @@ def return_to_pool(conn: Connection, order_ids: Sequence[int], why: Cause) -> No
         units[order_id, line_no, sku_id] += quantity
     end_locks(conn, [row[0] for row in lost], LockState.RELEASED, why)
     move_locks(conn, [row[0] for row in moving], [NewLock(*key, None, units[key]) for key in units], why)
-    give_back_route(conn, ids)
+    give_back_route(conn, ids, why, because)
 
 
-def give_back_route(conn: Connection, order_ids: Sequence[int]) -> None:
-    """Forget which warehouses were to ship these orders, why, and on which day of theirs."""
+def give_back_route(conn: Connection, order_ids: Sequence[int], why: Cause, because: str) -> None:
+    """Forget which warehouses were to ship these orders, why, and on which day of theirs; they leave their merges."""
     free_capacity(conn, order_ids)
+    leave(conn, order_ids, why, because)
     for table in ("allocation", "route_plan"):
         conn.execute(f"delete from {table} where order_id = any(%s)".encode(), (list(order_ids),))
 

@@ -50,7 +50,7 @@ def load_known(conn: Connection, order_ids: Sequence[int]) -> dict[int, Known]:
     ).fetchall()
     personal = load_personal(conn, ids)
     dispatched = [row[0] for row in rows if row[1] == Stage.DISPATCHED]
-    documents = _documents(conn, dispatched)
+    documents = documents_of(conn, dispatched)
     lines = _lines(conn, ids)
     return {row[0]: _known(row, personal[row[0]], documents.get(row[0], []), lines[row[0]]) for row in rows}
 
@@ -68,6 +68,7 @@ def facts_of(order: IncomingOrder, personal: Personal) -> Facts:
             line.line_no: LineFacts(line.sku_code, line.quantity, line.state, (line.unit_price_fen, line.paid_fen))
             for line in order.lines
         },
+        order.invoice,
     )
 
 
@@ -76,7 +77,9 @@ def _known(
 ) -> Known:
     pay_state = PayState(row[3])
     at = standing(OrderKind(row[2]), Stage(row[1]), pay_state, [document.handover for document in documents])
-    facts = Facts(pay_state, row[4], tuple(row[6:11]), row[5], personal.notes, personal.receiver, lines)
+    facts = Facts(
+        pay_state, row[4], tuple(row[6:11]), row[5], personal.notes, personal.receiver, lines, personal.invoice
+    )
     return Known(at, facts, personal, row[11], documents)
 
 
@@ -105,7 +108,8 @@ def _lines(conn: Connection, order_ids: list[int]) -> dict[int, dict[str, LineFa
     return lines
 
 
-def _documents(conn: Connection, order_ids: list[int]) -> dict[int, list[KnownDocument]]:
+def documents_of(conn: Connection, order_ids: list[int]) -> dict[int, list[KnownDocument]]:
+    """The documents of these orders, which the caller has locked; the messages that hand them over are locked here."""
     owners = conn.execute(
         """select distinct a.order_id, d.id, d.no, d.state from allocation a
            join outbound_document d on d.id = a.document_id where a.order_id = any(%s) order by 1, 2""",

@@ -16,6 +16,7 @@ from models.order import Cause
 from models.rules.stock_feed import COUNTED, is_counted
 from models.stock import LockState
 from tasks import stock_counters
+from tasks.merges import DOCUMENT_UNIT
 from tasks.stock_counters import Changes, Movement, Shelf, columns
 
 __all__ = [
@@ -303,7 +304,8 @@ def _note_shipped(conn: Connection, units: Mapping[_LockKey, int]) -> list[tuple
 def free_capacity(conn: Connection, order_ids: Collection[int]) -> None:
     """Give back the days of warehouses that these orders' allocations use and of which nothing left; each once.
 
-    An order uses one document of a warehouse's day, however many lines it has there.
+    An order uses one document of a warehouse's day, however many lines it has there. The orders of an open merge use
+    one together, which the last of them gives back.
     """
     ids = list(order_ids)
     unused = conn.execute(
@@ -320,14 +322,20 @@ def free_capacity(conn: Connection, order_ids: Collection[int]) -> None:
         ([day[0] for day in days], [day[1] for day in days]),
     )
     conn.execute(
-        """with freed as (
+        f"""with freed as (
              update allocation a set ship_day = null from unnest(%s::bigint[], %s::int[], %s::date[]) n(o, w, day)
              where a.order_id = n.o and a.warehouse_id = n.w and a.ship_day = n.day
              returning a.order_id, n.w, n.day)
            update warehouse_day d set used = d.used - f.documents
-           from (select w, day, count(distinct order_id) as documents from freed group by 1, 2) f
-           where d.warehouse_id = f.w and d.day = f.day""",
-        columns(unused, 3),
+           from (select e.w, e.day, count(distinct {DOCUMENT_UNIT.format(order="e", member="m")}) as documents
+                 from freed e left join merge_member m on m.order_id = e.order_id and m.left_at is null
+                 where not exists (
+                   select 1 from merge_member o join allocation a on a.order_id = o.order_id
+                   where o.group_id = m.group_id and o.left_at is null and o.order_id <> all(%s)
+                     and a.warehouse_id = e.w and a.ship_day = e.day)
+                 group by 1, 2) f
+           where d.warehouse_id = f.w and d.day = f.day""".encode(),
+        (*columns(unused, 3), [row[0] for row in unused]),
     )
 
 

@@ -71,6 +71,8 @@ def lock_batch(conn: Connection, batch_id: int, why: Cause) -> LockCount:
     _hold(conn, claims, sharing, terms, why)
     empty = [order_id for order_id in taking if order_id not in claims.wants]
     advance(conn, sharing.served, Stage.LOCKED, why)
+    if empty:
+        release_holds(conn, empty, list(HoldCode), why)
     advance(conn, empty, Stage.CANCELLED, why)
     waiting = len(ids) - len(taking)
     return LockCount(len(sharing.served), len(sharing.short), len(empty), waiting, len(sharing.waiting))
@@ -118,7 +120,10 @@ def _taking_stock(conn: Connection, order_ids: Sequence[int], lock_unpaid: bool)
     rows = conn.execute(
         BUYERS
         + b"""where o.id = any(%s) and o.kind = 'goods' and not exists (
-             select 1 from hold h where h.order_id = o.id and h.released_at is null and h.code = any(%s))
+             select 1 from hold h where h.order_id = o.id and h.released_at is null and h.code = any(%s)
+             -- one that a person rejected ends here as well when all of it was called off
+             and (h.code <> 'REJECTED' or exists (
+               select 1 from order_line l where l.order_id = o.id and l.state <> 'closed')))
            and not exists (
              select 1 from order_line l where l.order_id = o.id and l.state <> 'closed'
              and (l.sku_id is null or l.quantity <= 0))

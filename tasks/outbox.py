@@ -9,11 +9,12 @@ from time import sleep
 
 from psycopg.errors import QueryCanceled
 
-from models.database import Connection, connect, copy_rows, transaction
+from models.database import Connection, connect, transaction
 from models.errors import ChannelRejected, ChannelUnavailable, OutcomeUnknown, RateLimited
 from models.messages import OutboxKind
 from models.order import Cause
 from models.settings import clock
+from tasks.effects import Effect, post
 from tasks.outbox_calls import SENDERS, Pending, PutOffAlone, RefusedAlone, Sender, Shared, try_all
 from tasks.withdraw import lift_blocks, settle_reported, with_stale_instructions, withdraw_stale
 
@@ -49,18 +50,6 @@ CHUNK = 200
 COUNTERPART_LOCKS = 7_002
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """One message to write: what it asks for, of whom, about which document or parcel, and its idempotency key."""
-
-    kind: OutboxKind
-    counterpart: str
-    subject_id: int
-    key: str
-    batch_id: int | None
-    revision: int = 1
-
-
 @dataclass(slots=True)
 class Delivery:
     """What became of messages: how many were delivered, and per counterpart what stood in the way of how many."""
@@ -68,21 +57,6 @@ class Delivery:
     delivered: int = 0
     failed: dict[str, int] = field(default_factory=dict)
     obstacles: dict[str, str] = field(default_factory=dict)
-
-
-def post(conn: Connection, effects: Sequence[Effect], at: datetime) -> None:
-    """Write effects in the caller's transaction, due at once."""
-    copy_rows(
-        conn,
-        "outbox",
-        (
-            "kind counterpart subject_id revision key batch_id state attempts in_doubt next_at last_error created_at"
-        ).split(),
-        (
-            (e.kind.value, e.counterpart, e.subject_id, e.revision, e.key, e.batch_id, "pending", 0, False, at, "", at)
-            for e in effects
-        ),
-    )
 
 
 def undelivered(
@@ -271,6 +245,10 @@ def _next_chunk(
                    select 1 from document_block b where b.document_id = o.subject_id and b.lifted_at is null))
                  and not (kind = 'outbound.created' and exists (
                    select 1 from outbound_document d where d.id = o.subject_id and d.state <> 'created'))
+                 -- nobody can cancel what he has not heard of
+                 and not (kind = 'outbound.cancel_requested' and exists (
+                   select 1 from outbox c where c.subject_id = o.subject_id and c.kind = 'outbound.created'
+                   and c.state = 'pending'))
                -- what is sold out goes first
                order by o.kind = 'stock' and exists (
                  select 1 from stock_push p where p.listing_id = o.subject_id and p.units > 0), id limit %(size)s""",

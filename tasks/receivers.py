@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
 
 from models.database import Connection
-from models.incoming import IncomingOrder, IncomingReceiver
+from models.incoming import IncomingInvoice, IncomingOrder, IncomingReceiver, InvoiceKind
 from models.receiver import RECEIVER_COLUMNS
 from models.rules.fuller import fuller_notes, fuller_values
 from models.sealing import phone_digits, phone_hash, seal, unseal
@@ -16,18 +16,18 @@ from models.sealing import phone_digits, phone_hash, seal, unseal
 
 @dataclass(frozen=True, slots=True)
 class Personal:
-    """All that is personal of an order: receiver, notes by writer, and what was cut out of its payload by place."""
+    """All that is personal of an order: receiver, notes by writer, invoice, and what was cut out of the payload."""
 
     receiver: IncomingReceiver
     notes: dict[str, str]
     cut: dict[str, Any]
+    invoice: IncomingInvoice | None = None
 
 
 def personal_of(order: IncomingOrder, cut: Mapping[str, Any]) -> Personal:
     """What an arriving version brings; `cut` are the personal values of its payload by place."""
-    return Personal(
-        order.receiver, fuller_notes({}, {"buyer": order.buyer_note, "seller": order.seller_note}), dict(cut)
-    )
+    notes = fuller_notes({}, {"buyer": order.buyer_note, "seller": order.seller_note})
+    return Personal(order.receiver, notes, dict(cut), order.invoice)
 
 
 def fuller_cut(known: Mapping[str, Any], new: Mapping[str, Any], *, masked: bool) -> dict[str, Any]:
@@ -59,13 +59,14 @@ def receiver_row(order_id: int, personal: Personal) -> tuple[Any, ...]:
         to.masked,
         _ciphers(to),
         to.merge_key,
+        _invoice_sealed(personal.invoice),
     )
 
 
 def load_personal(conn: Connection, order_ids: Sequence[int]) -> dict[int, Personal]:
     """What is kept of these orders, in clear, by order id."""
     rows = conn.execute(
-        """select order_id, name_enc, phone_enc, address_enc, notes_enc, cut_enc, cipher_enc,
+        """select order_id, name_enc, phone_enc, address_enc, notes_enc, cut_enc, cipher_enc, invoice_enc,
                   province, city, district, town, oaid, masked, merge_key
            from receiver where order_id = any(%s)""",
         (list(order_ids),),
@@ -74,9 +75,9 @@ def load_personal(conn: Connection, order_ids: Sequence[int]) -> dict[int, Perso
 
 
 def _personal(row: Sequence[Any]) -> Personal:
-    name, phone, address, notes, cut, ciphers = (unseal(value) if value else "" for value in row[1:7])
+    name, phone, address, notes, cut, ciphers, invoice = (unseal(value) if value else "" for value in row[1:8])
     sent: dict[str, str] = json.loads(ciphers) if ciphers else {}
-    province, city, district, town, oaid, masked, merge_key = row[7:]
+    province, city, district, town, oaid, masked, merge_key = row[8:]
     receiver = IncomingReceiver(
         name=name,
         phone=phone,
@@ -90,7 +91,12 @@ def _personal(row: Sequence[Any]) -> Personal:
         merge_key=merge_key,
         **{f"{part}_cipher": text for part, text in sent.items()},
     )
-    return Personal(receiver, fuller_notes({}, json.loads(notes) if notes else {}), orjson.loads(cut) if cut else {})
+    return Personal(
+        receiver,
+        fuller_notes({}, json.loads(notes) if notes else {}),
+        orjson.loads(cut) if cut else {},
+        _invoice(json.loads(invoice)) if invoice else None,
+    )
 
 
 def save_personal(conn: Connection, changed: Mapping[int, Personal]) -> None:
@@ -103,13 +109,15 @@ def save_personal(conn: Connection, changed: Mapping[int, Personal]) -> None:
         """update receiver r set name_enc = n.name_enc, phone_enc = n.phone_enc, address_enc = n.address_enc,
              notes_enc = n.notes_enc, cut_enc = n.cut_enc, phone_hash = n.phone_hash, phone_last4 = n.phone_last4,
              province = n.province, city = n.city, district = n.district, town = n.town, oaid = n.oaid,
-             masked = n.masked, cipher_enc = n.cipher_enc, merge_key = n.merge_key
+             masked = n.masked, cipher_enc = n.cipher_enc, merge_key = n.merge_key,
+             invoice_enc = n.invoice_enc
            from unnest(%(order_id)s::bigint[], %(name_enc)s::bytea[], %(phone_enc)s::bytea[], %(address_enc)s::bytea[],
                        %(notes_enc)s::bytea[], %(cut_enc)s::bytea[], %(phone_hash)s::bytea[], %(phone_last4)s::text[],
                        %(province)s::text[], %(city)s::text[], %(district)s::text[], %(town)s::text[],
-                       %(oaid)s::text[], %(masked)s::bool[], %(cipher_enc)s::bytea[], %(merge_key)s::text[])
+                       %(oaid)s::text[], %(masked)s::bool[], %(cipher_enc)s::bytea[], %(merge_key)s::text[],
+                       %(invoice_enc)s::bytea[])
                 n(order_id, name_enc, phone_enc, address_enc, notes_enc, cut_enc, phone_hash, phone_last4,
-                  province, city, district, town, oaid, masked, cipher_enc, merge_key)
+                  province, city, district, town, oaid, masked, cipher_enc, merge_key, invoice_enc)
            where r.order_id = n.order_id and r.erased_at is null""",
         {name: list(values) for name, values in columns.items()},
     )
@@ -119,6 +127,14 @@ def _ciphers(to: IncomingReceiver) -> bytes | None:
     sent = {"name": to.name_cipher, "phone": to.phone_cipher, "address": to.address_cipher}
     given = {key: value for key, value in sent.items() if value}
     return seal(json.dumps(given)) if given else None
+
+
+def _invoice_sealed(invoice: IncomingInvoice | None) -> bytes | None:
+    return seal(json.dumps(asdict(invoice), ensure_ascii=False)) if invoice else None
+
+
+def _invoice(sealed: dict[str, str]) -> IncomingInvoice:
+    return IncomingInvoice(InvoiceKind(sealed["kind"]), sealed["title"], sealed["tax_no"])
 
 
 def _sealed(text: str) -> bytes | None:

@@ -32,14 +32,50 @@ _CHECKS: tuple[tuple[str, str], ...] = (
     *STOCK_CHECKS,
     (
         "document",
-        """select format('order %s: was dispatched, yet %s', o.order_no,
+        """select format('order %s: was dispatched, yet %s', string_agg(o.order_no, ', ' order by o.id),
                          case when d.id is null then 'has no outbound document'
                               else d.no || ' was never handed over' end)
            from told_stage t join orders o on o.id = t.order_id
            join (select distinct order_id, document_id from allocation) a on a.order_id = t.order_id
            left join outbound_document d on d.id = a.document_id
            left join outbox x on x.kind = 'outbound.created' and x.subject_id = d.id
-           where t.stage = 'dispatched' and (d.id is null or x.id is null) order by o.id""",
+           where t.stage = 'dispatched' and (d.id is null or x.id is null)
+           group by coalesce(d.id, -o.id), d.id, d.no order by min(o.id)""",
+    ),
+    (
+        "merge",
+        # who is in a merge owns which orders share a document; a row in the wrong place is told once, with its merge
+        """with paper as (
+             select p.document_id, min(m.group_id) as group_id,
+                    count(distinct coalesce(m.group_id, -p.order_id)) as units,
+                    array_agg(p.order_id order by p.order_id) as orders
+             from (select distinct document_id, order_id from allocation where document_id is not null) p
+             left join merge_member m on m.order_id = p.order_id and m.left_at is null group by 1
+             having count(*) > 1 or min(m.group_id) is not null),
+           company as (
+             select m.group_id, count(distinct m.order_id) as members, bool_and(a.document_id is null) as undispatched,
+                    count(distinct a.warehouse_id) > 1
+                      or count(distinct a.order_id) not in (0, count(distinct m.order_id)) as scattered
+             from merge_member m left join allocation a on a.order_id = m.order_id where m.left_at is null group by 1),
+           wrong as (
+             select distinct coalesce(p.group_id, -p.document_id) as id,
+                    'its orders do not share one document, or others do' as why
+             from paper p left join (select group_id, array_agg(order_id order by order_id) as orders from merge_member
+                                     where left_at is null group by 1) c on c.group_id = p.group_id
+             where p.units > 1 or c.orders is distinct from p.orders),
+           all_wrong as (
+             select * from wrong
+             union all
+             select g.id, case when g.ended_at is not null then 'it ended, and orders are in it'
+                               when coalesce(c.members, 0) < 2 then 'it did not end, and has fewer than two orders'
+                               else 'its orders are not routed to one warehouse' end
+             from merge_group g left join company c on c.group_id = g.id
+             where g.id not in (select id from wrong)
+               and ((g.ended_at is null) <> (coalesce(c.members, 0) > 1) or c.undispatched and c.scattered))
+           select case when w.id < 0 then format('document %s: %s', d.no, 'several orders share it that are not merged')
+                       else format('merge %s of %s: %s', w.id, p.code, w.why) end
+           from all_wrong w left join merge_group g on g.id = w.id left join shop p on p.id = g.shop_id
+           left join outbound_document d on d.id = -w.id order by w.id""",
     ),
     (
         "amended lines",

@@ -142,8 +142,9 @@ STOCK_CHECKS: tuple[tuple[str, str], ...] = (
         "capacity",
         # an allocation under a wrong day is too much there and too little here: one finding
         """with planned as (
-             select warehouse_id, ship_day as day, count(distinct order_id) as documents from allocation
-             where ship_day is not null group by 1, 2),
+             select a.warehouse_id, a.ship_day as day, count(distinct coalesce(-m.group_id, a.order_id)) as documents
+             from allocation a left join merge_member m on m.order_id = a.order_id and m.left_at is null
+             where a.ship_day is not null group by 1, 2),
            lost as (  -- of an order whose allocation is gone, the day is not known
              select s.warehouse_id, count(distinct s.order_id) as documents from share s
              where s.allocated is null group by 1),

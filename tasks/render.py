@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,14 +27,16 @@ def render_outbound(conn: Connection, document_ids: Sequence[int]) -> dict[int, 
     rows = conn.execute(
         """select d.id, d.no, d.revision, d.carrier, d.receiver_token, d.ship_by, w.code, w.settings->>'owner_code',
                   w.sender_name, w.sender_phone, w.address, s.channel, s.code, s.name, o.order_nos,
-                  r.province, r.city, r.district, r.town, r.oaid, r.name_enc, r.phone_enc, r.notes_enc, o.cod_fen
+                  r.province, r.city, r.district, r.town, r.oaid, r.name_enc, r.phone_enc, o.notes, o.cod_fen
            from outbound_document d
            join warehouse w on w.id = d.warehouse_id join shop s on s.id = d.shop_id
            cross join lateral (
              select array_agg(order_no order by id) as order_nos, min(id) as first_id,
+                    array_agg(notes_enc order by id) filter (where notes_enc is not null) as notes,
                     sum(case when d.id = (select min(document_id) from allocation where order_id = orders.id)
                         then cod_fen else 0 end) as cod_fen
-             from orders where id in (select order_id from allocation where document_id = d.id)) o
+             from orders join receiver n on n.order_id = orders.id
+             where id in (select order_id from allocation where document_id = d.id)) o
            join receiver r on r.order_id = o.first_id
            where d.id = any(%s)""",
         (list(document_ids),),
@@ -42,10 +44,32 @@ def render_outbound(conn: Connection, document_ids: Sequence[int]) -> dict[int, 
     return {row[0]: _outbound(row, lines[row[0]], amounts[row[0]]) for row in rows}
 
 
+def joined_notes(sealed: Iterable[bytes]) -> dict[str, str]:
+    """What buyer and seller noted on the orders of a document, each text once."""
+    said: dict[str, list[str]] = {}
+    for notes in sealed:
+        for writer, text in json.loads(unseal(notes)).items():
+            said.setdefault(writer, []).append(text)
+    return {writer: "\n".join(dict.fromkeys(texts)) for writer, texts in said.items()}
+
+
+def render_cancels(conn: Connection, document_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """The `data` of `outbound.cancel_requested` per document id: which document is asked back, and what for."""
+    rows = conn.execute(
+        """select d.id, d.no, d.revision, w.code from outbound_document d join warehouse w on w.id = d.warehouse_id
+           where d.id = any(%s)""",
+        (list(document_ids),),
+    ).fetchall()
+    return {
+        row[0]: {"outbound_no": row[1], "version": row[2], "warehouse_code": row[3], "reason_code": "UNMERGE"}
+        for row in rows
+    }
+
+
 def _outbound(row: Sequence[Any], lines: list[dict[str, Any]], amount_fen: int) -> dict[str, Any]:
     name = unseal(row[20]) if row[20] else ""
     phone = unseal(row[21]) if row[21] else ""
-    notes = json.loads(unseal(row[22])) if row[22] else {}
+    notes = joined_notes(row[22] or ())
     return {
         "outbound_no": row[1],
         "version": row[2],

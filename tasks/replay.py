@@ -247,7 +247,7 @@ class _Replay:
     def _hold(self, conn: Connection, orders: Sequence[tuple[int, dict[str, Any]]]) -> None:
         person = self._why.actor.removeprefix("person:")
         sentence = f"read again from stored payloads by {person}; release to go on"
-        span = {key: self._span[key].isoformat() for key in ("since", "until")}
+        span = {"by": person, **{key: self._span[key].isoformat() for key in ("since", "until")}}
         findings = [
             (order_id, Finding(HoldCode.REPLAYED, sentence, {**span, **evidence})) for order_id, evidence in orders
         ]

@@ -14,6 +14,7 @@ from models.database import Connection, copy_rows
 from models.incoming import IncomingOrder, IncomingReceiver
 from models.order import LINE_COLUMNS, Cause, write_own_events
 from models.rules.fuller import fuller_receiver
+from models.rules.invoice import fuller_invoice
 from tasks.kept_stock import forget_kits
 from tasks.receivers import Personal, personal_of, save_personal
 from tasks.store import ORDER_COLUMNS, line_rows, order_row, sku_ids
@@ -135,7 +136,8 @@ def fuller(in_pool: IncomingOrder, now: IncomingOrder, before: IncomingOrder | N
         for name in _NEVER_EMPTIED
         if not getattr(now, name) and not _is_of(before, name, in_pool)
     }
-    return replace(now, receiver=receiver, **kept)
+    known_invoice = None if _is_of(before, "invoice", in_pool) else in_pool.invoice
+    return replace(now, receiver=receiver, invoice=fuller_invoice(known_invoice, now.invoice), **kept)
 
 
 def _is_of(before: object | None, name: str, in_pool: object) -> bool:

@@ -16,8 +16,10 @@ from tasks.batches import open_batch
 from tasks.expire_locks import expire_locks
 from tasks.lock_stock import could_be_served
 from tasks.promises import keep_promises
+from tasks.review_again import finish_review
 from tasks.routing_again import could_be_routed
 from tasks.runs import cause, in_plain_words
+from tasks.siblings import waits_over
 from tasks.withdraw import lift_blocks
 
 GIVEN_UP_AFTER = timedelta(hours=24)
@@ -35,8 +37,10 @@ class ResumeCount:
 def end_waits(why: Cause) -> ResumeCount:
     """End what is over by now - blocks, locks of unpaid orders, waits for stock - and gather the orders that go on.
 
-    Each in a transaction of its own, since each takes its orders in order of their ids.
+    Each in a transaction of its own, since each takes its orders in order of their ids. First a review of the open
+    orders by new rules is finished that was interrupted.
     """
+    finish_review(why.at, why.flow_run_id)
     in_transaction(lambda conn: lift_blocks(conn, why.at))
     in_transaction(lambda conn: expire_locks(conn, why))
     in_transaction(lambda conn: keep_promises(conn, None, why))
@@ -51,8 +55,8 @@ def resume_waiting(conn: Connection, why: Cause) -> ResumeCount:
     """
     give_up_old_batches(conn, why)
     close_finished_batches(conn, why)
-    timed, known = _timed(conn, why), _skus_known(conn)
-    due = sorted({*timed, *known, *_released(conn), *_stock_came(conn, why), *_given_up(conn)})
+    timed, known, alone = _timed(conn, why), _skus_known(conn), waits_over(conn)
+    due = sorted({*timed, *known, *alone, *_released(conn), *_stock_came(conn, why), *_given_up(conn)})
     rows = conn.execute(
         """select s.order_id, o.shop_id from order_state s
            join orders o on o.id = s.order_id join batch b on b.id = s.batch_id
@@ -63,6 +67,7 @@ def resume_waiting(conn: Connection, why: Cause) -> ResumeCount:
     free = {row[0] for row in rows}
     _end_timed_holds(conn, sorted(free.intersection(timed)), why)
     _end_unknown_skus(conn, sorted(free.intersection(known)), why)
+    release_holds(conn, sorted(free.intersection(alone)), [HoldCode.SIBLING], why)
     held = _held(conn, sorted(free))
     going = [(order_id, shop_id) for order_id, shop_id in rows if order_id not in held]
     batch_ids = _new_batches(conn, going, why)

@@ -1,7 +1,7 @@
 """route: choose the warehouses for every locked order without a hold, and move its locks there."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -9,22 +9,25 @@ from prefect import task
 from psycopg.types.json import Jsonb
 
 from models.database import Connection, in_transaction, one
-from models.hold import HoldCode, release_holds
+from models.hold import HoldCode, place_holds, release_holds
 from models.order import Cause, Stage, advance
+from models.rules.merging import Routed, route_together
 from models.rules.routing import route_orders
-from models.rules.routing_plan import Decision, NoPlan, Plan, Why
+from models.rules.routing_plan import NoPlan, Plan, Why
 from models.rules.routing_rules import RoutingRules
 from models.rules.routing_values import Wish
 from models.rules.routing_world import World
 from models.rules.shipping_report import Limits
 from models.stock import Basis
 from tasks.batches import BatchRow, orders_in, take_batch, title
+from tasks.merges import leave
 from tasks.placing import Note, Share, place
 from tasks.routing_rules import current_rules
 from tasks.routing_world import Setup, load_setup, load_wishes, take_free, take_rooms
 from tasks.runs import cause, held_rows, leave_table, stage_of
 from tasks.shop_settings import capabilities_of
 from tasks.shortages import Refused, end_options, hold_refused, lenient, lenient_rules, standing_options
+from tasks.siblings import MergeTerms, company_of, fetch_waiting, settle_company, terms_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,34 +45,43 @@ def route_batch(conn: Connection, batch_id: int, why: Cause) -> RouteCount:
     Safe to repeat: orders already routed are not looked at. One transaction; the pool locks of each
     line end as moved and locks of the warehouses take their place. An order that no warehouses can
     serve, or that its shop could not be told of, keeps its pool locks under SHORT_ROUTE, with the
-    time of its next try and what could be done for it.
+    time of its next try and what could be done for it. Orders of one receiver are routed as one where
+    one parcel can serve them; orders that wait for another one of their receiver are fetched when it is here.
     """
-    limits = _limits(conn, batch := take_batch(conn, batch_id))
+    batch = take_batch(conn, batch_id)
+    limits, terms = _shop(conn, batch)
+    fetch_waiting(conn, batch, terms, why)
     ids = orders_in(conn, batch_id, Stage.LOCKED)
     stopped, short = _held(conn, batch_id)
     going = [order_id for order_id in ids if order_id not in stopped]
+    options = standing_options(conn, batch_id)
+    company = company_of(conn, batch, [o for o in going if o not in options.splits], terms, why)
+    place_holds(conn, list(company.waits.items()), why)
+    going = [order_id for order_id in going if order_id not in company.waits]
     setup = load_setup(conn)  # first: it waits for whoever changes the set-up or the rules
     rules = current_rules(conn)
     wishes = load_wishes(conn, going, batch.shop_code, limits, with_values=rules.least_part_fen > 0)
     world = _take_world(conn, setup, rules, wishes, why)
-    options = standing_options(conn, batch_id)
-    decisions = _decide(setup, world, wishes, options.splits)
+    decisions, together = _decide(setup, world, wishes, company.groups, options.splits)
     plans = [decision for decision in decisions.values() if isinstance(decision, Plan)]
     refused = [Refused(wish, no) for wish in wishes if isinstance(no := decisions[wish.order_id], NoPlan)]
     routed = [plan.order_id for plan in plans]
-    save_plans(conn, setup, plans, why)
+    save_plans(conn, setup, plans, why, {order_id for of in together for order_id in of[1:]})
     if short:
         release_holds(conn, sorted(short.intersection(routed)), [HoldCode.SHORT_ROUTE], why)
     end_options(conn, sorted(options.open.intersection(routed)))
     hold_refused(conn, refused, world, why)
     advance(conn, routed, Stage.ROUTED, why)
+    leave(conn, options.splits.keys() & set(routed), why, "a person lets it leave in parts")
+    settle_company(conn, batch, company, together, why)
     return RouteCount(len(routed), len(refused), len(ids) - len(going))
 
 
-def _limits(conn: Connection, batch: BatchRow) -> Limits:
-    """What the batch's shop can be told of parcels."""
-    own = conn.execute("select settings->'capabilities' from shop where id = %s", (batch.shop_id,)).fetchone()
-    return capabilities_of(batch.shop_code, batch.channel, one(own) or {})
+def _shop(conn: Connection, batch: BatchRow) -> tuple[Limits, MergeTerms]:
+    """What the batch's shop can be told of parcels, and how it merges orders."""
+    stored = one(conn.execute("select settings from shop where id = %s", (batch.shop_id,)).fetchone())
+    limits = capabilities_of(batch.shop_code, batch.channel, stored.get("capabilities") or {})
+    return limits, terms_of(batch.shop_code, batch.channel, stored)
 
 
 def without_holds(conn: Connection, order_ids: Sequence[int]) -> list[int]:
@@ -103,10 +115,15 @@ def _take_world(conn: Connection, setup: Setup, rules: RoutingRules, wishes: Seq
 
 
 def _decide(
-    setup: Setup, world: World, wishes: Sequence[Wish], splits: Mapping[int, Why | None]
-) -> dict[int, Decision]:
+    setup: Setup,
+    world: World,
+    wishes: Sequence[Wish],
+    groups: Sequence[Sequence[int]],
+    splits: Mapping[int, Why | None],
+) -> Routed:
     """Decide all orders; those that a person lets leave in parts come after the others, under rules that let them."""
-    decisions = route_orders([wish for wish in wishes if wish.order_id not in splits], world)
+    whole = [wish for wish in wishes if wish.order_id not in splits]
+    found = route_together(whole, groups, world) if groups else Routed(route_orders(whole, world), ())
     let_go = [lenient(wish, splits[wish.order_id]) for wish in wishes if wish.order_id in splits]
     if let_go:
         rooms = {row.id: tuple(room) for row in setup.warehouses.values() if (room := world.room(row.id)) is not None}
@@ -114,12 +131,15 @@ def _decide(
         for decision in later.values():
             if isinstance(decision, Plan):
                 world.take(decision)
-        decisions |= later
-    return decisions
+        found.decisions.update(later)
+    return found
 
 
-def save_plans(conn: Connection, setup: Setup, plans: Sequence[Plan], why: Cause) -> None:
-    """Move the locks of these orders to their warehouses, use these warehouses' days, and keep why."""
+def save_plans(conn: Connection, setup: Setup, plans: Sequence[Plan], why: Cause, guests: Collection[int] = ()) -> None:
+    """Move the locks of these orders to their warehouses, use these warehouses' days, and keep why.
+
+    `guests` leave in the parcel of another order, which uses the day for them.
+    """
     wholes: list[tuple[int, int]] = []
     notes: list[Note] = []
     shares: list[Share] = []
@@ -130,7 +150,7 @@ def save_plans(conn: Connection, setup: Setup, plans: Sequence[Plan], why: Cause
             row = setup.warehouses[part.warehouse_id]
             carrier = part.carrier if part.carrier != row.carrier else None
             day = part.ship_day if row.daily_limit is not None else None
-            if day is not None:
+            if day is not None and plan.order_id not in guests:
                 days[row.id, day] += 1
             if not alone:
                 shares += [Share(plan.order_id, *of, row.id, units, carrier, day) for of, units in part.units.items()]

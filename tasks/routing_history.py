@@ -123,7 +123,8 @@ def stock_events(conn: Connection, since: datetime) -> Iterator[StockEvent]:
 def days_used(conn: Connection, at: datetime) -> dict[tuple[int, date], int]:
     """Documents per warehouse id and day that orders routed until then use."""
     rows = conn.execute(
-        """select a.warehouse_id, a.ship_day, count(distinct a.order_id) from allocation a
+        """select a.warehouse_id, a.ship_day, count(distinct coalesce(-m.group_id, a.order_id)) from allocation a
+           left join merge_member m on m.order_id = a.order_id and m.left_at is null
            where a.ship_day is not null and exists (
              select 1 from lock k where k.order_id = a.order_id and k.warehouse_id = a.warehouse_id
              and k.locked_at <= %s) group by 1, 2""",

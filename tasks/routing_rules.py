@@ -14,6 +14,7 @@ from models.errors import SetupError
 from models.order import Cause
 from models.rules.routing_rules import RoutingRules, rules_from
 from tasks.routing_again import try_all_again
+from tasks.rule_files import PlainLoader
 
 SECTIONS = ("rules", "areas", "rates", "warehouses")
 """What a routing file may say; only `rules` is what `use_rules` takes over."""
@@ -27,20 +28,6 @@ class RulesVersion:
     note: str
     made_at: datetime | None
     made_by: str
-
-
-class _Loader(yaml.BaseLoader):
-    """Leaves every scalar as it is written (a time of day is no number), and refuses a key that appears twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.YAMLError(f"line {key.start_mark.line + 1}: a name has to be plain text")
-            if key.value in seen:
-                raise yaml.YAMLError(f"line {key.start_mark.line + 1}: {key.value} appears twice")
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
 
 
 def current_rules(conn: Connection) -> RoutingRules:
@@ -81,7 +68,7 @@ def use_rules(rules: RoutingRules, note: str, why: Cause) -> tuple[RoutingRules,
 def read_routing_file(path: Path) -> dict[str, Any]:
     """The sections of a routing file, scalars as text; raises SetupError naming the file and the obstacle."""
     try:
-        content = yaml.load(path.read_text("utf-8-sig"), _Loader)
+        content = yaml.load(path.read_text("utf-8-sig"), PlainLoader)
     except OSError as error:
         raise SetupError(f"{path}: cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:

@@ -15,9 +15,9 @@ from prefect.runtime import flow_run
 from prefect.tasks import Task
 
 from models.database import transaction
-from models.errors import ChannelUnavailable, RateLimited, StepFailed
+from models.errors import ChannelUnavailable, RateLimited, SetupError, StepFailed
 from models.order import Cause
-from models.settings import clock
+from models.settings import clock, settings
 from tasks.batches import RULE_VERSION, batch_size
 
 TABLE_ROWS = 200
@@ -101,9 +101,18 @@ def _orders_of(batch_id: int) -> str:
 
 
 def leave_table(stage: str, of: str | int, rows: Sequence[dict[str, Any]], description: str) -> None:
-    """A table artifact of what a stage did, held or failed, on the run's page."""
+    """A table artifact of what a stage did, held or failed, on the run's page; that of a batch leads to the console."""
     key = re.sub(r"[^a-z0-9]+", "-", f"{stage}-{of}".lower()).strip("-")
-    create_table_artifact(key=key, table=list(rows)[:TABLE_ROWS], description=description)
+    told = f"{description} - {link}" if isinstance(of, int) and (link := batch_link(of)) else description
+    create_table_artifact(key=key, table=list(rows)[:TABLE_ROWS], description=told)
+
+
+def batch_link(batch_id: int) -> str:
+    """A batch's page in the console as a link in Markdown, which Prefect shows; "" where the console is not known."""
+    try:
+        return f"[batch {batch_id} in the console]({settings().callback_base()}/console/batches/{batch_id})"
+    except SetupError:
+        return ""
 
 
 def held_rows(batch_id: int) -> list[dict[str, Any]]:

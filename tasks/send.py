@@ -14,7 +14,7 @@ from models.settings import settings
 from tasks.counterparts import open_carrier, open_channel, open_wms
 from tasks.instruction_links import page_address, said_until
 from tasks.outbox import Pending, Shared
-from tasks.render import render_outbound, render_subscriptions
+from tasks.render import render_cancels, render_outbound, render_subscriptions
 from tasks.ship_back_calls import report_calls
 from tasks.ship_backs import render_ship_backs
 from tasks.stock_messages import stock_calls
@@ -44,11 +44,22 @@ def _to_warehouse(code: str, pending: Sequence[Pending]) -> dict[int, Callable[[
             wish = "nothing is sent until its endpoint is imported again"
             raise ChannelDenied(code, "send", f"it answered 410 (gone) at {stopped[0]:%m-%d %H:%M} UTC; {wish}")
         wms = open_wms(conn, code)
-        bodies = render_outbound(conn, [message.subject_id for message in pending])
-    return {
-        message.id: partial(_hand_over, wms, _outbound_message(wms, message, bodies[message.subject_id]))
-        for message in pending
-    }
+        cancels = render_cancels(conn, _subjects(pending, OutboxKind.OUTBOUND_CANCEL))
+        bodies = render_outbound(conn, _subjects(pending, OutboxKind.OUTBOUND_CREATED))
+    said = {message: _warehouse_message(wms, message, cancels, bodies) for message in pending}
+    return {message.id: partial(_hand_over, wms, message_out) for message, message_out in said.items()}
+
+
+def _subjects(pending: Sequence[Pending], kind: OutboxKind) -> list[int]:
+    return [message.subject_id for message in pending if message.kind is kind]
+
+
+def _warehouse_message(
+    wms: Wms, message: Pending, cancels: Mapping[int, Mapping[str, Any]], bodies: Mapping[int, Mapping[str, Any]]
+) -> Message:
+    if message.kind is OutboxKind.OUTBOUND_CANCEL:
+        return Message(message.kind.value, message.key, message.created_at, cancels[message.subject_id])
+    return _outbound_message(wms, message, bodies[message.subject_id])
 
 
 def _outbound_message(wms: Wms, message: Pending, data: Mapping[str, Any]) -> Message:

@@ -3,19 +3,26 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from connectors.channels.file_rows import WORKBOOK_STARTS, workbook_rows
+from connectors.channels.file_rows import WORKBOOK_STARTS
 from connectors.converters import TIMES, BadValue, whole
 from connectors.mapping_file import plain_header
 from models.errors import FeedError, SetupError
+from tasks.workbook_reader import MAX_ROWS, rows_apart
 
 SHOWN_PROBLEMS = 20
 MAX_COUNT = 100_000_000  # above it a column was mistaken for another
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What a spreadsheet takes a text for a formula by, in either width. Source: OWASP, CSV injection."""
+
+GUARD = "'"
+"""What our own files mark such a text with, so that it stays one."""
 
 _SCIENTIFIC = re.compile(r"\d(\.\d+)?E\+?\d+", re.IGNORECASE)
 
@@ -112,7 +119,23 @@ def read_sheet(path: Path, columns: Sequence[Column]) -> Sheet:
     places = _places(sheet, header)
     for line, cells in records:
         if any(cell.strip() for cell in cells):
+            if len(sheet.rows) == MAX_ROWS:
+                raise SetupError(f"{path}: has more than {MAX_ROWS:,} rows; part it")
             sheet.rows.append(_row(sheet, line, cells, places, len(header)))
+    return sheet
+
+
+def sheet_of(columns: Sequence[Column], rows: Sequence[Mapping[str, str]], source: str) -> Sheet:
+    """What a page's form holds, as a sheet of these rows; `source` is what errors call it.
+
+    Bad cells are noted in the sheet, cells that a row lacks are empty.
+    """
+    sheet = Sheet(Path(source), columns)
+    names = [column.name for column in columns]
+    places = {name: place for place, name in enumerate(names)}
+    for line, given in enumerate(rows, 1):
+        cells = [given.get(name, "") for name in names]
+        sheet.rows.append(_row(sheet, line, cells, places, len(names)))
     return sheet
 
 
@@ -126,8 +149,7 @@ def _all_records(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _cells(path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
-        for row in workbook_rows(path):
-            yield row.line, row.cells
+        yield from rows_apart(path)
     except FeedError as error:
         raise SetupError(f"{path}: cannot be read: {error}") from error
 
@@ -184,7 +206,7 @@ def _row(sheet: Sheet, line: int, cells: list[str], places: dict[str, int], widt
         sheet.problems.append(Problem(line, "the row", "", f"has {len(cells)} cells under {width} headers"))
     for column in sheet.columns:
         place = places.get(column.name, -1)
-        written = cells[place].strip() if 0 <= place < len(cells) else ""
+        written = _unguarded(cells[place].strip()) if 0 <= place < len(cells) else ""
         row.values[column.name] = written or column.default
         if written:
             try:
@@ -194,6 +216,11 @@ def _row(sheet: Sheet, line: int, cells: list[str], places: dict[str, int], widt
         elif column.required:
             sheet.refuse(row, column.name, "is empty", "")
     return row
+
+
+def _unguarded(written: str) -> str:
+    is_guarded = written.startswith(GUARD) and written.lstrip(GUARD).startswith(FORMULA_STARTS)
+    return written[1:] if is_guarded else written
 
 
 def as_text(written: str) -> str:

@@ -14,6 +14,8 @@ from connectors import registry
 from connectors.base import Capabilities, StockMode
 from models.database import transaction
 from models.errors import SetupError
+from models.order import Cause
+from tasks.access import log_change
 
 ALARMS: Mapping[str, float] = {"ship_back_overdue_h": 2, "stock_not_shown_h": 2, "token_alarm_days": 7}
 """Settings that are numbers, with what holds for a shop without one.
@@ -28,13 +30,34 @@ LOCKING: Mapping[str, float] = {"unpaid_lock_minutes": 30, "promise_priority": 5
 comes, orders that wait under a lower number get theirs first.
 """
 
-NUMBERS: Mapping[str, float] = {**ALARMS, **LOCKING}
+WAITING: Mapping[str, float] = {"handling_hours": 24}
+"""More of them. `handling_hours`: what a warehouse needs to send an order off; no timed wait ends later than the
+promise to ship less that.
+"""
+
+MERGING: Mapping[str, float] = {"merge_wait_minutes": 0, "merge_most_orders": 10}
+"""More of them. `merge_wait_minutes`: so long an order waits for another one of its receiver; 0: not at all.
+`merge_most_orders`: no more than these leave in one parcel.
+"""
+
+NUMBERS: Mapping[str, float] = {**ALARMS, **LOCKING, **WAITING, **MERGING}
+
+SWITCHES: Mapping[str, bool] = {"merge": True}
+"""Settings that are yes or no. `merge`: orders of one receiver leave in one parcel."""
+
+_USUAL: Mapping[str, float | bool] = {**NUMBERS, **SWITCHES}
 
 LONGEST_ALARM = 3650
 """No alarm waits longer, in hours or days: a number beyond it is a slip of the hand."""
 
-_MOST: Mapping[str, int] = {"unpaid_lock_minutes": 30 * 24 * 60, "promise_priority": 1000}
-_WHOLE = frozenset({"promise_priority"})
+_MOST: Mapping[str, int] = {
+    "unpaid_lock_minutes": 30 * 24 * 60,
+    "promise_priority": 1000,
+    "handling_hours": 30 * 24,
+    "merge_wait_minutes": 7 * 24 * 60,
+    "merge_most_orders": 100,
+}
+_WHOLE_FROM: Mapping[str, int] = {"promise_priority": 1, "merge_wait_minutes": 0, "merge_most_orders": 1}
 
 
 class PersonalField(StrEnum):
@@ -94,25 +117,34 @@ def capabilities_of(shop_code: str, channel: str, stored: Mapping[str, Any]) -> 
     return replace(usual, **{_capability(shop_code, name): _read(shop_code, name, raw) for name, raw in stored.items()})
 
 
-def set_shop(code: str, wishes: Mapping[str, str]) -> list[SettingRow]:
+def set_shop(code: str, wishes: Mapping[str, str], why: Cause | None = None) -> list[SettingRow]:
     """Change a shop's settings and return them all; an empty text goes back to the usual value.
 
-    Raises SetupError when the shop, a name or a value is not known; then nothing is changed.
+    With a cause, what differs is noted. Raises SetupError when the shop, a name or a value is not known; then nothing
+    is changed.
     """
     with transaction() as conn:
         found = conn.execute("select channel, settings from shop where code = %s for update", (code,)).fetchone()
         if found is None:
             raise SetupError(f"shop {code}: is not in the pool; `orderpool shop list` shows those that are")
         channel, stored = found
+        before = _rows(code, channel, stored)
         own = dict(stored.get("capabilities") or {})
         for name, text in wishes.items():
-            _change(code, stored if name in NUMBERS else own, name, text.strip())
+            _change(code, stored if name in _USUAL else own, name, text.strip())
         capabilities_of(code, channel, own)
         changed = {key: value for key, value in stored.items() if key != "capabilities"}
         changed |= {"capabilities": own} if own else {}
         if wishes:
             conn.execute("update shop set settings = %s where code = %s", (Jsonb(changed), code))
-    return _rows(code, channel, changed)
+        after = _rows(code, channel, changed)
+        if why is not None:
+            log_change(conn, "shop", code, _values(before), _values(after), why)
+    return after
+
+
+def _values(rows: list[SettingRow]) -> dict[str, str]:
+    return {row.name: row.value for row in rows}
 
 
 def number_of(stored: Mapping[str, Any], name: str) -> float:
@@ -120,22 +152,42 @@ def number_of(stored: Mapping[str, Any], name: str) -> float:
     return float(stored.get(name, NUMBERS[name]))
 
 
+def is_on(stored: Mapping[str, Any], name: str) -> bool:
+    """One of SWITCHES for a shop with these stored settings."""
+    return bool(stored.get(name, SWITCHES[name]))
+
+
+def handling_of(stored: Mapping[str, Any]) -> timedelta:
+    """What a warehouse needs to send off an order of a shop with these stored settings."""
+    return timedelta(hours=number_of(stored, "handling_hours"))
+
+
 def _change(code: str, place: dict[str, Any], name: str, text: str) -> None:
-    if name not in NUMBERS:
+    if name not in _USUAL:
         _capability(code, name)
     if not text:
         place.pop(name, None)
-    elif name not in NUMBERS:
-        place[name] = _stored(_read(code, name, text))
-    else:
+    elif name in SWITCHES:
+        place[name] = _read_switch(code, name, text)
+    elif name in NUMBERS:
         place[name] = _read_number(code, name, text)
+    else:
+        place[name] = _stored(_read(code, name, text))
+
+
+def _read_switch(code: str, name: str, text: str) -> bool:
+    value = _YES_NO.get(text)
+    if value is None:
+        raise SetupError(f"shop {code}: setting {name}: want yes or no, not {text!r}")
+    return value
 
 
 def _read_number(code: str, name: str, text: str) -> float:
     most = _MOST.get(name, LONGEST_ALARM)
-    value = _whole(text, 1) if name in _WHOLE else _number(text)
+    least = _WHOLE_FROM.get(name)
+    value = _number(text) if least is None else _whole(text, least)
     if value is None or value > most:
-        wish = "a whole number from 1" if name in _WHOLE else "a number above 0"
+        wish = "a number above 0" if least is None else f"a whole number from {least}"
         raise SetupError(f"shop {code}: setting {name}: want {wish}, at most {most}, not {text!r}")
     return value
 
@@ -147,9 +199,7 @@ def _rows(code: str, channel: str, stored: Mapping[str, Any]) -> list[SettingRow
         SettingRow(name, as_text(getattr(own, capability)), as_text(getattr(usual, capability)))
         for name, capability in CAPABILITY_NAMES.items()
     ]
-    return rows + [
-        SettingRow(name, as_text(stored.get(name, value)), as_text(value)) for name, value in NUMBERS.items()
-    ]
+    return rows + [SettingRow(name, as_text(stored.get(name, value)), as_text(value)) for name, value in _USUAL.items()]
 
 
 def as_text(value: Any) -> str:
@@ -179,7 +229,7 @@ def _stored(value: Any) -> Any:
 
 def _capability(code: str, name: str) -> str:
     if name not in CAPABILITY_NAMES:
-        known = ", ".join(sorted((*CAPABILITY_NAMES, *NUMBERS)))
+        known = ", ".join(sorted((*CAPABILITY_NAMES, *_USUAL)))
         raise SetupError(f"shop {code}: there is no setting {name}; there are {known}")
     return CAPABILITY_NAMES[name]
 

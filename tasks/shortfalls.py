@@ -13,9 +13,9 @@ from models.errors import PipelineError
 from models.order import Cause, write_own_events
 from models.rules.stock_feed import Holder, Standing, give_back, threatened
 from models.stock import LockState
+from tasks.again import begin_again
 from tasks.ledger import Shelf, end_locks
 from tasks.stock_counters import columns
-from tasks.withdraw import begin_again
 
 Done = TypeVar("Done")
 

@@ -26,8 +26,8 @@ _FAMILY = """
   select id from family"""
 
 
-def settle_splits(conn: Connection, batch_id: int, why: Cause) -> set[int]:
-    """Settle the families of the batch's ingested orders, before they are reviewed; returns whom that holds.
+def settle_splits(conn: Connection, batch_id: int, why: Cause) -> None:
+    """Settle the families of the batch's ingested orders, before they are reviewed.
 
     An order that was split and is not on its way is closed: its stock is given back, it ends as cancelled. When it is
     on its way already, its children are held as duplicates. Families reach into other batches; all rows are locked
@@ -39,14 +39,13 @@ def settle_splits(conn: Connection, batch_id: int, why: Cause) -> set[int]:
     mine = [row[0] for row in rows]
     relatives = relatives_of(conn, mine)
     if not relatives:
-        return set()
+        return
     family = _locked(conn, sorted({*mine, *relatives}), relatives)
     settlement = settle(family)
     take_stock_of(conn, sorted({*settlement.closed, *settlement.held}))
     _close(conn, settlement.closed, why)
     _hold(conn, batch_id, settlement.held, family, why)
     free_children(conn, list(settlement.closed), why)
-    return set(settlement.held)
 
 
 def relatives_of(conn: Connection, order_ids: Sequence[int]) -> list[int]:
@@ -92,7 +91,7 @@ def _close(conn: Connection, closed: Mapping[int, Sequence[int]], why: Cause) ->
     if not ids:
         return
     unlock_stock(conn, ids, why)
-    give_back_route(conn, ids)
+    give_back_route(conn, ids, why, "the platform split it")
     release_holds(conn, ids, list(HoldCode), why)
     nos = _nos(conn, [child for children in closed.values() for child in children])
     news = ((parent, "split", {"into": [nos[child] for child in children]}) for parent, children in closed.items())

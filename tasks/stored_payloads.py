@@ -165,4 +165,5 @@ def _order(facts: dict[str, Any], personal: Personal, lines: tuple[IncomingLine,
         seller_note=personal.notes.get("seller", ""),
         receiver=personal.receiver,
         lines=lines,
+        invoice=personal.invoice,
     )

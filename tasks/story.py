@@ -78,16 +78,20 @@ def _story(conn: Connection, row: tuple[Any, ...]) -> dict[str, Any]:
             """select code, sentence, placed_at, released_at, released_by from hold
                where order_id = %s order by id""", order_id),
         "documents": _named(
-            conn, "no warehouse state created_at shipped_at blocked",
+            conn, "no warehouse state created_at shipped_at blocked merged_with",
             """select distinct d.no, w.code, d.state, d.created_at, d.shipped_at, array(
-                 select b.reason from document_block b where b.document_id = d.id and b.lifted_at is null order by 1)
+                 select b.reason from document_block b where b.document_id = d.id and b.lifted_at is null order by 1),
+                 array(select distinct o.order_no from allocation x join orders o on o.id = x.order_id
+                       where x.document_id = d.id and x.order_id <> a.order_id order by 1)
                from allocation a
                join outbound_document d on d.id = a.document_id join warehouse w on w.id = d.warehouse_id
                where a.order_id = %s order by 1""", order_id),
         "parcels": _named(
             conn, "carrier waybill stage since",
-            """select distinct p.carrier, p.waybill, p.stage, p.stage_at from parcel_line l
-               join parcel p on p.id = l.parcel_id where l.order_id = %s order by 2""", order_id),
+            """select distinct p.carrier, p.waybill, p.stage, p.stage_at from allocation a
+               join parcel p on p.document_id = a.document_id
+               join parcel_line l on l.parcel_id = p.id and l.order_id = a.order_id
+               where a.order_id = %s order by 2""", order_id),
         "events": _named(
             conn, "at what by run rule detail",
             """select at, what, actor, flow_run_id, rule_version, detail from event
@@ -136,7 +140,8 @@ def as_text(story: dict[str, Any], ui_url: str) -> str:
         out.append(f"  hold {hold['code']} since {_minute(hold['since'])}, {end}: {hold['why']}")
     for document in story["documents"]:
         blocked = f", blocked: {', '.join(document['blocked'])}" if document["blocked"] else ""
-        out.append(f"  document {document['no']} in {document['warehouse']}: {document['state']}{blocked}")
+        others = f", with order {', '.join(document['merged_with'])}" if document["merged_with"] else ""
+        out.append(f"  document {document['no']} in {document['warehouse']}: {document['state']}{blocked}{others}")
     for parcel in story["parcels"]:
         out.append(
             f"  parcel {parcel['carrier']} {parcel['waybill']}: {parcel['stage']} since {_minute(parcel['since'])}"

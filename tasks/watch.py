@@ -15,6 +15,7 @@ from models.errors import PipelineError
 from models.order import Cause
 from models.settings import SHANGHAI
 from tasks.alerts import OpenAlert, open_alerts, raise_alerts
+from tasks.quality_history import drifting_feeds
 from tasks.runs import cause, in_one_line, in_plain_words, leave_table
 from tasks.shop_settings import ALARMS
 from tasks.shortfalls import shortfalls_now
@@ -134,6 +135,7 @@ RULES: Mapping[AlertRule, Callable[[Connection, datetime], dict[str, str]]] = {
     AlertRule.SHIP_BACK_OVERDUE: overdue_ship_backs,
     AlertRule.STOCK_SHORTFALL: shortfalls_now,
     AlertRule.STOCK_NOT_SHOWN: stock_not_shown,
+    AlertRule.FEED_DRIFTING: drifting_feeds,
 }
 """The rules that are evaluated here; those that others evaluate raise their alerts themselves."""
 

@@ -25,6 +25,7 @@ class ShopRow:
     code: str
     channel: str
     watermark: datetime | None
+    active: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Window:
 
 def find_shop(conn: Connection, code: str) -> ShopRow:
     """The shop of this code; raises SetupError when there is none."""
-    row = conn.execute("select id, code, channel, watermark from shop where code = %s", (code,)).fetchone()
+    row = conn.execute("select id, code, channel, watermark, active from shop where code = %s", (code,)).fetchone()
     if row is None:
         raise SetupError(f"shop {code}: there is no such shop; `orderpool shop list` shows those there are")
     return ShopRow(*row)
@@ -69,7 +70,8 @@ def claim_window(
 ) -> Window | None:
     """The window this run reads: its own from a former attempt, the one asked for, or the next from the watermark.
 
-    None when nothing has passed since the watermark. A window that an earlier run left unread is taken over,
+    None when nothing has passed since the watermark, or the shop is switched off: then only a window that a person
+    asks for is read. A window that an earlier run left unread is taken over,
     up to the present, so that a failed run never leaves a gap.
     """
     with transaction() as conn:
@@ -80,6 +82,8 @@ def claim_window(
         ).fetchone()
         if mine:
             return Window(mine[0], mine[1], mine[2], WindowState(mine[3]))
+        if since is None and not shop.active:
+            return None
         now = clock().now()
         latest = now - capabilities.lag  # nearer to the present the platform may not list all yet
         end = min(in_china(until), latest) if until else latest

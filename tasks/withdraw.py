@@ -1,17 +1,17 @@
 """Taking back instructions that never left: of documents that are blocked, and of orders that the shop cancelled."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from models.batch import BatchOrigin
 from models.database import Connection
 from models.hold import HoldCode, release_holds
 from models.order import Cause, Stage, advance, write_own_events
-from tasks.amend import step_back, take_amended_lines
-from tasks.batches import open_batch
+from tasks.amend import take_amended_lines
 from tasks.kept_stock import give_back_route, take_stock_of
 from tasks.lock_stock import unlock_stock
 from tasks.split_orders import free_children, relatives_of
+from tasks.unmerge import go, ways_of
 
 # documents whose instruction surely no warehouse has, while it must not go out as it is
 _STALE = """
@@ -42,7 +42,8 @@ def lift_blocks(conn: Connection, at: datetime) -> int:
         """update document_block set lifted_at = %s where id in (
              select b.id from document_block b join outbound_document d on d.id = b.document_id
              where b.lifted_at is null and (d.state in ('shipped', 'short', 'rejected', 'cancelled') or (
-               b.placed_at <= (select max(h.placed_at) from hold h where h.order_id = b.order_id
+               b.reason <> 'unmerge'
+               and b.placed_at <= (select max(h.placed_at) from hold h where h.order_id = b.order_id
                                and h.code = 'CHANGED_LATE' and h.released_at is not null)
                and not exists (select 1 from allocation a join hold h on h.order_id = a.order_id
                                where a.document_id = d.id and h.code = 'CHANGED_LATE' and h.released_at is null)))
@@ -77,24 +78,25 @@ def withdraw_stale(conn: Connection, counterpart: str, why: Cause) -> int:
     """Take back instructions that never reached the warehouse and must not go out as they are.
 
     The caller is the only sender, so nothing of them is under way. Their documents are cancelled. Orders that the shop
-    cancelled end as cancelled and give back all they have; the others begin again, with what the shop said since and
-    with the stock that they still want, in a batch that `resume_orders` takes up. Returns how many documents.
+    cancelled end as cancelled and give back all they have; others that it changed begin again, with what the shop said
+    since and with the stock that they still want, in a batch that `resume_orders` takes up. Orders that nothing
+    happened to, merged with such a one, go on by a new document. Returns how many documents.
     """
     rows = conn.execute(_STALE, (counterpart,)).fetchall()
     if not rows:
         return 0
-    documents = _takeable(conn, [row[0] for row in rows])
-    _end_documents(conn, list(documents), why)
-    orders = sorted({order_id for order_ids in documents.values() for order_id in order_ids})
-    take_stock_of(conn, orders)
-    cancelled = _cancelled_ones(conn, orders)
-    _cancel(conn, cancelled, why)
-    begin_again(conn, [order_id for order_id in orders if order_id not in cancelled], why)
+    documents = takeable(conn, [row[0] for row in rows])
+    ways = ways_of(conn, documents)
+    end_documents(conn, list(documents), why)
+    take_stock_of(conn, sorted({order_id for order_ids in documents.values() for order_id in order_ids}))
+    cancelled = _cancelled_ones(conn, list(ways.again))
+    cancel_orders(conn, cancelled, why)
+    go(conn, replace(ways, again=tuple(o for o in ways.again if o not in cancelled)), why)
     free_children(conn, cancelled, why)
     return len(documents)
 
 
-def _takeable(conn: Connection, documents: Sequence[int]) -> dict[int, list[int]]:
+def takeable(conn: Connection, documents: Sequence[int]) -> dict[int, list[int]]:
     """Those of the documents none of whose orders has a part elsewhere, with their orders; all locked, by id.
 
     An order with another document at work cannot begin again: its instruction stays back until a person decides.
@@ -127,18 +129,20 @@ def _closed(documents: Collection[int], parts: dict[int, set[int]]) -> dict[int,
     return {document: [order for order, whole in parts.items() if document in whole] for document in sorted(kept)}
 
 
-def _end_documents(conn: Connection, documents: list[int], why: Cause) -> None:
+def end_documents(conn: Connection, documents: Sequence[int], why: Cause) -> None:
+    """Cancel documents whose instruction is surely unsent, with their messages and blocks; their orders are told."""
+    ids = list(documents)
     conn.execute(
-        "update outbox set state = 'withdrawn' where kind = 'outbound.created' and subject_id = any(%s)", (documents,)
+        "update outbox set state = 'withdrawn' where kind = 'outbound.created' and subject_id = any(%s)", (ids,)
     )
     rows = conn.execute(
         """with ended as (update outbound_document set state = 'cancelled' where id = any(%s) returning id, no)
            select distinct a.order_id, e.no from ended e join allocation a on a.document_id = e.id order by 1""",
-        (documents,),
+        (ids,),
     ).fetchall()
     conn.execute(
         "update document_block set lifted_at = %s where document_id = any(%s) and lifted_at is null",
-        (why.at, documents),
+        (why.at, ids),
     )
     write_own_events(conn, ((order_id, "withdrawn", {"document": no}) for order_id, no in rows), why)
 
@@ -150,25 +154,10 @@ def _cancelled_ones(conn: Connection, order_ids: list[int]) -> list[int]:
     return [row[0] for row in rows]
 
 
-def _cancel(conn: Connection, order_ids: list[int], why: Cause) -> None:
+def cancel_orders(conn: Connection, order_ids: list[int], why: Cause) -> None:
+    """End orders as cancelled, with all they have given back; they are locked and no document of theirs is at work."""
     unlock_stock(conn, order_ids, why)
-    give_back_route(conn, order_ids)
+    give_back_route(conn, order_ids, why, "it is cancelled")
     take_amended_lines(conn, order_ids)
     release_holds(conn, order_ids, list(HoldCode), why)
     advance(conn, order_ids, Stage.CANCELLED, why)
-
-
-def begin_again(conn: Connection, order_ids: list[int], why: Cause) -> None:
-    """Put orders back to ingested, in batches that no run owns and that `resume_orders` takes up; they are locked."""
-    rows = conn.execute("select shop_id, id from orders where id = any(%s) order by 1, 2", (order_ids,)).fetchall()
-    by_shop: dict[int, list[int]] = {}
-    for shop_id, order_id in rows:
-        by_shop.setdefault(shop_id, []).append(order_id)
-    for shop_id, ids in by_shop.items():
-        batch_id = open_batch(conn, shop_id, BatchOrigin.RESUME, str(why.flow_run_id), why.at)
-        # no run owns it: what is in an abandoned batch goes on with the next resume
-        conn.execute(
-            "update batch set state = 'abandoned', joined = %s, closed_at = %s where id = %s",
-            (len(ids), why.at, batch_id),
-        )
-        step_back(conn, batch_id, ids, why)

@@ -9,9 +9,13 @@ import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+
+if TYPE_CHECKING:
+    from sandbox.server import Sandbox
 
 NUMBERS = count(1)
 TEMPLATE = "pool_template"
@@ -76,6 +80,15 @@ def database(postgres: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     _disconnect(url)
     with psycopg.connect(postgres, autocommit=True) as conn:
         conn.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+def running_sandbox() -> Iterator["Sandbox"]:
+    """One sandbox for all tests that put it into its first state themselves."""
+    from sandbox.server import running
+
+    with running() as sandbox:
+        yield sandbox
 
 
 @pytest.fixture(scope="session")

@@ -271,6 +271,7 @@ class FakePool:
                                     where o.sku_id = p.sku_id and o.state = 'open')
                union all
                select 'day', d.warehouse_id, d.limit_documents, d.used from warehouse_day d
-               where d.used <> (select count(distinct a.order_id) from allocation a
+               where d.used <> (select count(distinct coalesce(-m.group_id, a.order_id)) from allocation a
+                                left join merge_member m on m.order_id = a.order_id and m.left_at is null
                                 where a.warehouse_id = d.warehouse_id and a.ship_day = d.day)"""
         )

@@ -1,20 +1,29 @@
-"""The web application: incoming webhooks and what warehouses read; errors are plain JSON without internals."""
+"""The web application: the console, incoming webhooks and what warehouses read.
+
+Errors tell no internals: the console shows them as pages, everything else answers plain JSON.
+"""
 
 import logging
 import time
 import traceback
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 import psycopg
 from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.database import connect
 from models.errors import SetupError
+from web.console import ROUTERS as CONSOLE
+from web.console import answers
+from web.console.pages import STATIC
+from web.console.session import NotSignedIn
 from web.hooks import carriers, documents, instructions, shops, wms
 
 _log = logging.getLogger("orderpool.web")
@@ -28,6 +37,7 @@ ROUTERS: Sequence[APIRouter] = (
     instructions.router,
     carriers.router,
     shops.router,
+    *CONSOLE,
 )
 
 
@@ -36,12 +46,22 @@ def create_app() -> FastAPI:
     app = FastAPI(title="OrderPool", openapi_url=None)
     for router in ROUTERS:
         app.include_router(router)
+    app.mount("/console/static", StaticFiles(directory=STATIC))
     app.add_exception_handler(StarletteHTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_bad_request)
     app.add_exception_handler(SetupError, _on_setup_error)
     app.add_exception_handler(psycopg.OperationalError, _on_lost_database)
+    app.add_exception_handler(NotSignedIn, answers.on_not_signed_in)
     app.add_middleware(_PathOnlyLog)
+    app.add_middleware(answers.ConsoleAnswers)
     return app
+
+
+@_health.get("/", include_in_schema=False)
+@_health.get("/console", include_in_schema=False)
+def first_page() -> RedirectResponse:
+    """Who opens the bare address means the console."""
+    return RedirectResponse(answers.HOME, 303)
 
 
 @_health.get("/health")
@@ -79,7 +99,7 @@ class _PathOnlyLog:
         except Exception as error:  # noqa: BLE001  the text of an unforeseen error may quote what was sent
             place = traceback.extract_tb(error.__traceback__)[-1]
             _log.error("%s: %s at %s:%s", _template(scope), type(error).__name__, place.filename, place.lineno)
-            await JSONResponse({"error": "internal error"}, 500)(scope, receive, noting)
+            await _failed(Request(scope))(scope, receive, noting)
         spent_ms = (time.monotonic() - started) * 1000
         _log.info("%s %s %d %.0f ms", scope["method"], _template(scope), status, spent_ms)
 
@@ -89,27 +109,46 @@ def _template(scope: Scope) -> str:
     return str(getattr(route, "path", "(no such path)"))
 
 
-def _on_http_error(request: Request, error: Exception) -> JSONResponse:
+def _failed(request: Request) -> Response:
+    if answers.is_console(request.url.path):
+        return answers.error_page(request, 500, answers.plain_words(500))
+    return JSONResponse({"error": "internal error"}, 500)
+
+
+def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, StarletteHTTPException)
+    if answers.is_console(request.url.path):
+        if error.status_code == 405 and request.method == "GET":
+            return answers.page_of_form(request)
+        own_words = isinstance(error, HTTPException) and error.detail != HTTPStatus(error.status_code).phrase
+        text = str(error.detail) if own_words else answers.plain_words(error.status_code)
+        return answers.error_page(request, error.status_code, text)
     text = str(error.detail) if isinstance(error, HTTPException) else "not found"
     if error.status_code == 405:
         text = "method not allowed"
     return JSONResponse({"error": text}, error.status_code, error.headers)
 
 
-def _on_bad_request(request: Request, error: Exception) -> JSONResponse:
+def _on_bad_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     places = [str(found["loc"][-1]) for found in error.errors()]
-    if any(found["loc"][0] == "path" for found in error.errors()):
+    status = 404 if any(found["loc"][0] == "path" for found in error.errors()) else 422
+    if answers.is_console(request.url.path):
+        return answers.error_page(request, status, answers.plain_words(status))
+    if status == 404:
         return JSONResponse({"error": "not found"}, 404)
     return JSONResponse({"error": f"not usable: {', '.join(places)}"}, 422)
 
 
-def _on_setup_error(request: Request, error: Exception) -> JSONResponse:
+def _on_setup_error(request: Request, error: Exception) -> Response:
+    if answers.is_console(request.url.path):
+        return answers.on_setup_error(request, error)
     _log.error("%s: %s", _template(request.scope), error)
     return JSONResponse({"error": "not set up"}, 503)
 
 
-def _on_lost_database(request: Request, error: Exception) -> JSONResponse:
+def _on_lost_database(request: Request, error: Exception) -> Response:
     _log.error("%s: the database does not answer", _template(request.scope))
+    if answers.is_console(request.url.path):
+        return answers.error_page(request, 503, answers.plain_words(503))
     return JSONResponse({"error": "try again later"}, 503, {"Retry-After": "5"})

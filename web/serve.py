@@ -5,6 +5,7 @@ import logging
 
 import uvicorn
 
+from models.settings import settings
 from web.app import create_app
 
 GRACE_S = 10
@@ -12,7 +13,7 @@ GRACE_S = 10
 
 def main(arguments: list[str] | None = None) -> None:
     """Serve until SIGTERM."""
-    parser = argparse.ArgumentParser(prog="python -m web.serve", description="OrderPool's webhooks")
+    parser = argparse.ArgumentParser(prog="python -m web.serve", description="OrderPool's console and webhooks")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--host", default="127.0.0.1")
     wish = parser.parse_args(arguments)
@@ -24,6 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
         log_config=None,
         access_log=False,  # it would write paths with tokens
         server_header=False,
+        forwarded_allow_ips=settings().trusted_proxies,
         timeout_graceful_shutdown=GRACE_S,
     )
 

@@ -316,9 +316,10 @@ class WooCommerceChannel(CalledShop):
         query: Mapping[str, str],
         body: dict[str, Any] | None = None,
         *,
-        timeout_s: float = TIMEOUT_S,
+        timeout_s: float | None = None,
     ) -> httpx.Response:
-        return self._access.call(lambda _: self._ask(method, path, query, body, timeout_s))
+        patience_s = TIMEOUT_S if timeout_s is None else timeout_s
+        return self._access.call(lambda _: self._ask(method, path, query, body, patience_s))
 
     def _ask(
         self, method: str, path: str, query: Mapping[str, str], body: dict[str, Any] | None, timeout_s: float

@@ -186,6 +186,7 @@ def _text(data: Mapping[str, Any]) -> str:
     rows = [
         f"发货单号 Document: {data['outbound_no']}  (版本 revision {data['version']})",
         f"店铺 Shop: {data['channel']['shop_name'] or data['channel']['shop_code']}",
+        f"订单 Orders: {', '.join(data['channel']['order_nos'])}",
         f"最晚发货 Ship by: {data['ship_by'] or '-'}",
         f"快递 Carrier: {carrier}",
         f"收货地区 To: {place} {to['name_masked']} {to['phone_masked']}",

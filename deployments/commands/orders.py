@@ -1,4 +1,4 @@
-"""`orderpool order show` and `release`, `accept-batch`, `abandon` and `reconcile`: looking after orders."""
+"""`orderpool order show`, `accept-batch`, `abandon` and `reconcile`: looking after orders."""
 
 import getpass
 import json
@@ -28,29 +28,6 @@ def show(order_no: Annotated[str, typer.Argument(help="The number the buyer sees
         return
     ui_url = addresses.read().get("prefect_ui_url", "")
     typer.echo("\n\n".join(as_text(story, ui_url) for story in stories))
-
-
-@order.command("release")
-def release(
-    order_no: Annotated[str, typer.Argument(help="The number the buyer sees.")],
-    code: Annotated[str, typer.Option(help="The hold to end, such as CHANGED_LATE.")],
-    reason: Annotated[str, typer.Option(help="Why, for the order's story.")],
-    shop: Annotated[str, typer.Option(help="Its shop, where several have an order with this number.")] = "",
-) -> None:
-    """End a hold that a person may decide; the order goes on within a minute, a blocked document goes as it is."""
-    from deployments.databases import ensure_database
-    from models.database import transaction
-    from models.order import Cause
-    from models.settings import clock
-    from tasks.batches import RULE_VERSION
-    from tasks.release import release_by_hand
-
-    ensure_database()
-    wish = code.strip().upper()
-    with transaction() as conn:
-        why = Cause(person(), clock().now(), None, RULE_VERSION)
-        shop_code = release_by_hand(conn, order_no.strip(), wish, reason.strip(), why, shop=shop.strip())
-    typer.echo(f"order {order_no.strip()} of {shop_code}: {wish} released; it goes on with the next resume_orders run")
 
 
 @app.command("accept-batch", rich_help_panel="Orders")

@@ -1,14 +1,15 @@
 """What a newer version of an order changes, and what each change does where the order stands: a total table."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from models.incoming import IncomingReceiver, LineState, OrderKind, PayState
+from models.incoming import IncomingInvoice, IncomingReceiver, LineState, OrderKind, PayState
 from models.order import Stage
 from models.rules.fuller import fuller_notes, fuller_receiver
+from models.rules.invoice import fuller_invoice
 from models.shipment import BlockReason, DocumentState
 
 
@@ -45,7 +46,8 @@ class Field(StrEnum):
     AMOUNT = "amount"
     REFUND = "refund"  # money went back, or a line's refund is under way, or a line was called off
     REFUND_WITHDRAWN = "refund_withdrawn"
-    REMARK = "remark"
+    REMARK = "remark"  # a note of buyer or seller, or the invoice wish: what the order asks for in words
+    STOP = "stop"  # a note newly asks for what stops a parcel, such as not to ship it
     PROMISE = "promise"  # by when it must leave
 
 
@@ -59,18 +61,18 @@ class Effect(StrEnum):
 
 
 _TEXT = """
-              ready  not_ready shipped cancel goods  address contact amount refund refund_withdrawn remark promise
-header        accept accept    accept  accept accept accept  accept  accept accept accept           accept accept
-ingested      review review    review  review review review  review  review review review           accept accept
-validated     review review    review  review review review  review  review review review           accept accept
-locked        review review    review  review review review  review  review review review           accept accept
-routed        review review    review  review review review  review  review review review           accept accept
-unsent        accept block     block   block  block  block   accept  accept block  accept           accept accept
-at_warehouse  accept block     accept  block  block  block   block   accept block  accept           accept accept
-part_shipped  accept block     accept  block  block  block   block   accept block  accept           accept accept
-shipped       accept refuse    accept  refuse refuse refuse  refuse  accept refuse accept           accept accept
-empty         review review    review  review review review  review  review review review           accept accept
-closed        review review    review  accept accept accept  accept  accept accept accept           accept accept
+             ready  not_ready shipped cancel goods  address contact amount refund refund_withdrawn remark stop   promise
+header       accept accept    accept  accept accept accept  accept  accept accept accept           accept accept accept
+ingested     review review    review  review review review  review  review review review           review review accept
+validated    review review    review  review review review  review  review review review           review review accept
+locked       review review    review  review review review  review  review review review           review review accept
+routed       review review    review  review review review  review  review review review           review review accept
+unsent       accept block     block   block  block  block   accept  accept block  accept           accept block  accept
+at_warehouse accept block     accept  block  block  block   block   accept block  accept           accept block  accept
+part_shipped accept block     accept  block  block  block   block   accept block  accept           accept block  accept
+shipped      accept refuse    accept  refuse refuse refuse  refuse  accept refuse accept           accept accept accept
+empty        review review    review  review review review  review  review review review           accept accept accept
+closed       review review    review  accept accept accept  accept  accept accept accept           accept accept accept
 """
 
 
@@ -86,7 +88,8 @@ def _read(text: str) -> dict[tuple[Standing, Field], Effect]:
 
 TABLE = _read(_TEXT)
 """The effect of every field at every standing. An instruction not sent yet is rendered from the facts of that
-moment, so a new contact, amount or remark needs no stop there; where it goes and what is in it were decided before."""
+moment, so a new contact, amount or remark needs no stop there, unless the remark asks for one; where it goes and what
+is in it were decided before."""
 
 REASONS: dict[Field, BlockReason] = {
     Field.NOT_READY: BlockReason.NOT_READY,
@@ -96,6 +99,7 @@ REASONS: dict[Field, BlockReason] = {
     Field.ADDRESS: BlockReason.ADDRESS_CHANGED,
     Field.CONTACT: BlockReason.ADDRESS_CHANGED,
     Field.REFUND: BlockReason.REFUND,
+    Field.STOP: BlockReason.REMARK,
 }
 """Why a document is blocked, for each field that can block one."""
 
@@ -164,6 +168,7 @@ class Facts:
     notes: dict[str, str]
     receiver: IncomingReceiver
     lines: dict[str, LineFacts]
+    invoice: IncomingInvoice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +180,14 @@ class Difference:
     parts: tuple[str, ...]
 
 
-def difference(known: Facts, now: Facts) -> Difference:
-    """What a newer version changes of the known facts, in the order of Field.
+Stops = Callable[[Mapping[str, str]], frozenset[str]]
+"""What notes, by who wrote them, ask for that stops a parcel: one text for each thing asked by each note."""
 
-    An empty or masked value says nothing, so it changes nothing.
+
+def difference(known: Facts, now: Facts, stops: Stops | None = None) -> Difference:
+    """What the newer version changes; fields come in the order of Field.
+
+    An empty or masked value says nothing, so it changes nothing. Without `stops` no note stops a parcel.
     """
     region, contact = changed_parts(known.receiver, now.receiver)
     found = {
@@ -189,7 +198,8 @@ def difference(known: Facts, now: Facts) -> Difference:
         *([Field.AMOUNT] if _amounts_differ(known, now) else []),
         *([Field.REFUND] if now.refunded_fen > known.refunded_fen else []),
         *([Field.REFUND_WITHDRAWN] if now.refunded_fen < known.refunded_fen else []),
-        *([Field.REMARK] if fuller_notes(known.notes, now.notes) != known.notes else []),
+        *([Field.REMARK] if _asks_otherwise(known, now) else []),
+        *([Field.STOP] if stops and _asks_to_stop(known, now, stops) else []),
         *([Field.PROMISE] if now.ship_by != known.ship_by else []),
     }
     return Difference(
@@ -217,6 +227,18 @@ def _amounts_differ(known: Facts, now: Facts) -> bool:
     return known.amounts_fen != now.amounts_fen or any(
         known.lines[number].prices_fen != now.lines[number].prices_fen for number in same
     )
+
+
+def _asks_otherwise(known: Facts, now: Facts) -> bool:
+    if fuller_notes(known.notes, now.notes) != known.notes:
+        return True
+    return fuller_invoice(known.invoice, now.invoice) != known.invoice
+
+
+def _asks_to_stop(known: Facts, now: Facts, stops: Stops) -> bool:
+    notes = fuller_notes(known.notes, now.notes)
+    changed = {by: note for by, note in notes.items() if note != known.notes.get(by)}
+    return bool(changed) and bool(stops(changed))
 
 
 def changed_parts(known: IncomingReceiver, now: IncomingReceiver) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -28,15 +28,23 @@ def route_orders(wishes: Iterable[Wish], world: World) -> dict[int, Decision]:
     Deterministic: the same wishes and world give the same decisions, in whatever order the wishes come. Takes units
     and room of every plan from the world, so no two plans use the same.
     """
-    decided: dict[int, Decision] = {}
-    for wish in sorted(wishes, key=_queue):
-        decision: Decision | None = _whole_at_first(wish, world)
-        if decision is None:
-            decision = _searched(wish, world)
-            if isinstance(decision, Plan):
-                world.take(decision)
-        decided[wish.order_id] = decision
-    return decided
+    return {wish.order_id: decide(wish, world) for wish in in_queue(wishes)}
+
+
+def in_queue(wishes: Iterable[Wish]) -> list[Wish]:
+    """Orders in the order in which they are decided: by promise, payment and id, those without a time last."""
+    return sorted(wishes, key=_queue)
+
+
+def decide(wish: Wish, world: World) -> Decision:
+    """Decide one order and take the units and the room of its plan from the world."""
+    plan = _whole_at_first(wish, world)
+    if plan is not None:
+        return plan
+    decision = _searched(wish, world)
+    if isinstance(decision, Plan):
+        world.take(decision)
+    return decision
 
 
 def choose(wish: Wish, world: World) -> Decision:

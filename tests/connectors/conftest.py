@@ -13,7 +13,7 @@ import yaml
 from connectors.channels.taobao import TaobaoChannel
 from connectors.channels.woocommerce import WooCommerceChannel
 from connectors.registry import own_mapping
-from sandbox.server import Sandbox, running
+from sandbox.server import Sandbox
 
 DATA = Path(__file__).parents[1] / "data"
 NOON = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
@@ -59,13 +59,6 @@ def orders(count: int, *, first: int = 2912345678900000001, minutes: int = 20, *
         }
         for position in range(count)
     ]
-
-
-@pytest.fixture(scope="session")
-def running_sandbox() -> Iterator[Sandbox]:
-    """One sandbox for all tests of connectors."""
-    with running() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture

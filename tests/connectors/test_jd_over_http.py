@@ -25,7 +25,7 @@ from models.errors import (
     SetupError,
     TokenRefused,
 )
-from models.incoming import IncomingOrder, PayState
+from models.incoming import IncomingInvoice, IncomingOrder, InvoiceKind, PayState
 from sandbox.server import Sandbox
 from tests.connectors.conftest import NOON, orders, ready_cases, recorded
 
@@ -718,6 +718,13 @@ class TestStates:
         self, sandbox: Sandbox, shop: JdChannel, changes: dict[str, Any], state: PayState
     ) -> None:
         assert mapped(sandbox, shop, **changes).pay_state is state
+
+    def test_an_invoice_comes_with_title_and_tax_number(self, sandbox: Sandbox, shop: JdChannel) -> None:
+        wanted = {"title": "梧桐里茶业有限公司", "tax_no": "91330106MA2CFRX43E"}
+
+        found = mapped(sandbox, shop, invoice=wanted).invoice
+
+        assert found == IncomingInvoice(InvoiceKind.COMPANY, wanted["title"], wanted["tax_no"])
 
     def test_a_child_of_a_split_names_its_parent(self, sandbox: Sandbox, shop: JdChannel) -> None:
         parent = {"parentOrderId": "312345678000", "directParentOrderId": 312345678000}

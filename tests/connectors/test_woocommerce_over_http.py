@@ -16,7 +16,7 @@ from models.errors import (
     OutcomeUnknown,
     RateLimited,
 )
-from models.incoming import PayState
+from models.incoming import IncomingInvoice, InvoiceKind, PayState
 from sandbox.server import Sandbox
 from tests.connectors.conftest import NOON, orders, ready_cases, recorded
 
@@ -60,6 +60,17 @@ def test_a_window_gives_every_order_readable(sandbox: Sandbox, woo: WooCommerceC
     assert faults == []
     first = found[0][1]
     assert (first.pay_state, first.total_fen, first.receiver.name) == (PayState.READY, 5000, "张伟")
+
+
+def test_an_invoice_comes_as_meta(sandbox: Sandbox, woo: WooCommerceChannel) -> None:
+    (asking,) = orders(1, first=7001)
+    invoice = {"title": "张伟", "kind": "personal"}
+    sandbox.do("POST", "/shops/woo-1/orders", {"orders": [asking | {"invoice": invoice}]})
+
+    payload = woo.order("7001")
+
+    assert payload is not None
+    assert own_mapping("woocommerce").read(payload).invoice == IncomingInvoice(InvoiceKind.PERSONAL, "张伟", "")
 
 
 def test_orders_that_change_while_they_are_read_are_not_lost(sandbox: Sandbox, woo: WooCommerceChannel) -> None:

@@ -14,18 +14,22 @@ from deployments.demo_baskets import (
     LINES_PER_ORDER,
     SHOP_SHARES,
     SPAN,
+    STORE,
     Basket,
     Invoice,
     baskets_of,
     file_rows,
     read_invoices,
+    refused_phones,
 )
 from deployments.demo_pool import FILE_MAPPING
 from deployments.demo_refunds import refunds_of
 from deployments.demo_stock import SCARCE, WITHOUT_ENTRY, stock_up
+from deployments.demo_wishes import COMPANIES, STOPPING
 from deployments.simulation import write_csv
 from sandbox.orders import read_order
 from tasks.windows import FIRST_LOOK_BACK
+from tests.review_sets.tax_numbers import credit_check, organisation_check
 
 NOW = datetime(2026, 11, 11, 4, tzinfo=UTC)
 API_SHOPS = [code for code, _ in SHOP_SHARES if code != FILE_SHOP]
@@ -59,7 +63,7 @@ def test_no_line_of_an_api_shop_is_lost_or_doubled_by_splitting(
         if line.quantity > 0
     )
     ordered = Counter(
-        (basket.invoice_no, line.title, line.quantity, line.price_fen)
+        (basket.invoice_no, line.title, abs(line.quantity), line.price_fen)
         for shop in baskets.values()
         for basket in shop
         for line in basket.lines
@@ -67,6 +71,12 @@ def test_no_line_of_an_api_shop_is_lost_or_doubled_by_splitting(
 
     assert ordered == sold
     assert max(len(basket.lines) for shop in baskets.values() for basket in shop) <= LINES_PER_ORDER
+
+
+def test_the_tax_numbers_of_the_demos_companies_are_right() -> None:
+    for _, number in COMPANIES:
+        assert number[16] == organisation_check(number[8:16])
+        assert number[17] == credit_check(number[:17])
 
 
 def test_order_numbers_are_unique_over_all_shops(invoices: list[Invoice], baskets: dict[str, list[Basket]]) -> None:
@@ -89,7 +99,20 @@ def test_the_simulated_shops_take_the_orders(baskets: dict[str, list[Basket]]) -
     assert any(order.payable_fen == 0 for order in orders)
     assert any(not line.sku for order in orders for line in order.lines)
     assert any(not order.buyer for order in orders)
-    assert all(line.quantity > 0 for order in orders for line in order.lines)
+    assert any(order.buyer_note in STOPPING for order in orders)
+    assert any(order.invoice and not order.invoice.tax_no for order in orders)
+
+
+def test_only_the_web_shop_has_lines_below_nothing_and_orders_for_nobody(baskets: dict[str, list[Basket]]) -> None:
+    odd = [
+        [basket.nobody or any(line.quantity < 1 for line in basket.lines) for basket in mine]
+        for shop, mine in baskets.items()
+        if shop != STORE
+    ]
+
+    assert not any(map(any, odd))
+    assert sum(basket.nobody for basket in baskets[STORE]) > 1
+    assert sum(line.quantity < 1 for basket in baskets[STORE] for line in basket.lines) > 1
 
 
 def test_the_export_has_every_row_as_it_is_and_sums_that_tie(invoices: list[Invoice]) -> None:
@@ -115,6 +138,9 @@ def test_the_file_mapping_reads_the_whole_export(invoices: list[Invoice], tmp_pa
     assert len(orders) == len(found) == len({row["InvoiceNo"] for row in rows})
     assert sum(len(order.lines) for _, order in orders) == len(rows)
     assert all(order.total_fen == sum(line.paid_fen for line in order.lines) for _, order in orders)
+    assert any(order.invoice for _, order in orders)
+    assert any(order.buyer_note for _, order in orders)
+    assert any(order.receiver.phone in refused_phones(invoices) for _, order in orders)
 
 
 def test_stock_is_plentiful_scarce_for_a_few_and_unknown_for_some(invoices: list[Invoice]) -> None:

@@ -20,7 +20,18 @@ from deployments.demo_summary import (
 from models.database import connect
 
 SENT = OrderFact("tmall-1", "1", "1", True, "", False, True, True, True)
-HELD = OrderFact("tmall-1", "2", "2", False, "BAD_AMOUNT", False, False, False, False)
+HELD = OrderFact(
+    "tmall-1",
+    "2",
+    "2",
+    False,
+    "BAD_AMOUNT",
+    False,
+    False,
+    False,
+    False,
+    {"BAD_AMOUNT": "0.00 yuan", "BAD_FIELD": ""},
+)
 SHORT = OrderFact("tmall-1", "3", "3", True, "", True, False, False, False)
 FROM_FILE = OrderFact("file-1", "536365", "536365", True, "", False, True, True, False)
 ORDERS = [SENT, HELD, SHORT, FROM_FILE]
@@ -67,6 +78,8 @@ def test_every_order_is_counted_once_where_it_stands(books: Books) -> None:
     assert (shops["tmall-1"].orders_in, shops["tmall-1"].accepted, shops["tmall-1"].held) == (3, 2, 1)
     assert (total.orders_in, total.accepted, total.held, total.short) == (4, 3, 1, 1)
     assert total.held_by_code == {"BAD_AMOUNT": 1}
+    assert total.holds == {"BAD_AMOUNT": 1, "BAD_FIELD": 1}
+    assert total.examples["BAD_AMOUNT"] == "2: 0.00 yuan"
     assert (total.dispatched, total.shipped, total.delivered) == (2, 2, 1)
     assert (total.failed_runs, total.retried_runs, total.seconds) == (1, 1, 60.0)
 
@@ -131,6 +144,13 @@ def test_an_order_shipped_in_the_pool_alone_is_said(books: Books) -> None:
         "3 orders are dispatched; the warehouses have 2",
         "3 orders are shipped in the pool; 2 left the warehouses",
     ]
+
+
+def test_codes_that_do_not_add_up_to_the_held_orders_are_said(books: Books) -> None:
+    shops, total, _ = figures(books)
+    total.held_by_code["REMARK"] = 1
+
+    assert "the held orders by code do not add up to 1" in what_is_wrong(total, shops, ORDERS, books)
 
 
 def test_a_failed_run_that_was_not_retried_is_said(books: Books) -> None:

@@ -2,55 +2,19 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from connectors.registry import mapping_for
-from deployments import commands
-from deployments.commands import app
 from models.errors import SetupError
-from models.settings import clock, set_clock
-from tests.fakes import NOON, FakePool, payload
-from tests.shared_pool import emptied, shared_pool
+from tests.deployments.calling import run
+from tests.fakes import FakePool, payload
 from tests.tasks.replaying import read_with, woo_file
 
 WOO = mapping_for("woocommerce")
 TITLES = ("title: name", "title: id")
 SPAN = ("--since", "2026-11-19", "--until", "2026-11-22 12:30")
-
-
-class Noon:
-    def now(self) -> Any:
-        return NOON
-
-
-@pytest.fixture(scope="module")
-def command_database(postgres: str) -> Iterator[str]:
-    with shared_pool(postgres, "commands") as url:
-        yield url
-
-
-@pytest.fixture
-def pool(command_database: str) -> Iterator[FakePool]:
-    before = clock()
-    set_clock(Noon())
-    with emptied(command_database):
-        yield FakePool()
-    set_clock(before)
-
-
-def run(*arguments: object, code: int = 0) -> str:
-    """What a command prints; it must end with this code."""
-    commands.load()
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if isinstance(result.exception, SetupError):
-        raise result.exception
-    assert result.exit_code == code, result.output
-    return result.stdout
 
 
 @pytest.fixture
@@ -63,7 +27,7 @@ def sample(tmp_path: Path) -> Path:
 def test_check_without_a_sample_tells_where_fields_come_from() -> None:
     said = run("mapping", "check", WOO)
 
-    assert said.startswith("mapping woocommerce version 2, goods: nothing is wrong with the file itself\n")
+    assert said.startswith("mapping woocommerce version 3, goods: nothing is wrong with the file itself\n")
     assert re.search(r"^  order.order_no +<- number, id$", said, re.MULTILINE)
     assert re.search(r"^  line.state +is open$", said, re.MULTILINE)
 
@@ -127,8 +91,8 @@ def test_use_shows_the_difference_and_activates(pool: FakePool, tmp_path: Path) 
     said = run("mapping", "use", "WOO", woo_file(tmp_path, TITLES), "--yes")
 
     assert "line.title" in said
-    assert "shop WOO: read with woocommerce version 2 from its next run on\n" in said
-    assert "mapping-0.yaml, since 2026-11-20 12:00 by person:" in run("mapping", "show", "WOO")
+    assert "shop WOO: read with woocommerce version 3 from its next run on\n" in said
+    assert "mapping-0.yaml, since 2026-11-20 13:00 by person:" in run("mapping", "show", "WOO")
     again = run("mapping", "use", "WOO", tmp_path / "mapping-0.yaml", "--yes")
     assert "is read with this very mapping already" in again
 
@@ -136,13 +100,13 @@ def test_use_shows_the_difference_and_activates(pool: FakePool, tmp_path: Path) 
 def test_use_goes_back_to_the_channels_own(pool: FakePool, tmp_path: Path) -> None:
     run("mapping", "use", "WOO", woo_file(tmp_path, TITLES), "--yes")
 
-    assert "shop WOO: read with woocommerce version 2" in run("mapping", "use", "WOO", "--channel-default", "--yes")
+    assert "shop WOO: read with woocommerce version 3" in run("mapping", "use", "WOO", "--channel-default", "--yes")
     shown = json.loads(run("mapping", "show", "WOO", "--json"))
     assert [entry["source"] for entry in shown["log"]] == ["", "mapping-0.yaml"]
 
 
 def test_use_does_nothing_where_nobody_can_confirm(pool: FakePool, tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match="shop WOO: nobody is there to confirm woocommerce version 2; give --yes"):
+    with pytest.raises(SetupError, match="shop WOO: nobody is there to confirm woocommerce version 3; give --yes"):
         run("mapping", "use", "WOO", woo_file(tmp_path, TITLES))
 
     assert pool.rows("select settings from shop") == [({},)]

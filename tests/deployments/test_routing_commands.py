@@ -1,59 +1,22 @@
 """The commands of routing: areas and carriers from files, rules put in force or tried, shortages decided."""
 
 import json
-from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from deployments import commands
-from deployments.commands import app
 from models.database import transaction
 from models.errors import SetupError
-from models.settings import clock, set_clock
 from tasks.dispatch import dispatch_batch
 from tasks.lock_stock import lock_batch
 from tasks.route import route_batch
-from tests.fakes import NOON, FakePool, why
-from tests.shared_pool import emptied, shared_pool
-
-
-class OneHourLater:
-    def now(self) -> Any:
-        return NOON + timedelta(hours=1)
-
-
-@pytest.fixture(scope="module")
-def command_database(postgres: str) -> Iterator[str]:
-    with shared_pool(postgres, "routing_commands") as url:
-        yield url
-
-
-@pytest.fixture
-def pool(command_database: str) -> Iterator[FakePool]:
-    before = clock()
-    set_clock(OneHourLater())
-    with emptied(command_database):
-        yield FakePool()
-    set_clock(before)
+from tests.deployments.calling import run
+from tests.fakes import FakePool, why
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "routing.yaml"
-
-
-def run(*arguments: object) -> str:
-    """What a command prints."""
-    commands.load()
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if isinstance(result.exception, SetupError):
-        raise result.exception
-    assert result.exit_code == 0, result.output
-    return result.stdout
 
 
 def route(pool: FakePool, *demands: dict[str, int]) -> None:

@@ -1,6 +1,5 @@
 """A shop whose orders change while they are read, and readers of it that can be killed."""
 
-import multiprocessing
 import os
 import random
 import time
@@ -16,6 +15,7 @@ from models.errors import PipelineError
 from models.order import Cause
 from models.settings import set_clock, settings
 from sandbox.server import Sandbox
+from tests.forked import forking
 from tests.pipeline.conftest import World
 
 SPAN = timedelta(hours=2)
@@ -23,8 +23,7 @@ STEP_S = 600
 ROUNDS = 40
 HANDED_ON = ("ORDERPOOL_DATABASE_URL",)
 
-_server = multiprocessing.get_context("forkserver")
-_server.set_forkserver_preload(["tasks.ingest"])
+_server = forking("tasks.ingest", "tests.pipeline.moving_orders")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ class MovingShop:
         """kill -9 after a random number of calls; False when the reader was through before."""
         enough = self._calls() + self.draw.randrange(3, 40)
         while process.is_alive() and self._calls() < enough:
-            time.sleep(0.005)
+            time.sleep(0.02)
         if not process.is_alive():
             return False
         process.kill()

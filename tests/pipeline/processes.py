@@ -1,6 +1,5 @@
 """Flow runs in processes of their own that can be killed. They are forked from one that has everything imported."""
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
@@ -8,16 +7,18 @@ from contextlib import contextmanager
 from multiprocessing.context import ForkServerProcess
 from typing import Any
 
+from tests.forked import forking
+
 FLOWS = {
     "audit_ingest": "flows.audit_ingest",
     "process_orders": "flows.process_orders",
     "push_stock": "flows.push_stock",
+    "resume_orders": "flows.resume_orders",
     "track_parcels": "flows.track_parcels",
 }
 HANDED_ON = ("ORDERPOOL_DATABASE_URL", "ORDERPOOL_PUBLIC_URL")
 
-_server = multiprocessing.get_context("forkserver")
-_server.set_forkserver_preload([*FLOWS.values(), "great_expectations", "pandas"])
+_server = forking(*FLOWS.values(), "great_expectations", "pandas", "tests.pipeline.processes")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from tests.fakes import FakePool
 from tests.pipeline.conftest import World
 from tests.pipeline.orders import order
 from tests.pipeline.test_six_stages import through_the_stages, work_off
-from tests.shared_pool import emptied, shared_pool
+from tests.shared_pool import leading_to, shared_pool
 from tests.stock import lively
 from tests.stock.world import World as StockWorld
 
@@ -33,7 +33,7 @@ def shipped_in_part(world: World) -> World:
 @pytest.fixture(scope="module")
 def lively_pool(postgres: str) -> Iterator[str]:
     """The name of a pool with something of everything in it, that nobody is connected to."""
-    with shared_pool(postgres, "lively") as url, emptied(url):
+    with shared_pool(postgres, "lively") as url, leading_to(url):
         before = clock()
         with connect(url, autocommit=True) as conn:
             pool, world = FakePool(), StockWorld(conn)
@@ -169,6 +169,11 @@ FAULTS: dict[str, str] = {
     "a stage": f"update order_state set stage = 'locked' where {of_order(33, 'order_state')}",
     "a state row": f"delete from order_state where {of_order(31, 'order_state')}",
     "a message to a shop": "delete from outbox where id = (select min(id) from outbox where kind = 'ship_back')",
+    "who is in a merge": "update merge_member set left_at = joined_at, left_why = 'gone'"
+    f" where {of_order(51, 'merge_member')}",
+    "the end of a merge": "update merge_group set ended_at = null where ended_at is not null",
+    "the document of a merged order": "update allocation set document_id = document_id - 1"
+    f" where {of_order(52, 'allocation')}",
     "an instruction": "delete from outbox where id = (select max(id) from outbox where kind = 'outbound.created')",
 }
 """A fact to spoil, and how."""

@@ -7,6 +7,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.simulation import connect_shops
+from flows.learn_prices import learn_prices
 from flows.refresh_shops import refresh_shops
 from flows.watch_deadlines import watch_deadlines
 from models.settings import clock
@@ -92,3 +93,10 @@ def test_a_shop_that_cannot_be_refreshed_fails_the_run_in_plain_words(pool: Fake
     assert state.is_failed()
     assert str(state.message).startswith("refresh: 1 tokens not refreshed: tmall-1: refresh the token: invalid_grant")
     assert "`orderpool shop authorize tmall-1`" in str(state.message)
+
+
+def test_a_run_that_learns_prices_says_how_many(pool: FakePool) -> None:
+    state = learn_prices(return_state=True)
+
+    assert state.is_completed()
+    assert state.message == "0 prices new, 0 changed, from 0 lines"

@@ -1,4 +1,4 @@
-"""One sandbox for all tests of this folder, emptied and stopped at noon before each."""
+"""The sandbox, emptied and stopped at noon before each test."""
 
 from __future__ import annotations
 
@@ -6,14 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.server import Sandbox, running
+from sandbox.server import Sandbox
 from tests.sandbox.clients import NOON, Inbox, TopCaller, WmsCaller, WooCaller, inbox
-
-
-@pytest.fixture(scope="session")
-def running_sandbox() -> Iterator[Sandbox]:
-    with running() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture

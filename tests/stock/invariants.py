@@ -174,7 +174,8 @@ _RULES: tuple[tuple[str, str], ...] = (
         "capacity: what is planned for a day",
         """select format('warehouse %s on %s: %s of %s used, allocations say %s', warehouse_id, day, used,
                          limit_documents, due) from (
-             select d.*, (select count(distinct a.order_id) from allocation a
+             select d.*, (select count(distinct coalesce(-m.group_id, a.order_id)) from allocation a
+                          left join merge_member m on m.order_id = a.order_id and m.left_at is null
                           where (a.warehouse_id, a.ship_day) = (d.warehouse_id, d.day)) as due
              from warehouse_day d) x
            where used <> due or used > limit_documents""",

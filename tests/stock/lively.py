@@ -47,6 +47,7 @@ def enliven(pool: FakePool, world: World) -> None:
     taken(world, [{"POT": 6}, {"SET": 1}, {"TEA": 1, "CUP": 1}], 21, "route")
     taken(world, [{"TIN": 2}, {"TEA": 3, "SET": 2}, {"TEA": 2}, {"CUP": 4}, {"TIN": 5}], 31, "track")
     taken(world, [{"BOX": 3, "TEA": 1}, {"BOX": 2}, {"TEA": 999}], 41, "lock")
+    _merge(pool, world)
     _ship(world)
     _amend(world)
     _count(world)
@@ -60,6 +61,25 @@ def enliven(pool: FakePool, world: World) -> None:
            select id, 5, 2, 0, true, %s from told""",
         world.at,
     )
+
+
+def _merge(pool: FakePool, world: World) -> None:
+    """Two orders of one receiver in one document, and two that were merged and are not any more."""
+    pool.stock(PAN_B=9)
+    for first, to in ((51, "track"), (53, "route")):
+        batch = taken(world, [{"PAN": 1}, {"PAN": 2}], first, "review")
+        pool.execute(
+            """update receiver set receiver_hash = convert_to(%s, 'UTF8') from order_state s
+               where s.order_id = receiver.order_id and s.batch_id = %s""",
+            str(first),
+            batch,
+        )
+        pool.execute("update orders set buyer_key = 'mei' where order_no in (%s, %s)", str(first), str(first + 1))
+        for stage in list(STAGES)[1 : list(STAGES).index(to) + 1]:
+            world.tick()
+            world.do(STAGES[stage], batch)
+    world.tick()
+    world.read(order(world, 53, {"PAN": 1}, pay=PayState.CANCELLED), run="one goes")
 
 
 def _ship(world: World) -> None:

@@ -1,6 +1,5 @@
 """Processes of their own that work on the same pool, as two workers of two machines would."""
 
-import multiprocessing
 import os
 import random
 import time
@@ -9,8 +8,9 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-_server = multiprocessing.get_context("forkserver")
-_server.set_forkserver_preload(["tests.stock.world", "tests.stock.trade"])
+from tests.forked import forking
+
+_server = forking("tests.stock.world", "tests.stock.trade")
 
 
 @contextmanager

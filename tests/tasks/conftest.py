@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.server import Sandbox, running
-from tests.fakes import FakePool
+from sandbox.server import Sandbox
+from tests.clocks import StoppedClock, stopped_at
+from tests.fakes import NOON, FakePool
 from tests.shared_pool import emptied, shared_pool
 
 
@@ -22,15 +23,15 @@ def pool(stage_database: str) -> Iterator[FakePool]:
         yield FakePool()
 
 
-@pytest.fixture(scope="session")
-def running_sandbox() -> Iterator[Sandbox]:
-    """One sandbox for all tests of stages that talk to the outside."""
-    with running() as sandbox:
-        yield sandbox
-
-
 @pytest.fixture
 def sandbox(running_sandbox: Sandbox) -> Sandbox:
     """The sandbox in its first state, on the machine's clock."""
     running_sandbox.do("POST", "/reset")
     return running_sandbox
+
+
+@pytest.fixture
+def stopped() -> Iterator[StoppedClock]:
+    """A clock that stands at noon until the test moves it."""
+    with stopped_at(NOON) as clock:
+        yield clock

@@ -33,7 +33,7 @@ def lock_ends(pool: FakePool) -> list[tuple[str, int]]:
     return pool.rows("select state, count(*) from lock group by 1 order by 1")
 
 
-@pytest.mark.parametrize("status", ["cancelled", "refunded", "failed"])
+@pytest.mark.parametrize("status", ["cancelled", "refunded"])
 def test_a_cancelled_order_gives_its_stock_back_once(tea: FakePool, status: str) -> None:
     for minute in (1, 2):
         tea.take([payload(1, minute, status, {"TEA": 3})], run=f"run-{minute}")
@@ -140,6 +140,7 @@ NEWS: dict[Field, dict[str, Any]] = {
     Field.AMOUNT: {"total": "59.00"},
     Field.REFUND: {"refunds": [{"id": 1, "total": "-20.00"}]},
     Field.REMARK: {"customer_note": "快点"},
+    Field.STOP: {"customer_note": "先别发货"},
 }
 """Newer versions of an order of 3 TEA, each with one change."""
 
@@ -184,10 +185,24 @@ def test_a_change_has_the_effect_that_the_table_says(tea: FakePool, standing: St
     assert tea.untrue() == []
 
 
-def test_a_remark_alone_keeps_place_and_stock(tea: FakePool) -> None:
-    tea.take([payload(1, 1, units={"TEA": 3}, customer_note="快点")])
+def test_a_remark_before_dispatch_is_reviewed_while_the_order_keeps_its_stock(tea: FakePool) -> None:
+    tea.take([payload(1, 1, units={"TEA": 3}, customer_note="先别发货")])
+    assert tea.locked() == 3
 
-    assert (tea.stages(), tea.locked()) == ({"1": "routed"}, 3)
+    tea.through_the_stages()
+
+    assert (tea.stages(), tea.holds(), tea.locked()) == ({"1": "locked"}, {"1": ["REMARK"]}, 3)
+
+
+def test_a_payment_that_failed_gives_the_stock_back_until_it_is_paid(tea: FakePool) -> None:
+    tea.take([payload(1, 1, "failed", {"TEA": 3}, date_paid_gmt=None)], run="run-1")
+    tea.through_the_stages()
+    assert (tea.holds(), tea.locked()) == ({"1": ["PAYMENT_FAILED"]}, 0)
+
+    tea.take([payload(1, 2, units={"TEA": 3})], run="run-2")
+    tea.through_the_stages()
+
+    assert (tea.stages(), tea.locked()) == ({"1": "dispatched"}, 3)
 
 
 def test_a_blocked_document_has_each_reason_once(tea: FakePool) -> None:
@@ -285,10 +300,10 @@ def test_a_line_that_the_shop_calls_off_is_not_shipped(pool: FakePool) -> None:
         pool, "  quantity: quantity", "  quantity: quantity\n  state: {from: refund, table: {'1': closed, '0': open}}"
     )
     lines = payload(1, units={"TEA": 3, "CUP": 1})["line_items"]
-    pool.take([payload(1, line_items=[line | {"refund": "0"} for line in lines])])
+    pool.take([payload(1, total="80.00", line_items=[line | {"refund": "0"} for line in lines])])
     pool.through_the_stages(to="route")
 
-    pool.take([payload(1, 1, line_items=[lines[0] | {"refund": "0"}, lines[1] | {"refund": "1"}])])
+    pool.take([payload(1, 1, total="80.00", line_items=[lines[0] | {"refund": "0"}, lines[1] | {"refund": "1"}])])
     pool.through_the_stages()
 
     assert pool.rows("select line_no, quantity from allocation") == [(1, 3)]

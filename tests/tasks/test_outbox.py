@@ -1,16 +1,15 @@
 """The outbox: every effect leaves once, in order, and again by the retry table when it does not get through."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from models.database import connect, transaction
 from models.errors import ChannelDenied, ChannelRejected, ChannelUnavailable, PipelineError, RateLimited, SetupError
 from models.messages import OutboxKind
-from models.settings import clock, set_clock
 from tasks.outbox import (
     COUNTERPART_LOCKS,
     RETRY_AFTER,
@@ -23,6 +22,7 @@ from tasks.outbox import (
     post,
     undelivered,
 )
+from tests.clocks import StoppedClock
 from tests.fakes import NOON, FakePool, payload, why
 
 KINDS = (OutboxKind.OUTBOUND_CREATED,)
@@ -47,24 +47,6 @@ class Counterparts:
             raise self.broken[counterpart]
         with self._noting:
             self.got.append(key)
-
-
-class StoppedClock:
-    """A clock that tests move."""
-
-    def __init__(self) -> None:
-        self.at = NOON
-
-    def now(self) -> datetime:
-        return self.at
-
-
-@pytest.fixture
-def stopped() -> Iterator[StoppedClock]:
-    before, mine = clock(), StoppedClock()
-    set_clock(mine)
-    yield mine
-    set_clock(before)
 
 
 def write(count: int, counterpart: str = "warehouse:WH-A", revision: int = 1, first: int = 1) -> None:

@@ -11,10 +11,10 @@ from models.database import connect, transaction
 from models.errors import SetupError
 from models.rules.promises import PromiseTerms
 from models.stock import PromiseKind
+from tasks.desk import release
 from tasks.lock_stock import lock_batch
 from tasks.promise_pools import list_promise_pools, set_promise_pools
 from tasks.promises import keep_promises, read_terms
-from tasks.release import release_by_hand
 from tasks.resume import end_waits
 from tasks.shop_settings import set_shop
 from tasks.stock_figures import load_figures
@@ -300,8 +300,9 @@ def test_a_short_order_is_promised_units_once_that_is_allowed(pool: FakePool) ->
 def test_no_person_decides_that_stock_is_there(scarce: FakePool) -> None:
     lock(scarce, [{"TEA": 5}])
 
-    with pytest.raises(SetupError, match="it ends when the stock that was promised comes"), transaction() as conn:
-        release_by_hand(conn, "1", "AWAITING_STOCK", "we have some", why("person"))
+    refused = release([1], "AWAITING_STOCK", "we have some", why("person")).refused
+
+    assert "it ends when the stock that was promised comes" in refused[1]
 
 
 HEAD = "商家编码,类型,上限,到货时间,截止时间\n"

@@ -5,9 +5,11 @@ import pytest
 from models.database import transaction
 from models.errors import SetupError
 from models.hold import Finding, HoldCode, place_holds
-from tasks.release import release_by_hand
+from models.rules.hold_ends import ENDS_OTHERWISE
+from tasks import desk
+from tasks.decided import Decided
 from tasks.resume import resume_waiting
-from tests.fakes import FakePool, payload, why
+from tests.fakes import FakePool, why
 
 
 def hold(code: HoldCode, **evidence: str) -> None:
@@ -15,24 +17,22 @@ def hold(code: HoldCode, **evidence: str) -> None:
         place_holds(conn, [(1, Finding(code, "for a test", evidence))], why())
 
 
-def release(code: str, reason: str = "called the buyer", shop: str = "", order_no: str = "1") -> str:
-    with transaction() as conn:
-        return release_by_hand(conn, order_no, code, reason, why(), shop=shop)
+def release(code: str, reason: str = "called the buyer") -> Decided:
+    return desk.release([1], code, reason, why())
 
 
 @pytest.fixture
 def waiting(pool: FakePool) -> FakePool:
-    """An order that came as far as validate and waits as a duplicate."""
+    """An order that is validated and waits as a duplicate."""
     pool.stock(TEA=10)
-    pool.take([payload(1)])
-    pool.through_the_stages(to="validate")
+    pool.batch_of([{"TEA": 1}])
     hold(HoldCode.DUPLICATE)
     pool.execute("update batch set state = 'closed'")
     return pool
 
 
 def test_a_released_order_goes_on_and_its_story_says_why(waiting: FakePool) -> None:
-    assert release("DUPLICATE") == "WOO"
+    assert release("duplicate") == Decided([1])
 
     assert waiting.holds() == {}
     assert waiting.rows("select detail from event where what = 'released'") == [
@@ -42,49 +42,36 @@ def test_a_released_order_goes_on_and_its_story_says_why(waiting: FakePool) -> N
         assert resume_waiting(conn, why()).orders == 1
 
 
-@pytest.mark.parametrize(
-    "code",
-    "UNPAID BLOCKED REFUNDING SHIPPED_ELSEWHERE BAD_QUANTITY BAD_ADDRESS UNKNOWN_SKU SHORT_STOCK SHORT_ROUTE".split(),
-)
+@pytest.mark.parametrize("code", sorted(ENDS_OTHERWISE))
 def test_a_hold_that_states_a_fact_is_not_released_by_hand(waiting: FakePool, code: str) -> None:
     hold(HoldCode(code))
 
-    with pytest.raises(SetupError, match=f"order 1: cannot release {code} by hand; it ends when"):
-        release(code)
+    refused = release(code).refused[1]
 
+    assert refused.startswith(f"order 1: cannot release {code} by hand; it ends when")
     assert code in waiting.holds()["1"]
 
 
-def test_a_part_whose_whole_is_on_its_way_is_not_released_by_hand(waiting: FakePool) -> None:
+def test_a_part_whose_whole_is_on_its_way_is_not_let_go_by_hand(waiting: FakePool) -> None:
     waiting.execute("""update hold set evidence = '{"split_from": "77"}'""")
 
-    with pytest.raises(SetupError, match="it ends when order 77, which it was split from"):
-        release("DUPLICATE")
+    assert "it ends when order 77, which it was split from" in release("DUPLICATE").refused[1]
+    assert "it ends when order 77, which it was split from" in desk.approve([1], "looked at it", why()).refused[1]
+    assert waiting.holds() == {"1": ["DUPLICATE"]}
+
+
+def test_a_hold_that_is_not_open_is_refused_and_ends_no_other(waiting: FakePool) -> None:
+    assert release("SKIPPED").refused == {1: "order 1: cannot release SKIPPED; it is not held for that"}
+    assert waiting.holds() == {"1": ["DUPLICATE"]}
 
 
 @pytest.mark.parametrize(
-    ("wish", "obstacle"),
+    ("code", "reason", "obstacle"),
     [
-        ({"code": "SKIPPED"}, "cannot release SKIPPED; it is not held for that"),
-        ({"code": "NONSENSE"}, "the codes are DUPLICATE, BAD_AMOUNT"),
-        ({"code": "DUPLICATE", "reason": ""}, "say why with --reason"),
-        ({"code": "DUPLICATE", "order_no": "9"}, "order 9: cannot release DUPLICATE; it is not in the pool"),
-        ({"code": "DUPLICATE", "shop": "JD"}, "it is not in the pool as an order of JD"),
+        ("NONSENSE", "so", "there is no hold NONSENSE; the codes are DUPLICATE, BAD_AMOUNT"),
+        ("DUPLICATE", " ", "orders cannot be released without a reason; say why"),
     ],
 )
-def test_a_release_that_cannot_be_made_says_why(waiting: FakePool, wish: dict[str, str], obstacle: str) -> None:
+def test_a_wish_that_cannot_be_meant_says_why(waiting: FakePool, code: str, reason: str, obstacle: str) -> None:
     with pytest.raises(SetupError, match=obstacle):
-        release(**wish)
-
-
-def test_an_order_number_of_two_shops_asks_for_the_shop(waiting: FakePool) -> None:
-    waiting.take([payload(2)])
-    waiting.execute(
-        """insert into shop (code, channel, name, active, lock_unpaid, poll_minutes, settings, created_at)
-           select 'JD', 'jd', name, active, lock_unpaid, poll_minutes, settings, created_at from shop"""
-    )
-    waiting.execute("update orders set order_no = '1', shop_id = (select id from shop where code = 'JD') where id = 2")
-
-    with pytest.raises(SetupError, match="2 orders of JD, WOO have this number: name one with --shop"):
-        release("DUPLICATE")
-    assert release("DUPLICATE", shop="WOO") == "WOO"
+        release(code, reason)

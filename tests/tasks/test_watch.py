@@ -10,6 +10,7 @@ from tasks.credentials import Owner, keep_secrets
 from tasks.watch import RULES, overdue_ship_backs, stock_not_shown, tokens_at_risk, watch_all
 from tests.fakes import NOON, FakePool, why
 from tests.tasks.shipping import Shop, dispatched, report
+from tests.tasks.test_quality_history import checked
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -235,18 +236,20 @@ def test_every_rule_is_evaluated_and_what_is_over_closes(parcel: FakePool, tmall
     ship_back(parcel, 1, "pending", 3 * HOUR)
     push(parcel, "9", 3 * HOUR)
     lack(parcel)
+    checked(parcel, NOON - HOUR, 500, failed=50)
 
     first, alerts = watch_all(why("run-1"))
     again, _ = watch_all(why("run-2"))
     parcel.execute("update outbox set state = 'delivered'")
     parcel.execute("update stock_push set sent = true")
     parcel.execute("update shortfall set closed_at = %s", NOON)
+    parcel.execute("update quality_check set unmet = '{}'")
     last, _ = watch_all(why("run-3"))
 
-    assert (first.open, len(first.new), first.closed) == (4, 4, 0)
+    assert (first.open, len(first.new), first.closed) == (5, 5, 0)
     assert {alert.rule for alert in alerts} == set(RULES)
-    assert (again.open, again.new, again.closed) == (4, (), 0)
-    assert (last.open, last.closed) == (1, 3)
+    assert (again.open, again.new, again.closed) == (5, (), 0)
+    assert (last.open, last.closed) == (1, 4)
 
 
 def test_a_run_that_was_cut_off_still_names_what_it_opened(parcel: FakePool) -> None:

@@ -1,6 +1,5 @@
 """What a warehouse reads with its pull token: a whole outbound document, and the receiver when it prints the label."""
 
-import json
 import time
 from collections import defaultdict, deque
 from threading import Lock
@@ -14,7 +13,7 @@ from models.sealing import unseal
 from models.settings import clock
 from models.shipment import DocumentState
 from tasks.credentials import warehouse_of
-from tasks.render import render_outbound
+from tasks.render import joined_notes, render_outbound
 from web.requests import Bearer, Code
 
 router = APIRouter()
@@ -122,20 +121,23 @@ def _orders(conn: Connection, document_id: int) -> list[int]:
 def _receiver(conn: Connection, order_ids: list[int]) -> dict[str, str]:
     # orders of one document go to the same door; the one that the platform sent in clear says most
     row = conn.execute(
-        """select name_enc, phone_enc, address_enc, notes_enc, province, city, district, town, oaid from receiver
-           where order_id = any(%s) and erased_at is null order by masked, order_id limit 1""",
-        (order_ids,),
+        """select name_enc, phone_enc, address_enc, province, city, district, town, oaid, (
+             select array_agg(n.notes_enc order by n.order_id) from receiver n
+             where n.order_id = any(%(orders)s) and n.erased_at is null and n.notes_enc is not null)
+           from receiver
+           where order_id = any(%(orders)s) and erased_at is null order by masked, order_id limit 1""",
+        {"orders": order_ids},
     ).fetchone()
     if row is None:
         raise HTTPException(410, "the receiver was erased")
-    name, phone, address, notes = (unseal(value) if value is not None else "" for value in row[:4])
-    noted = json.loads(notes) if notes else {}
+    name, phone, address = (unseal(value) if value is not None else "" for value in row[:3])
+    noted = joined_notes(row[8] or ())
     return {
         "name": name,
         "phone": phone,
-        **dict(zip(("province", "city", "district", "town"), row[4:8], strict=True)),
+        **dict(zip(("province", "city", "district", "town"), row[3:7], strict=True)),
         "address": address,
-        "oaid": row[8],
-        "buyer_note": str(noted.get("buyer", "")),
-        "seller_note": str(noted.get("seller", "")),
+        "oaid": row[7],
+        "buyer_note": noted.get("buyer", ""),
+        "seller_note": noted.get("seller", ""),
     }

@@ -117,6 +117,7 @@ def _instruction(data: dict[str, Any]) -> str:
     facts = {
         "发货单号 Document": data["outbound_no"],
         "店铺 Shop": data["channel"]["shop_name"] or data["channel"]["shop_code"],
+        "订单 Orders": ", ".join(data["channel"]["order_nos"]),
         "最晚发货 Ship by": data["ship_by"] or "-",
         "快递 Carrier": data["carrier"]["code"],
         "代收货款 Collect at the door": f"CNY {data['totals']['cod_amount']}",

@@ -19,6 +19,8 @@ _NEW_HOLDS = (
     "'HIGH_VALUE', 'SIBLING', 'MANUAL', 'REJECTED'"
 )
 _ALERTS = "'token_expiring', 'ingest_missing', 'ship_back_overdue', 'stock_shortfall', 'stock_not_shown'"
+_BLOCKS = "'address_changed', 'goods_changed', 'refund', 'cancelled', 'not_ready'"
+_MESSAGES = "'outbound.created', 'ship_back', 'subscribe', 'stock'"
 _AT = sa.DateTime(timezone=True)
 _JSON = postgresql.JSONB()
 _TABLES = (
@@ -40,12 +42,20 @@ _LOGS = ("access_log", "setup_change")
 def upgrade() -> None:
     _known("hold", "code", f"{_HOLDS}, {_NEW_HOLDS}")
     _known("alert", "rule", f"{_ALERTS}, 'feed_drifting'")
+    _known("document_block", "reason", f"{_BLOCKS}, 'unmerge', 'remark'")
+    _known("outbox", "kind", f"{_MESSAGES}, 'outbound.cancel_requested'")
     open_hold = sa.text("released_at is null")
     op.create_index("ix_hold_open_code", "hold", ["code", "order_id"], postgresql_where=open_hold)
     op.create_index("ix_hold_release_at", "hold", ["release_at"], postgresql_where=open_hold)
-    op.create_index("ix_orders_buyer", "orders", ["shop_id", "buyer_key"], postgresql_where=sa.text("buyer_key <> ''"))
+    op.create_index(
+        "ix_orders_buyer",
+        "orders",
+        ["shop_id", "buyer_key", sa.text("coalesce(paid_at, created_at)")],
+        postgresql_where=sa.text("buyer_key <> ''"),
+    )
     for column in ("address_hash", "receiver_hash", "invoice_enc"):
         op.add_column("receiver", sa.Column(column, sa.LargeBinary(), nullable=True))
+    _create_list_indexes()
     _create_review()
     _create_merges()
     _create_console()
@@ -54,6 +64,30 @@ def upgrade() -> None:
             f"""create trigger append_only before update or delete on {table} for each row
                 execute function refuse_change()"""
         )
+
+
+def _create_list_indexes() -> None:
+    """What the console's list of orders walks along: the newest first, of a shop, a SKU, a region, a number's start."""
+    op.create_index("ix_orders_shop_created", "orders", ["shop_id", "created_at", "id"])
+    op.drop_index("ix_orders_order_no", table_name="orders")
+    op.create_index("ix_orders_order_no", "orders", ["order_no"], postgresql_ops={"order_no": "text_pattern_ops"})
+    op.create_index("ix_order_line_sku", "order_line", ["sku_id", "order_id"])
+    given = sa.text("division_code <> ''")
+    op.create_index("ix_receiver_division", "receiver", ["division_code", "order_id"], postgresql_where=given)
+    gone = sa.text("state in ('rejected', 'cancelled')")
+    op.create_index("ix_outbound_document_gone", "outbound_document", ["id"], postgresql_where=gone)
+    ended = sa.text("stage in ('problem', 'returning', 'delivered', 'returned')")
+    op.create_index("ix_parcel_stage", "parcel", ["stage", "shipped_at"], postgresql_where=ended)
+
+
+def _drop_list_indexes() -> None:
+    op.drop_index("ix_parcel_stage", table_name="parcel")
+    op.drop_index("ix_outbound_document_gone", table_name="outbound_document")
+    op.drop_index("ix_receiver_division", table_name="receiver")
+    op.drop_index("ix_order_line_sku", table_name="order_line")
+    op.drop_index("ix_orders_order_no", table_name="orders")
+    op.create_index("ix_orders_order_no", "orders", ["order_no"])
+    op.drop_index("ix_orders_shop_created", table_name="orders")
 
 
 def _create_review() -> None:
@@ -81,6 +115,8 @@ def _create_review() -> None:
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("made_at", _AT, nullable=False),
         sa.Column("made_by", sa.Text(), nullable=False),
+        sa.Column("reviewed_to", sa.BigInteger(), nullable=False),
+        sa.Column("reviewed_at", _AT, nullable=True),
         sa.CheckConstraint("version > 0", name="version_positive"),
         sa.PrimaryKeyConstraint("version"),
     )
@@ -210,9 +246,12 @@ def downgrade() -> None:
         op.drop_table(table)
     for column in ("address_hash", "receiver_hash", "invoice_enc"):
         op.drop_column("receiver", column)
+    _drop_list_indexes()
     op.drop_index("ix_orders_buyer", table_name="orders")
     op.drop_index("ix_hold_release_at", table_name="hold")
     op.drop_index("ix_hold_open_code", table_name="hold")
+    _known("outbox", "kind", _MESSAGES)
+    _known("document_block", "reason", _BLOCKS)
     _known("alert", "rule", _ALERTS)
     _known("hold", "code", _HOLDS)
 

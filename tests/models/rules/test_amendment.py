@@ -1,5 +1,6 @@
 """Amendments: every standing and field has an effect, and a difference is told field by field, line by line."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
@@ -48,8 +49,15 @@ def test_only_documents_that_have_not_all_left_are_blocked() -> None:
     assert blocked == DISPATCHED - {Standing.SHIPPED}
 
 
-def test_a_remark_keeps_every_order_where_it_is() -> None:
-    assert {TABLE[at, Field.REMARK] for at in Standing} == {Effect.ACCEPT}
+@pytest.mark.parametrize("field", [Field.REMARK, Field.STOP])
+def test_a_remark_is_reviewed_before_dispatch_and_only_there(field: Field) -> None:
+    before = {Standing.INGESTED, Standing.VALIDATED, Standing.LOCKED, Standing.ROUTED}
+    assert {at for at in Standing if TABLE[at, field] is Effect.RE_REVIEW} == before
+
+
+def test_after_dispatch_only_a_remark_that_asks_to_stop_blocks_a_document() -> None:
+    assert {TABLE[at, Field.REMARK] for at in DISPATCHED} == {Effect.ACCEPT}
+    assert {at for at in Standing if TABLE[at, Field.STOP] is Effect.BLOCK} == DISPATCHED - {Standing.SHIPPED}
 
 
 @pytest.mark.parametrize("field", [Field.GOODS, Field.ADDRESS, Field.CONTACT, Field.CANCEL, Field.REFUND])
@@ -131,6 +139,28 @@ def test_a_line_that_closes_because_we_shipped_it_was_not_called_off() -> None:
     gone = replace(KNOWN, lines={"11": TEA, "12": replace(CUP, gone=True)})
     now = replace(KNOWN, lines={"11": TEA, "12": replace(CUP, state=LineState.CLOSED)})
     assert difference(gone, now).fields == (Field.SHIPPED,)
+
+
+def stops(notes: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(by for by, note in notes.items() if "别发" in note)
+
+
+@pytest.mark.parametrize(
+    ("notes", "fields"),
+    [
+        ({"buyer": "先别发"}, (Field.REMARK, Field.STOP)),
+        ({"seller": "先别发"}, (Field.REMARK, Field.STOP)),
+        ({"buyer": "慢点"}, (Field.REMARK,)),
+        ({}, ()),
+    ],
+)
+def test_a_note_that_newly_asks_to_stop_is_bad_news(notes: dict[str, str], fields: tuple[Field, ...]) -> None:
+    assert difference(KNOWN, replace(KNOWN, notes=notes), stops).fields == fields
+
+
+def test_a_note_that_asked_to_stop_before_is_no_news() -> None:
+    asked = replace(KNOWN, notes={"buyer": "先别发"})
+    assert difference(asked, replace(asked, ship_by=None), stops).fields == (Field.PROMISE,)
 
 
 def test_another_merge_key_of_a_masked_receiver_is_another_address() -> None:

@@ -1,0 +1,60 @@
+"""What happened to an order, in a sentence of both languages for each kind of event."""
+
+from typing import Final
+
+_SAID: Final[dict[str, tuple[str, str]]] = {
+    "ingested": ("Read from the shop", "已从店铺读入"),
+    "validated": ("Checked", "已校验"),
+    "locked": ("Stock locked", "已锁定库存"),
+    "routed": ("Warehouse chosen", "已分仓"),
+    "dispatched": ("Outbound document written", "已生成出库单"),
+    "cancelled": ("Cancelled", "已取消"),
+    "accepted": ("Nothing against it", "审核通过"),
+    "held": ("Held", "已挂起"),
+    "released": ("Hold ended", "挂起已解除"),
+    "resumed": ("Taken up again", "已恢复处理"),
+    "abandoned": ("Its batch was given up", "所在批次已放弃"),
+    "withdrawn": ("Outbound document taken back", "出库单已撤回"),
+    "amended": ("Changed by the shop", "店铺修改了订单"),
+    "amendment_refused": ("A change by the shop came too late", "店铺的修改来得太晚，未采纳"),
+    "read_again": ("Read again from what was stored", "已按存档重新解析"),
+    "split": ("Split by the platform", "平台已拆单"),
+    "stock_came": ("The promised stock came", "预留库存已到"),
+    "gave_back": ("Gave units back that were not there", "已归还盘亏的库存"),
+    "called_off": ("Cancelled by a person", "人工取消"),
+    "merged": ("Merged with others into one parcel", "已与其他订单合并"),
+    "unmerged": ("Taken out of a merge", "已取消合并"),
+    "merge_refused": ("Could not be merged", "未能合并"),
+    "unmerge_asked": ("The warehouse was asked to take the parcel apart", "已请求仓库取消合并"),
+    "unmerge_refused": ("The warehouse would not take the parcel apart", "仓库未同意取消合并"),
+    "merge_wanted": ("A person wants it merged", "人工要求合并发货"),
+    "kept_apart": ("A person wants it to leave by itself", "人工要求单独发货"),
+    "option_chosen": ("A way out of the shortage was chosen", "已选择缺货处理方案"),
+    "option_dismissed": ("A way out of the shortage was dismissed", "已否决缺货处理方案"),
+    "receiver_revealed": ("The receiver was shown in clear", "已查看收件人明文"),
+    "parcel_renumbered": ("A waybill number was corrected", "运单号已更正"),
+    "document_accepted": ("The warehouse accepted it", "仓库已接单"),
+    "document_picking": ("The warehouse is picking", "仓库拣货中"),
+    "document_picked": ("Picked", "已拣货"),
+    "document_packed": ("Packed", "已打包"),
+    "document_part_shipped": ("Part of it left the warehouse", "部分已出库"),
+    "document_shipped": ("Left the warehouse", "已出库"),
+    "document_short": ("The warehouse closed it with units missing", "仓库缺货结单"),
+    "document_rejected": ("The warehouse refused it", "仓库拒单"),
+    "document_cancelled": ("The warehouse cancelled it", "仓库已取消"),
+    "parcel_label_created": ("Parcel: label made", "包裹：已出面单"),
+    "parcel_collected": ("Parcel: collected by the carrier", "包裹：快递已揽收"),
+    "parcel_in_transit": ("Parcel: on its way", "包裹：运输中"),
+    "parcel_out_for_delivery": ("Parcel: out for delivery", "包裹：派送中"),
+    "parcel_at_pickup_point": ("Parcel: at a pickup point", "包裹：待取件"),
+    "parcel_problem": ("Parcel: in trouble", "包裹：异常"),
+    "parcel_returning": ("Parcel: on its way back", "包裹：退回中"),
+    "parcel_delivered": ("Parcel: delivered", "包裹：已签收"),
+    "parcel_returned": ("Parcel: came back", "包裹：已退回"),
+    "parcel_cancelled": ("Parcel: cancelled", "包裹：已取消"),
+}
+
+
+def event_words(what: str) -> tuple[str, str]:
+    """A kind of event in English and Chinese; one that is not known is its own word."""
+    return _SAID.get(what, (what, what))

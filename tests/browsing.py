@@ -1,0 +1,43 @@
+"""Chromium as people of the console use it; asks nobody outside this machine."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+QUIET = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+PASSWORD = "correct horse battery"
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser without a past."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+def signed_in(browser: Browser, console_url: str, name: str) -> Page:
+    """A page in a window of its own, signed in through the form, in Chinese as it comes."""
+    window = browser.new_context(base_url=console_url, viewport={"width": 1280, "height": 800}, locale="zh-CN")
+    page = window.new_page()
+    page.goto("/console/")
+    page.locator("input[name=name]").fill(name)
+    page.get_by_label("密码").fill(PASSWORD)
+    page.get_by_role("button", name="登录").click()
+    page.wait_for_url("**/console/")
+    return page
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep a picture of the page in the folder that SCREENSHOTS names; nothing without one."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png")

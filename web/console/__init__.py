@@ -1,0 +1,38 @@
+"""The web console: where people look orders up, decide about them and set things up."""
+
+from fastapi import APIRouter
+
+from web.console import (
+    areas,
+    batches,
+    blacklist,
+    decide,
+    order,
+    orders,
+    people,
+    quality,
+    rules,
+    shops,
+    signing,
+    skus,
+    waiting,
+    warehouses,
+)
+
+ROUTERS: list[APIRouter] = [
+    signing.router,
+    orders.router,
+    decide.router,
+    order.router,
+    batches.router,
+    waiting.router,
+    quality.router,
+    people.router,
+    shops.router,
+    warehouses.router,
+    areas.router,
+    skus.router,
+    rules.router,
+    blacklist.router,
+]
+"""The routers of all pages; each page module adds its own."""
