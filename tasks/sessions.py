@@ -68,8 +68,10 @@ def sign_in(name: str, password: str, address: str, old_token: str = "") -> str 
 
 def _sign_in(conn: Connection, name: str, password: str, address: str, old_token: str) -> str | None:
     at = clock().now()
-    # tries of one name follow each other, so that none goes uncounted; so do those of names that nobody has
-    conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"console sign-in {name}",))
+    # tries of one name follow each other, and those from one address, so that none goes uncounted; the name may be
+    # nobody's
+    for one in (f"console sign-in {name}", f"console sign-in from {address}"):
+        conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (one,))
     if address and count_access(conn, "sign_in_failed", at - ADDRESS_WINDOW, address=address) >= ADDRESS_TRIES:
         raise TooManyTries
     user = _checked(conn, name, password, address, at)

@@ -174,7 +174,7 @@ def test_an_order_leads_to_its_run_in_prefect_and_the_run_back_to_its_orders(des
 
     batch = opened.value
     batch.wait_for_url("**/console/batches/*")
-    expect(batch.locator("main")).to_contain_text(desk.order_no)
+    expect(batch.locator("main")).to_contain_text(order(OTHERS, datetime.now(UTC))["no"])  # it stays in that batch
 
 
 def test_the_list_is_used_by_keyboard(desk: Desk, browser: Browser) -> None:

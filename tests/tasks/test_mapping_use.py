@@ -7,7 +7,7 @@ import pytest
 from connectors.registry import mapping_for
 from models.errors import SetupError
 from tasks.mapping_use import Activation, load_for, use_mapping, uses
-from tests.fakes import NOON, FakePool, payload, why
+from tests.fakes import NOON, WOO, FakePool, payload, why
 from tests.tasks.replaying import woo_file
 from tests.tasks.test_mapping_trial import EXPORT
 
@@ -26,7 +26,7 @@ def titles(pool: FakePool) -> list[str]:
 def test_new_orders_are_read_with_it_and_stored_ones_stay(pool: FakePool, tmp_path: Path) -> None:
     pool.take([payload(1)])
 
-    assert use(woo_file(tmp_path, TITLES)) == Activation("woocommerce", 2, is_new=True)
+    assert use(woo_file(tmp_path, TITLES)) == Activation("woocommerce", WOO.version, is_new=True)
     pool.take([payload(2)], run="run-2")
 
     assert titles(pool) == ["TEA", "20"]

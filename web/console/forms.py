@@ -109,9 +109,9 @@ def _own_places(request: Request) -> set[str]:
     return {request.headers.get("host", "").casefold(), _place(settings().public_url)} - {""}
 
 
-async def read_form(request: Request) -> Fields:
-    """The fields and files of a form within the bounds, whoever sent it."""
-    is_upload = request.headers.get("content-type", "").startswith("multipart/form-data")
+async def read_form(request: Request, *, with_files: bool = True) -> Fields:
+    """The fields and files of a form within the bounds, whoever sent it; a form without files is a small one."""
+    is_upload = with_files and request.headers.get("content-type", "").startswith("multipart/form-data")
     most = MAX_UPLOAD_BYTES if is_upload else MAX_FORM_BYTES
     bounded = Request(request.scope, _bounded(request.receive, most))
     return Fields(await bounded.form(max_files=5, max_fields=MAX_FIELDS, max_part_size=MAX_FORM_BYTES))

@@ -1,6 +1,7 @@
 """Sheets that go in and out of pages: downloads, and uploads that come with their errors by line."""
 
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +20,9 @@ from web.console.session import Person, address_of
 from web.console.words import _
 
 _Result = TypeVar("_Result")
+
+EXPORTS_AT_ONCE = 2
+exporting = threading.BoundedSemaphore(EXPORTS_AT_ONCE)
 
 
 def download(kind: str, name: str, headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> Response:
@@ -41,9 +45,17 @@ def download(kind: str, name: str, headers: Sequence[str], rows: Iterable[Sequen
 def export(
     request: Request, person: Person, kind: str, name: str, headers: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> Response:
-    """A download that is noted with who took it, what it was and how many rows it has."""
-    taken = list(rows)
-    response = download(kind, name, headers, taken)
+    """A download that is noted with who took it, what it was and how many rows it has.
+
+    429 while EXPORTS_AT_ONCE others are being written: each keeps its rows in memory.
+    """
+    if not exporting.acquire(blocking=False):
+        raise HTTPException(429, _("Other exports are being written. Try again in a minute."), {"Retry-After": "60"})
+    try:
+        taken = list(rows)
+        response = download(kind, name, headers, taken)
+    finally:
+        exporting.release()
     with transaction() as conn:
         detail = {"what": name, "kind": kind, "rows": len(taken)}
         log_access(conn, f"person:{person.name}", "exported", clock().now(), address=address_of(request), detail=detail)

@@ -40,7 +40,7 @@ def _sign_in_page(request: Request, wanted: str, status: int = 200, name: str = 
 
 async def _sign_in_form(request: Request) -> Fields:
     require_own_page(request)
-    fields = await read_form(request)
+    fields = await read_form(request, with_files=False)
     kept = request.cookies.get(FORM_COOKIE, "")
     if not kept or not hmac.compare_digest(kept.encode(), fields.get(CSRF_FIELD, "").encode()):
         raise HTTPException(403, _("The form is not from this browser. Open the page again and repeat."))

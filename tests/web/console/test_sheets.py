@@ -11,6 +11,7 @@ from openpyxl import Workbook, load_workbook
 from tasks.workbook_reader import MAX_COLUMNS
 from tests.fakes import FakePool
 from tests.web.console.conftest import Browser
+from web.console.sheets import EXPORTS_AT_ONCE, exporting
 
 SignedIn = Callable[[str], Browser]
 NAMES = ["=1+1", "＝1+1", "+86", "-5", "@x", "plain", '\u4e2d\u6587, "quoted"', "'quoted", "007"]
@@ -68,6 +69,17 @@ def test_an_export_is_noted_with_who_took_it(pool: FakePool, signed_in: SignedIn
     assert pool.rows("select actor, what, detail from access_log") == [
         ("person:warehouse", "exported", {"what": "warehouses", "kind": "csv", "rows": 2})
     ]
+
+
+def test_no_more_exports_are_written_at_once_than_memory_is_meant_for(signed_in: SignedIn) -> None:
+    browser = signed_in("desk")
+    for _ in range(EXPORTS_AT_ONCE):
+        exporting.acquire()
+    refused = browser.get("/console/orders/export/csv")
+    exporting.release(EXPORTS_AT_ONCE)
+
+    assert refused.status_code == 429
+    assert browser.get("/console/orders/export/csv").status_code == 200
 
 
 @pytest.mark.parametrize("kind", ["pdf", "..%2fx"])
