@@ -98,7 +98,8 @@ class Watch:
         """Notice a death, and start the part when its time has come."""
         if self._runs():
             return
-        if self.process is not None:
+        # one that died before it was looked up has no process, but it did start
+        if self.process is not None or self.child is not None:
             self._mourn(now)
         if now >= self.not_before and self._needs_are_met():
             self._start(now)
@@ -116,7 +117,7 @@ class Watch:
         if now - self.started_at > SETTLED_S:
             self.delay_s = FIRST_DELAY_S
         how = f"exit {self.child.returncode}" if self.child else "gone"
-        pid = self.process.pid if self.process else "?"
+        pid = self.process.pid if self.process else self.child.pid if self.child else "?"
         say(f"{self.name}: died, pid {pid}, {how}; next start in {self.delay_s:.0f} s")
         self._postpone(now)
 
