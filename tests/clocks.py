@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from models.settings import clock, set_clock
+from models.settings import Clock, clock, set_clock
 from tests.fakes import NOON
 
 
@@ -24,10 +25,26 @@ class StoppedClock:
         self.at += timedelta(**span)
 
 
+@dataclass(slots=True)
+class TickingClock:
+    """A clock that goes on by `step` with each look, so that every move has a time of its own."""
+
+    step: timedelta
+    at: datetime = NOON
+
+    def now(self) -> datetime:
+        """The next moment."""
+        self.at += self.step
+        return self.at
+
+
+OwnClock = TypeVar("OwnClock", bound=Clock)
+
+
 @contextmanager
-def stopped_at(at: datetime) -> Iterator[StoppedClock]:
-    """A stopped clock in force."""
-    before, mine = clock(), StoppedClock(at)
+def in_force(mine: OwnClock) -> Iterator[OwnClock]:
+    """A clock of the test's own in force, and the former one afterwards."""
+    before = clock()
     set_clock(mine)
     try:
         yield mine

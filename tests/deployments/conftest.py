@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.clocks import stopped_at
+from tests.clocks import StoppedClock, in_force
 from tests.fakes import NOON, FakePool
 from tests.shared_pool import emptied, shared_pool
 
@@ -19,5 +19,5 @@ def command_database(postgres: str) -> Iterator[str]:
 @pytest.fixture
 def pool(command_database: str) -> Iterator[FakePool]:
     """A pool with a web shop and two warehouses, and nothing else."""
-    with stopped_at(NOON + timedelta(hours=1)), emptied(command_database):
+    with in_force(StoppedClock(NOON + timedelta(hours=1))), emptied(command_database):
         yield FakePool()

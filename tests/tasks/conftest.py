@@ -1,12 +1,13 @@
 """One pool for the tests of stages, emptied before each."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
 from sandbox.server import Sandbox
-from tests.clocks import StoppedClock, stopped_at
-from tests.fakes import NOON, FakePool
+from tests.clocks import StoppedClock, TickingClock, in_force
+from tests.fakes import FakePool
 from tests.shared_pool import emptied, shared_pool
 
 
@@ -33,5 +34,12 @@ def sandbox(running_sandbox: Sandbox) -> Sandbox:
 @pytest.fixture
 def stopped() -> Iterator[StoppedClock]:
     """A clock that stands at noon until the test moves it."""
-    with stopped_at(NOON) as clock:
+    with in_force(StoppedClock()) as clock:
+        yield clock
+
+
+@pytest.fixture
+def ticking() -> Iterator[TickingClock]:
+    """A clock that goes on by a second with each look."""
+    with in_force(TickingClock(timedelta(seconds=1))) as clock:
         yield clock

@@ -1,39 +1,19 @@
 """Orders of one receiver in a pool, and what became of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models.database import transaction
 from models.order import Cause
-from models.settings import clock, set_clock
+from models.settings import clock
 from tasks.dispatch import dispatch_batch
 from tasks.lock_stock import lock_batch
 from tasks.resume import end_waits
 from tasks.route import route_batch
-from tests.fakes import NOON, FakePool, why
+from tests.fakes import FakePool, why
 from tests.stock.world import review_batch
 
 HOME = b"home"
-
-
-class Clock:
-    """A clock that goes on by a second with each look, so that every move has a time of its own."""
-
-    def __init__(self) -> None:
-        self.at = NOON
-
-    def now(self) -> datetime:
-        self.at += timedelta(seconds=1)
-        return self.at
-
-
-def ticking() -> Iterator[Clock]:
-    """A clock of the test's own in force."""
-    before, mine = clock(), Clock()
-    set_clock(mine)
-    yield mine
-    set_clock(before)
 
 
 def cause() -> Cause:

@@ -62,6 +62,14 @@ def listing(pool: FakePool, item: str, sku: str = "TEA", shop: str = "WOO") -> N
     )
 
 
+def listed(pool: FakePool, size: int = 100, **units: int) -> Platform:
+    """The platform that shows a listing of each of these SKUs, numbered from 1, with so many units in stock."""
+    pool.stock(**units)
+    for number, sku in enumerate(units, 1):
+        listing(pool, str(number), sku)
+    return Platform(size)
+
+
 def another_shop(pool: FakePool, code: str) -> None:
     pool.execute(
         """insert into shop (code, channel, name, active, lock_unpaid, poll_minutes, settings, created_at)

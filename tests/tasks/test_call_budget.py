@@ -1,7 +1,7 @@
 import multiprocessing
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -10,29 +10,14 @@ import pytest
 
 from models.database import connect
 from models.errors import RateLimited
-from models.settings import clock, set_clock
 from tasks.call_budget import LEASE_S, PoolBudget
-from tests.fakes import NOON, FakePool
+from tests.clocks import StoppedClock
+from tests.fakes import FakePool
 from tests.tasks.budget_worker import GO, work
 
 RATE = 40.0
 AIR_S = 1.0
 """A call is written down after its turn has come, by a machine that may be busy."""
-
-
-class Stopped:
-    """A clock that stands still."""
-
-    def now(self) -> datetime:
-        return NOON
-
-
-@pytest.fixture
-def stopped_clock() -> Iterator[None]:
-    usual = clock()
-    set_clock(Stopped())
-    yield
-    set_clock(usual)
 
 
 def calls(budget: PoolBudget, seconds: float) -> list[float]:
@@ -207,7 +192,7 @@ def test_turns_that_nobody_used_do_not_add_up(pool: FakePool) -> None:
     assert most_in(calls(budget, 0.2), 0.2) <= 20 * (0.2 + 0.3) + 1
 
 
-def test_calls_go_on_under_a_clock_that_stands_still(pool: FakePool, stopped_clock: None) -> None:
+def test_calls_go_on_under_a_clock_that_stands_still(pool: FakePool, stopped: StoppedClock) -> None:
     began = time.monotonic()
     budget = PoolBudget("S", 20)
     for _ in range(20):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,15 +11,15 @@ from hypothesis import strategies as st
 
 from models.database import transaction
 from models.messages import OutboxKind
-from models.settings import clock, set_clock
 from tasks.confirm import apply_confirmations
 from tasks.merging import merge_by_hand, unmerge_by_hand
 from tasks.outbox import Pending, deliver_due
 from tasks.reconcile import reconcile
 from tasks.render import render_outbound
+from tests.clocks import TickingClock, in_force
 from tests.fakes import FakePool, payload
 from tests.shared_pool import emptied
-from tests.tasks.merged import Clock, cause, finished, person, resumed, through, validated
+from tests.tasks.merged import cause, finished, person, resumed, through, validated
 
 KINDS = (OutboxKind.OUTBOUND_CREATED, OutboxKind.OUTBOUND_CANCEL)
 BASKETS = st.lists(
@@ -126,21 +127,16 @@ def _take_all(counterpart: str, pending: Sequence[Pending]) -> dict[int, Callabl
 
 def happens(url: str, baskets: Sequence[Mapping[str, int]], deeds: Sequence[tuple[str, int]]) -> Any:
     """Let it happen, look after every deed, and let the reconciler look at the end."""
-    before = clock()
-    with emptied(url):
-        set_clock(Clock())
-        try:
-            story = Story(baskets)
+    with emptied(url), in_force(TickingClock(timedelta(seconds=1))):
+        story = Story(baskets)
+        story.check()
+        for deed in deeds:
+            story.do(*deed)
             story.check()
-            for deed in deeds:
-                story.do(*deed)
-                story.check()
-            story.do("resume", 0)
-            story.do("deliver", 0)
-            story.check()
-            return reconcile()
-        finally:
-            set_clock(before)
+        story.do("resume", 0)
+        story.do("deliver", 0)
+        story.check()
+        return reconcile()
 
 
 @settings(max_examples=8, deadline=None)

@@ -1,6 +1,5 @@
 """Orders of one receiver leave in one parcel, and each keeps its lines, locks and money."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -18,9 +17,9 @@ from tasks.render import render_outbound
 from tasks.route import route_batch
 from tasks.shop_settings import set_shop
 from tasks.shortage_choices import choose, open_options
+from tests.clocks import TickingClock
 from tests.fakes import NOON, FakePool
 from tests.tasks.merged import (
-    Clock,
     cause,
     events,
     finished,
@@ -29,18 +28,12 @@ from tests.tasks.merged import (
     person,
     resumed,
     through,
-    ticking,
     validated,
 )
 
 
-@pytest.fixture(name="clock")
-def _clock() -> Iterator[Clock]:
-    yield from ticking()
-
-
 @pytest.fixture
-def stocked(pool: FakePool, clock: Clock) -> FakePool:
+def stocked(pool: FakePool, ticking: TickingClock) -> FakePool:
     pool.stock(TEA=20, CUP=20, TEA_B=5, CUP_B=5)
     return pool
 
@@ -106,7 +99,7 @@ class TestAtRouting:
 
         assert (papers(stocked), merged(stocked)) == ([("1", "2")], [("1", "2")])
 
-    def test_orders_leave_by_themselves_where_no_warehouse_has_all(self, pool: FakePool, clock: Clock) -> None:
+    def test_orders_leave_by_themselves_where_no_warehouse_has_all(self, pool: FakePool, ticking: TickingClock) -> None:
         pool.stock(TEA=5, CUP_B=5)
         through(validated(pool, {"TEA": 2}, {"CUP": 1}))
 
@@ -156,14 +149,14 @@ class TestAtRouting:
 
 
 class TestWaiting:
-    def test_an_order_waits_for_a_sibling_once(self, stocked: FakePool, clock: Clock) -> None:
+    def test_an_order_waits_for_a_sibling_once(self, stocked: FakePool, ticking: TickingClock) -> None:
         wait_minutes(30)
         batch_id = validated(stocked, {"TEA": 2})
         through(batch_id)
         finished(stocked, batch_id)
         assert stocked.holds() == {"1": ["SIBLING"]}
 
-        clock.at += timedelta(minutes=31)
+        ticking.at += timedelta(minutes=31)
         resumed(stocked)
 
         assert (papers(stocked), stocked.holds()) == ([("1",)], {})
@@ -237,7 +230,7 @@ class TestByHand:
 
         assert (papers(stocked), stocked.holds()) == ([("1", "2")], {})
 
-    def test_who_is_late_leaves_by_himself(self, stocked: FakePool, clock: Clock) -> None:
+    def test_who_is_late_leaves_by_himself(self, stocked: FakePool, ticking: TickingClock) -> None:
         batch_id = validated(stocked, {"TEA": 2}, {"CUP": 1})
         with transaction() as conn:
             place_holds(conn, [(2, Finding(HoldCode.REMARK, "look", {}))], cause())
@@ -245,7 +238,7 @@ class TestByHand:
         merge_by_hand([1, 2], "one box will do", person())
         through(batch_id, route_batch, dispatch_batch)
         finished(stocked, batch_id)
-        clock.at += timedelta(hours=25)
+        ticking.at += timedelta(hours=25)
         resumed(stocked)
 
         assert (papers(stocked), merged(stocked)) == ([("1",)], [])
@@ -279,7 +272,9 @@ class TestByHand:
 
         assert (papers(stocked), stocked.holds()) == ([("1", "2")], {})
 
-    def test_an_order_that_a_person_lets_leave_in_parts_leaves_its_merge(self, pool: FakePool, clock: Clock) -> None:
+    def test_an_order_that_a_person_lets_leave_in_parts_leaves_its_merge(
+        self, pool: FakePool, ticking: TickingClock
+    ) -> None:
         pool.execute("""update shop set settings = '{"capabilities": {"parcels_per_order": "1"}}'""")
         pool.stock(TEA=3, TEA_B=2, CUP=9)
         batch_id = validated(pool, {"TEA": 5}, {"CUP": 1})

@@ -8,13 +8,11 @@ from tasks.stock_messages import Push, save_pushes
 from tasks.stock_push import PushCount, decide_all
 from tests.clocks import StoppedClock
 from tests.fakes import NOON, FakePool, why
-from tests.tasks.pushing import Platform, decide, listing, sell, states, tell
+from tests.tasks.pushing import Platform, decide, listed, listing, sell, states, tell
 
 
 def test_a_new_listing_is_told_what_there_is_and_that_is_noted(pool: FakePool, stopped: StoppedClock) -> None:
-    pool.stock(TEA=70)
-    listing(pool, "1")
-    platform = Platform()
+    platform = listed(pool, TEA=70)
 
     count = decide()
     told = tell(platform)
@@ -28,9 +26,7 @@ def test_a_new_listing_is_told_what_there_is_and_that_is_noted(pool: FakePool, s
 def test_what_shows_the_right_number_is_not_told_again_before_an_hour_is_over(
     pool: FakePool, stopped: StoppedClock
 ) -> None:
-    pool.stock(TEA=70)
-    listing(pool, "1")
-    platform = Platform()
+    platform = listed(pool, TEA=70)
     decide()
     tell(platform)
 
@@ -46,9 +42,7 @@ def test_what_shows_the_right_number_is_not_told_again_before_an_hour_is_over(
 
 
 def test_everything_is_told_again_on_demand(pool: FakePool, stopped: StoppedClock) -> None:
-    pool.stock(TEA=70)
-    listing(pool, "1")
-    platform = Platform()
+    platform = listed(pool, TEA=70)
     decide()
     tell(platform)
     platform.shows["1"] = 3
@@ -60,9 +54,7 @@ def test_everything_is_told_again_on_demand(pool: FakePool, stopped: StoppedCloc
 
 
 def test_what_is_told_again_has_a_key_of_its_own(pool: FakePool, stopped: StoppedClock) -> None:
-    pool.stock(TEA=70)
-    listing(pool, "1")
-    platform = Platform()
+    platform = listed(pool, TEA=70)
     for _ in range(2):
         decide(everything=True)
         tell(platform)
@@ -74,9 +66,7 @@ def test_what_is_told_again_has_a_key_of_its_own(pool: FakePool, stopped: Stoppe
 
 
 def test_the_same_units_at_another_version_are_another_message(pool: FakePool, stopped: StoppedClock) -> None:
-    pool.stock(TEA=70)
-    listing(pool, "1")
-    platform = Platform()
+    platform = listed(pool, TEA=70)
     for change in (0, 1, -1):  # 70, 69, and 70 again
         sell(pool, change)
         decide()
@@ -87,9 +77,7 @@ def test_the_same_units_at_another_version_are_another_message(pool: FakePool, s
 
 
 def test_a_newer_decision_withdraws_what_waits(pool: FakePool, stopped: StoppedClock) -> None:
-    pool.stock(TEA=70)
-    listing(pool, "1")
-    platform = Platform()
+    platform = listed(pool, TEA=70)
     decide()
     sell(pool, 5)
     decide()
@@ -100,9 +88,7 @@ def test_a_newer_decision_withdraws_what_waits(pool: FakePool, stopped: StoppedC
 
 
 def test_a_message_says_what_is_right_when_it_is_sent(pool: FakePool, stopped: StoppedClock) -> None:
-    pool.stock(TEA=70)
-    listing(pool, "1")
-    platform = Platform()
+    platform = listed(pool, TEA=70)
     decide()
     pool.execute("update stock_push set units = 64, version = version + 1")
 
@@ -124,9 +110,7 @@ def test_an_older_push_does_not_overwrite_a_newer_one(pool: FakePool) -> None:
 
 
 def test_an_answer_to_an_older_push_does_not_overwrite_a_newer_one(pool: FakePool, stopped: StoppedClock) -> None:
-    pool.stock(TEA=70)
-    listing(pool, "1")
-    platform = Platform()
+    platform = listed(pool, TEA=70)
     decide()
     first: list[Any] = []
 
@@ -148,9 +132,7 @@ def test_an_answer_to_an_older_push_does_not_overwrite_a_newer_one(pool: FakePoo
 def test_a_number_that_comes_back_while_another_is_under_way_is_told_again(
     pool: FakePool, stopped: StoppedClock
 ) -> None:
-    pool.stock(TEA=70)
-    listing(pool, "1")
-    platform = Platform()
+    platform = listed(pool, TEA=70)
     decide()
     tell(platform)
     sell(pool, 5)
@@ -170,9 +152,7 @@ def test_a_number_that_comes_back_while_another_is_under_way_is_told_again(
 def test_another_number_at_the_same_version_while_one_is_under_way_is_told_at_once(
     pool: FakePool, stopped: StoppedClock
 ) -> None:
-    pool.stock(TEA=70)
-    listing(pool, "1")
-    platform = Platform()
+    platform = listed(pool, TEA=70)
 
     def decide_otherwise() -> None:
         platform.before = lambda: None
@@ -225,9 +205,7 @@ def test_shops_that_cannot_be_told_are_left_alone(pool: FakePool, stopped: Stopp
 
 
 def test_messages_that_are_over_are_forgotten_after_a_day(pool: FakePool, stopped: StoppedClock) -> None:
-    pool.stock(TEA=70)
-    listing(pool, "1")
-    platform = Platform()
+    platform = listed(pool, TEA=70)
     for _ in range(3):
         sell(pool, 1)
         decide()

@@ -3,21 +3,20 @@
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
+import pytest
+
 from connectors.base import StockVerdict
 from models.database import connect, transaction
 from models.errors import ChannelRejected, ChannelUnavailable
 from tasks.stock_messages import forget_shown
 from tests.clocks import StoppedClock
 from tests.fakes import FakePool
-from tests.tasks.pushing import Platform, decide, listing, sell, states, tell
+from tests.tasks.pushing import Platform, decide, listed, listing, sell, states, tell
 from tests.tasks.waiting import wait_for_a_lock
 
 
 def test_one_call_tells_many_listings_and_a_refused_one_hurts_no_other(pool: FakePool, stopped: StoppedClock) -> None:
-    pool.stock(TEA=70, CUP=60, POT=55)
-    for item, sku in (("1", "TEA"), ("2", "CUP"), ("3", "POT")):
-        listing(pool, item, sku)
-    platform = Platform()
+    platform = listed(pool, TEA=70, CUP=60, POT=55)
     platform.against["2"] = (StockVerdict.REFUSED, "the product is banned")
     decide()
 
@@ -30,10 +29,7 @@ def test_one_call_tells_many_listings_and_a_refused_one_hurts_no_other(pool: Fak
 
 
 def test_only_what_failed_is_tried_again(pool: FakePool, stopped: StoppedClock) -> None:
-    pool.stock(TEA=70, CUP=60)
-    listing(pool, "1")
-    listing(pool, "2", "CUP")
-    platform = Platform()
+    platform = listed(pool, TEA=70, CUP=60)
     platform.against["2"] = (StockVerdict.AGAIN, "busy")
     decide()
     tell(platform)
@@ -48,10 +44,7 @@ def test_only_what_failed_is_tried_again(pool: FakePool, stopped: StoppedClock) 
 
 
 def test_what_was_taken_before_the_platform_fell_silent_counts(pool: FakePool, stopped: StoppedClock) -> None:
-    pool.stock(TEA=70, CUP=60)
-    listing(pool, "1")
-    listing(pool, "2", "CUP")
-    platform = Platform(size=1)
+    platform = listed(pool, size=1, TEA=70, CUP=60)
 
     def fall_silent() -> None:
         if platform.calls:
@@ -65,36 +58,26 @@ def test_what_was_taken_before_the_platform_fell_silent_counts(pool: FakePool, s
     assert pool.rows("select shown from listing order by item_id") == [(70,), (None,)]
 
 
-def test_refused_listings_do_not_make_a_shop_look_down(pool: FakePool, stopped: StoppedClock) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (StockVerdict.REFUSED, "no such product"),
+        (StockVerdict.AGAIN, "the store shows 3 after it was told 60"),
+    ],
+)
+def test_listings_that_are_refused_or_put_off_do_not_make_a_shop_look_down(
+    pool: FakePool, stopped: StoppedClock, answer: tuple[StockVerdict, str]
+) -> None:
     skus = {f"S{n:02}": 60 for n in range(20)}
-    pool.stock(**skus)
-    platform = Platform()
-    for sku in skus:
-        listing(pool, sku, sku)
-        if sku < "S10":
-            platform.against[sku] = (StockVerdict.REFUSED, "no such product")
-    decide()
-
-    assert tell(platform) == 10
-
-
-def test_listings_that_are_put_off_do_not_make_a_shop_look_down(pool: FakePool, stopped: StoppedClock) -> None:
-    skus = {f"S{n:02}": 60 for n in range(20)}
-    pool.stock(**skus)
-    platform = Platform()
-    for sku in skus:
-        listing(pool, sku, sku)
-        if sku < "S10":
-            platform.against[sku] = (StockVerdict.AGAIN, "the store shows 3 after it was told 60")
+    platform = listed(pool, **skus)
+    platform.against = {str(number): answer for number in range(1, 11)}
     decide()
 
     assert tell(platform) == 10
 
 
 def test_after_hours_of_silence_the_next_sweep_tells_a_listing(pool: FakePool, stopped: StoppedClock) -> None:
-    pool.stock(TEA=0)
-    listing(pool, "1")
-    platform = Platform()
+    platform = listed(pool, TEA=0)
     platform.broken = ChannelUnavailable("WOO", "show", "HTTP 503")
     for _ in range(36):
         decide()
@@ -123,9 +106,7 @@ def test_a_shop_that_refuses_the_call_as_such_is_asked_once(pool: FakePool, stop
 def test_a_refused_listing_is_tried_again_when_its_stock_changes_and_after_an_hour(
     pool: FakePool, stopped: StoppedClock
 ) -> None:
-    pool.stock(TEA=70)
-    listing(pool, "1")
-    platform = Platform()
+    platform = listed(pool, TEA=70)
     platform.against["1"] = (StockVerdict.REFUSED, "banned")
     decide()
     tell(platform)
@@ -144,9 +125,7 @@ def test_a_refused_listing_is_tried_again_when_its_stock_changes_and_after_an_ho
 def test_a_process_that_died_after_the_platform_took_it_tells_it_once_more(
     pool: FakePool, stopped: StoppedClock
 ) -> None:
-    pool.stock(TEA=70)
-    listing(pool, "1")
-    platform = Platform()
+    platform = listed(pool, TEA=70)
     decide()
     tell(platform)
     # what a kill between the answer and our note leaves behind
@@ -189,9 +168,7 @@ def test_whoever_withdraws_and_whoever_notes_answers_do_not_block_each_other(
 def test_the_answer_for_a_listing_that_sells_another_sku_by_now_changes_nothing(
     pool: FakePool, stopped: StoppedClock
 ) -> None:
-    pool.stock(TEA=70)
-    listing(pool, "1")
-    platform = Platform()
+    platform = listed(pool, TEA=70)
     decide()
 
     def change() -> None:

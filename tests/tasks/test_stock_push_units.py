@@ -13,6 +13,7 @@ from tests.tasks.pushing import (
     another_shop,
     decide,
     decide_at_once,
+    listed,
     listing,
     sell,
     tell,
@@ -21,10 +22,7 @@ from tests.tasks.pushing import (
 
 
 def test_the_shipped_formula_shows_twenty_below_fifty(pool: FakePool, stopped: StoppedClock) -> None:
-    pool.stock(TEA=49, CUP=7)
-    listing(pool, "1")
-    listing(pool, "2", "CUP")
-    platform = Platform()
+    platform = listed(pool, TEA=49, CUP=7)
 
     decide()
     tell(platform)

@@ -1,6 +1,6 @@
 """An order leaves its merge after the dispatch: before its document is sent, or while a warehouse has it, or not."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -15,9 +15,9 @@ from tasks.outbox import Pending, deliver_due
 from tasks.reconcile import reconcile
 from tasks.render import render_cancels
 from tasks.route import route_batch
+from tests.clocks import TickingClock
 from tests.fakes import FakePool, payload
 from tests.tasks.merged import (
-    Clock,
     cause,
     events,
     finished,
@@ -26,20 +26,14 @@ from tests.tasks.merged import (
     person,
     resumed,
     through,
-    ticking,
     validated,
 )
 
 KINDS = (OutboxKind.OUTBOUND_CREATED, OutboxKind.OUTBOUND_CANCEL)
 
 
-@pytest.fixture(name="clock")
-def _clock() -> Iterator[Clock]:
-    yield from ticking()
-
-
 @pytest.fixture
-def three(pool: FakePool, clock: Clock) -> FakePool:
+def three(pool: FakePool, ticking: TickingClock) -> FakePool:
     """Three orders of one receiver in a document that was not sent; their run is over."""
     pool.stock(TEA=20, CUP=20)
     batch_id = validated(pool, {"TEA": 2}, {"CUP": 1}, {"TEA": 1})
@@ -115,7 +109,7 @@ class TestUnsent:
         assert papers(three) == [("1", "3")]
         assert three.stages()["2"] == "ingested"
 
-    def test_a_day_counts_documents_as_they_are(self, pool: FakePool, clock: Clock) -> None:
+    def test_a_day_counts_documents_as_they_are(self, pool: FakePool, ticking: TickingClock) -> None:
         pool.stock(TEA=20)
         pool.execute("update warehouse set daily_limit = 2")
         batch_id = validated(pool, {"TEA": 2}, {"TEA": 1}, {"TEA": 1})
@@ -130,7 +124,7 @@ class TestUnsent:
 
 
 class TestBeforeDispatch:
-    def test_a_refund_of_one_leaves_the_others_merged(self, pool: FakePool, clock: Clock) -> None:
+    def test_a_refund_of_one_leaves_the_others_merged(self, pool: FakePool, ticking: TickingClock) -> None:
         pool.stock(TEA=20, CUP=20)
         batch_id = validated(pool, {"TEA": 2}, {"CUP": 1}, {"TEA": 1})
         through(batch_id, lock_batch, route_batch)
@@ -258,7 +252,7 @@ class TestAtTheWarehouse:
 
         assert set(three.holds()) == {"1", "2", "3"}
 
-    def test_an_order_that_leaves_by_itself_cannot_be_unmerged(self, pool: FakePool, clock: Clock) -> None:
+    def test_an_order_that_leaves_by_itself_cannot_be_unmerged(self, pool: FakePool, ticking: TickingClock) -> None:
         pool.stock(TEA=5)
         through(validated(pool, {"TEA": 1}))
 

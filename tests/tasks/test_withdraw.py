@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from models.errors import ChannelUnavailable
 from models.hold import HoldCode, release_holds
 from models.messages import OutboxKind
 from models.order import Cause
-from models.settings import clock, set_clock
+from models.settings import clock
 from tasks.dispatch import dispatch_batch
 from tasks.lock_stock import lock_batch
 from tasks.outbox import COUNTERPART_LOCKS, Pending, deliver_due, undelivered
@@ -23,7 +23,8 @@ from tasks.route import route_batch
 from tasks.track import track_batch
 from tasks.validate import validate_batch
 from tasks.withdraw import lift_blocks
-from tests.fakes import NOON, FakePool, payload, why
+from tests.clocks import TickingClock, in_force
+from tests.fakes import FakePool, payload, why
 
 KINDS = (OutboxKind.OUTBOUND_CREATED,)
 MOVED = payload(1)["shipping"] | {"address_1": "滨江区江南大道9号"}
@@ -47,23 +48,11 @@ class Warehouse:
             self.got.append(key)
 
 
-class Clock:
-    """A clock that goes on by a minute with each look, so that every move has a time of its own."""
-
-    def __init__(self) -> None:
-        self.at = NOON
-
-    def now(self) -> datetime:
-        self.at += timedelta(minutes=1)
-        return self.at
-
-
 @pytest.fixture
-def ticking() -> Iterator[Clock]:
-    before, mine = clock(), Clock()
-    set_clock(mine)
-    yield mine
-    set_clock(before)
+def ticking() -> Iterator[TickingClock]:
+    """A clock that goes on by a minute with each look."""
+    with in_force(TickingClock(timedelta(minutes=1))) as mine:
+        yield mine
 
 
 def cause() -> Cause:
@@ -88,7 +77,7 @@ def resume(pool: FakePool) -> int:
 
 
 @pytest.fixture
-def waiting(pool: FakePool, ticking: Clock) -> FakePool:
+def waiting(pool: FakePool, ticking: TickingClock) -> FakePool:
     """An order of 3 TEA whose instruction to WH-A waits in the outbox."""
     pool.stock(TEA=10)
     pool.take([payload(1, units={"TEA": 3})])
@@ -128,7 +117,7 @@ def test_the_pool_agrees_with_itself_at_every_step_of_a_withdrawal(waiting: Fake
     assert reconcile() == []
 
 
-def test_a_blocked_instruction_whose_batch_is_still_open_is_not_lost(pool: FakePool, ticking: Clock) -> None:
+def test_a_blocked_instruction_whose_batch_is_still_open_is_not_lost(pool: FakePool, ticking: TickingClock) -> None:
     pool.stock(TEA=10)
     pool.take([payload(1, units={"TEA": 3})])
     (batch_id,) = pool.open_batches()
@@ -256,7 +245,9 @@ def test_a_sender_that_waits_for_an_order_holds_no_block(waiting: FakePool) -> N
     assert waiting.stages() == {"1": "cancelled"}
 
 
-def test_an_instruction_that_surely_failed_after_the_change_is_taken_back(waiting: FakePool, ticking: Clock) -> None:
+def test_an_instruction_that_surely_failed_after_the_change_is_taken_back(
+    waiting: FakePool, ticking: TickingClock
+) -> None:
     """The change comes while the message is under way; then the warehouse turns out to be unreachable."""
     warehouse = Warehouse()
     warehouse.closed = True
@@ -348,7 +339,7 @@ def test_a_change_that_comes_while_a_sender_waits_for_its_turn_stops_the_message
     assert waiting.stages() == {"1": "ingested"}
 
 
-def test_changes_beside_a_sender_are_either_sent_before_or_never(pool: FakePool, ticking: Clock) -> None:
+def test_changes_beside_a_sender_are_either_sent_before_or_never(pool: FakePool, ticking: TickingClock) -> None:
     """Each order ends with one instruction that went out: its old one and a block, or none yet and a new beginning."""
     pool.stock(TEA=500)
     pool.take([payload(n, units={"TEA": 1}) for n in range(1, 121)])
