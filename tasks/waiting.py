@@ -153,11 +153,3 @@ def _standing(reason: str, stage: str, rows: Sequence[tuple[Any, ...]]) -> Stand
     oldest = min(rows, key=lambda row: row[4])
     known = Standstill(reason) if reason in _STANDSTILLS else HoldCode(reason)
     return Standing(known, Stage(stage), tuple(ages), oldest[5], oldest[6], oldest[7], oldest[4])
-
-
-def open_holds(conn: Connection) -> dict[HoldCode, int]:
-    """How many orders each hold stops, the most frequent first; an order with several holds counts for each."""
-    rows = conn.execute(
-        "select code, count(*) from hold where released_at is null group by 1 order by 2 desc, 1"
-    ).fetchall()
-    return {HoldCode(code): count for code, count in rows}

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deployments.commands import app
+from deployments.person import by_hand
 from models.errors import SetupError
 
 if TYPE_CHECKING:
-    from models.order import Cause
     from tasks.blacklist import Entry
 
 blacklist = typer.Typer(help="Whose orders a person looks at first.", no_args_is_help=True)
@@ -49,9 +49,9 @@ def add(
     ensure_database()
     ((kind, value),) = named.items()
     if kind is BlacklistKind.BUYER:
-        entry_id, is_new = add_buyer_of(shop.strip(), value, reason, _why())
+        entry_id, is_new = add_buyer_of(shop.strip(), value, reason, by_hand())
     else:
-        entry_id, is_new = add_entry(person_of(kind, value), reason, _why())
+        entry_id, is_new = add_entry(person_of(kind, value), reason, by_hand())
     typer.echo(f"blacklist: entry {entry_id}" + ("" if is_new else " was there already"))
 
 
@@ -62,7 +62,7 @@ def end(entry: Annotated[int, typer.Argument(help="The entry's number, as `list`
     from tasks.blacklist import end_entry
 
     ensure_database()
-    ended = end_entry(entry, _why())
+    ended = end_entry(entry, by_hand())
     typer.echo(f"blacklist: entry {entry} " + ("ended" if ended else "had ended before"))
 
 
@@ -97,7 +97,7 @@ def import_(
     from tasks.blacklist import import_entries
 
     ensure_database()
-    done = import_entries(file, _why())
+    done = import_entries(file, by_hand())
     typer.echo(f"blacklist: {done.added} added, {done.same} were there already")
     if done.ignored:
         typer.echo(f"ignored: {', '.join(done.ignored)}")
@@ -109,12 +109,3 @@ def _line(entry: "Entry") -> str:
     since = f"{entry.made_at.astimezone(SHANGHAI):%Y-%m-%d}"
     over = f", ended {entry.ended_at.astimezone(SHANGHAI):%Y-%m-%d} by {entry.ended_by}" if entry.ended_at else ""
     return f"{entry.id}  {entry.kind} {entry.shown} since {since} by {entry.made_by}{over}: {entry.reason}"
-
-
-def _why() -> "Cause":
-    from deployments.commands.orders import person
-    from models.order import Cause
-    from models.settings import clock
-    from tasks.batches import RULE_VERSION
-
-    return Cause(person(), clock().now(), None, RULE_VERSION)

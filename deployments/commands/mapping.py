@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deployments.commands import app
+from deployments.person import by_hand
 from models.errors import SetupError
 
 if TYPE_CHECKING:
@@ -101,11 +102,7 @@ def use(
 ) -> None:
     """Read a shop with another mapping from the next run on, after showing what it changes; stored orders stay."""
     from connectors.registry import mapping_for
-    from deployments.commands.orders import person
     from deployments.databases import ensure_database
-    from models.order import Cause
-    from models.settings import clock
-    from tasks.batches import RULE_VERSION
     from tasks.mapping_diff import present_mapping
     from tasks.mapping_use import channel_of, load_for, use_mapping
 
@@ -118,7 +115,7 @@ def use(
         _tell_diff(_compared(shop, chosen, USE_LOOKS_BACK_DAYS, 10, hidden=False))
     if not yes:
         _confirm(shop, chosen)
-    why = Cause(person(), clock().now(), None, RULE_VERSION)
+    why = by_hand()
     done = use_mapping(shop, None if channel_default else chosen, file.name if file else "", why)
     if not done.is_new:
         typer.echo(f"shop {shop}: is read with this very mapping already")

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployments.commands.orders import order, person
+from deployments.commands.orders import order
+from deployments.person import by_hand
 from models.errors import SetupError
 
 if TYPE_CHECKING:
@@ -95,15 +96,12 @@ def decide_about(nos: Sequence[str], shop: str, done: str, decide: "Callable[[li
     """Decide about the orders of these numbers; each refusal is a sentence on stderr, and exit code 1."""
     from deployments.databases import ensure_database
     from models.database import transaction
-    from models.order import Cause
-    from models.settings import clock
-    from tasks.batches import RULE_VERSION
     from tasks.order_numbers import by_numbers
 
     ensure_database()
     with transaction() as conn:
         found = by_numbers(conn, nos, shop.strip())
-    decided = decide(list(found.orders), Cause(person(), clock().now(), None, RULE_VERSION))
+    decided = decide(list(found.orders), by_hand())
     for order_id in decided.done:
         no, code = found.orders[order_id]
         typer.echo(f"order {no} of {code}: {done}")

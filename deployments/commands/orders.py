@@ -1,12 +1,12 @@
 """`orderpool order show`, `accept-batch`, `abandon` and `reconcile`: looking after orders."""
 
-import getpass
 import json
 from typing import Annotated
 
 import typer
 
 from deployments.commands import app
+from deployments.person import by_hand, person
 
 order = typer.Typer(help="Single orders.", no_args_is_help=True)
 app.add_typer(order, name="order", rich_help_panel="Orders")
@@ -52,14 +52,11 @@ def abandon(
     """Give up a failed run's batch; `resume_orders` takes its orders up within a minute."""
     from deployments.databases import ensure_database
     from models.database import transaction
-    from models.order import Cause
-    from models.settings import clock
-    from tasks.batches import RULE_VERSION
     from tasks.resume import abandon_batch
 
     ensure_database()
     with transaction() as conn:
-        left = abandon_batch(conn, batch, Cause(person(), clock().now(), None, RULE_VERSION), reason)
+        left = abandon_batch(conn, batch, by_hand(), reason)
     typer.echo(f"batch {batch} abandoned; {left} of its orders go on with the next resume_orders run")
 
 
@@ -80,8 +77,3 @@ def reconcile(as_json: JSON = False) -> None:
             typer.echo(mismatch.sentence)
     if found:
         raise typer.Exit(1)
-
-
-def person() -> str:
-    """Who gives the command, for the record."""
-    return f"person:{getpass.getuser()}"

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from deployments.commands import app
-from deployments.commands.orders import person
+from deployments.person import by_hand
 
 parcel = typer.Typer(help="Single parcels.", no_args_is_help=True)
 app.add_typer(parcel, name="parcel", rich_help_panel="Orders")
@@ -28,15 +28,12 @@ def renumber(
     """Give a parcel its right number: it is followed under it, and its shop is told as far as its channel allows."""
     from deployments.databases import ensure_database
     from models.database import transaction
-    from models.order import Cause
-    from models.settings import clock
-    from tasks.batches import RULE_VERSION
     from tasks.parcel_numbers import Correction, renumber_parcel
 
     ensure_database()
     wish = Correction(waybill.strip(), new.strip(), carrier.strip(), reason.strip(), track_only, heard_of_another)
     with transaction() as conn:
-        done = renumber_parcel(conn, wish, Cause(person(), clock().now(), None, RULE_VERSION))
+        done = renumber_parcel(conn, wish, by_hand())
     now = f"{done.carrier} {done.waybill}"
     said = f"is {now} now and followed as such" if done.changed else f"is {now} already"
     typer.echo(f"parcel {wish.waybill} of {done.document_no}: {said}; {done.shop}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deployments.commands import app
+from deployments.person import person
 
 if TYPE_CHECKING:
     from tasks.replay import ReplayCount
@@ -33,7 +34,6 @@ def replay(
     Orders before dispatch that read otherwise, and unreadable ones that can be read now, wait under REPLAYED until
     `--go-on`. Orders past review are listed and left alone.
     """
-    from deployments.commands.orders import person
     from deployments.databases import ensure_database
     from deployments.mapping_screen import for_machines, progress
     from tasks.replay import replay_shop

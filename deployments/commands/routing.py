@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deployments.commands import app
+from deployments.person import by_hand
 
 if TYPE_CHECKING:
     from tasks.routing_trial import Tally
@@ -22,23 +23,13 @@ File = Annotated[Path, typer.Argument(help="YAML; docs/routing.md names what it 
 def show(as_json: JSON = False) -> None:
     """Show the rules in force, setting by setting, and the versions before."""
     from deployments.databases import ensure_database
-    from models.settings import SHANGHAI
+    from deployments.rule_versions import as_line, as_row
     from tasks.routing_rules import versions
 
     ensure_database()
     found = versions()
     if as_json:
-        rows = [
-            {
-                "version": version.rules.version,
-                "rules": version.rules.to_json(),
-                "note": version.note,
-                "made_at": version.made_at,
-                "made_by": version.made_by,
-            }
-            for version in found
-        ]
-        typer.echo(json.dumps(rows, default=str, ensure_ascii=False, indent=2))
+        typer.echo(json.dumps([as_row(version) for version in found], default=str, ensure_ascii=False, indent=2))
         return
     usual = found[-1].rules.to_json()
     typer.echo(f"version {found[0].rules.version} is in force:")
@@ -46,10 +37,7 @@ def show(as_json: JSON = False) -> None:
         differs = "" if value == usual[name] else f"  (usually {usual[name]})"
         typer.echo(f"  {name}: {value}{differs}")
     for version in found:
-        since = (
-            f" {version.made_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M} by {version.made_by}:" if version.made_at else ""
-        )
-        typer.echo(f"version {version.rules.version}:{since} {version.note}")
+        typer.echo(as_line(version))
 
 
 @routing.command("use")
@@ -58,12 +46,8 @@ def use(
     note: Annotated[str, typer.Option(help="Why, for whoever looks later.")],
 ) -> None:
     """Put the rules of a file in force, from the next batch on; what is routed stays."""
-    from deployments.commands.orders import person
     from deployments.databases import ensure_database
     from models.errors import SetupError
-    from models.order import Cause
-    from models.settings import clock
-    from tasks.batches import RULE_VERSION
     from tasks.routing_rules import read_routing_file, rules_in, use_rules
 
     ensure_database()
@@ -71,7 +55,7 @@ def use(
     rules = rules_in(file, content)
     if rules is None:
         raise SetupError(f"{file}: has no section rules; there is nothing to put in force")
-    rules, is_new = use_rules(rules, note.strip(), Cause(person(), clock().now(), None, RULE_VERSION))
+    rules, is_new = use_rules(rules, note.strip(), by_hand())
     typer.echo(
         f"routing rules: version {rules.version} is in force" + ("" if is_new else " already, with these settings")
     )

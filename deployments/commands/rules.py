@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deployments.commands import app
+from deployments.person import by_hand
 
 if TYPE_CHECKING:
     from models.hold import HoldCode
@@ -29,29 +30,18 @@ Note = Annotated[str, typer.Option(help="Why, for whoever looks later.")]
 def show(as_json: JSON = False) -> None:
     """Show the rules in force as a file may say them, and the versions before as comments."""
     from deployments.databases import ensure_database
-    from models.settings import SHANGHAI
+    from deployments.rule_versions import as_line, as_row
     from tasks.review_rules import as_yaml, versions
 
     ensure_database()
     found = versions()
     if as_json:
-        rows = [
-            {
-                "version": version.rules.version,
-                "rules": version.rules.to_json(),
-                "note": version.note,
-                "made_at": version.made_at,
-                "made_by": version.made_by,
-                "reviewed_at": version.reviewed_at,
-            }
-            for version in found
-        ]
+        rows = [{**as_row(version), "reviewed_at": version.reviewed_at} for version in found]
         typer.echo(json.dumps(rows, default=str, ensure_ascii=False, indent=2))
         return
     typer.echo(f"# version {found[0].rules.version} is in force; those there were:")
     for version in found:
-        by = f" {version.made_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M} by {version.made_by}:" if version.made_at else ""
-        typer.echo(f"# version {version.rules.version}:{by} {version.note}")
+        typer.echo(f"# {as_line(version)}")
     typer.echo(as_yaml(found[0].rules), nl=False)
 
 
@@ -106,13 +96,9 @@ def reset(note: Note) -> None:
 
 
 def _put_in_force(wanted: "ReviewRules", note: str) -> None:
-    from deployments.commands.orders import person
-    from models.order import Cause
-    from models.settings import clock
-    from tasks.batches import RULE_VERSION
     from tasks.review_rules import use_rules
 
-    used = use_rules(wanted, note, Cause(person(), clock().now(), None, RULE_VERSION))
+    used = use_rules(wanted, note, by_hand())
     known = "" if used.is_new else " already, with these settings"
     typer.echo(f"review rules: version {used.rules.version} is in force{known}")
     typer.echo(_done(used.changes))

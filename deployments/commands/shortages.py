@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deployments.commands import app
+from deployments.person import by_hand
 
 if TYPE_CHECKING:
-    from models.order import Cause
+    pass
 
 shortages = typer.Typer(help="Orders that no warehouses can serve, and what can be done.", invoke_without_command=True)
 app.add_typer(shortages, name="shortages", rich_help_panel="Orders")
@@ -64,7 +65,7 @@ def choose(option_id: OptionId) -> None:
 
     ensure_database()
     with transaction() as conn:
-        done = shortage_choices.choose(conn, option_id, _why())
+        done = shortage_choices.choose(conn, option_id, by_hand())
     typer.echo(f"option {option_id}: {_THEN[done.chosen.option.kind.value].format(done.chosen.order_no)}")
     if done.transfers:
         writer = csv.writer(sys.stdout, lineterminator="\n")
@@ -80,7 +81,7 @@ def dismiss(option_id: OptionId) -> None:
 
     ensure_database()
     with transaction() as conn:
-        done = shortage_choices.dismiss(conn, option_id, _why())
+        done = shortage_choices.dismiss(conn, option_id, by_hand())
     typer.echo(f"option {option_id}: not for order {done.chosen.order_no}")
 
 
@@ -89,12 +90,3 @@ _THEN = {
     "split": "order {} leaves in parts; it goes on with the next resume_orders run",
     "wait": "order {} waits",
 }
-
-
-def _why() -> "Cause":
-    from deployments.commands.orders import person
-    from models.order import Cause
-    from models.settings import clock
-    from tasks.batches import RULE_VERSION
-
-    return Cause(person(), clock().now(), None, RULE_VERSION)

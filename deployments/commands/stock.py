@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deployments.commands import app
+from deployments.person import person
 from models.errors import SetupError
 from models.feeds import Counts
 
@@ -37,7 +38,6 @@ def import_stock(
     ] = "",
 ) -> None:
     """Take over a report on stock; one as of a moment counts once, and not at all where a later one was taken over."""
-    from deployments.commands.orders import person
     from tasks.stock_files import import_stock as run
 
     _ensure_database()
@@ -60,7 +60,6 @@ def expect(file: File) -> None:
 @stock.command("receive")
 def receive(file: File) -> None:
     """Book what came of expected arrivals; a delivery that is told again changes nothing."""
-    from deployments.commands.orders import person
     from tasks.arrivals import receive_arrivals
 
     _ensure_database()

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from deployments.commands import app
+from deployments.person import by_hand
 from models.errors import PipelineError
 
 formula = typer.Typer(help="What stock listings show: try, use, show.", no_args_is_help=True)
@@ -55,15 +56,11 @@ def try_(
 @formula.command()
 def use(file: File, note: Annotated[str, typer.Option(help="Why, for those who read it later.")] = "") -> None:
     """Put a formula in force from the next push on."""
-    from deployments.commands.orders import person
     from deployments.databases import ensure_database
-    from models.order import Cause
-    from models.settings import clock
-    from tasks.batches import RULE_VERSION
     from tasks.stock_formula import use_formula
 
     ensure_database()
-    why = Cause(person(), clock().now(), None, RULE_VERSION)
+    why = by_hand()
     done = use_formula(file, note, why)
     if done.made_at == why.at:
         typer.echo(f"stock formula: version {done.version} is in force; `orderpool stock-push` tells the shops now")
@@ -79,16 +76,12 @@ def stock_push(
     ] = False,
 ) -> None:
     """Decide what listings show and tell the shops now; exit 1 when some could not be told."""
-    from deployments.commands.orders import person
     from deployments.databases import ensure_database
     from models.database import transaction
-    from models.order import Cause
-    from models.settings import clock
-    from tasks.batches import RULE_VERSION
     from tasks.stock_push import decide_all, shops_to_tell, tell_listings
 
     ensure_database()
-    why = Cause(person(), clock().now(), None, RULE_VERSION)
+    why = by_hand()
     with transaction() as conn:
         count = decide_all(conn, why, shop, everything=everything)
     typer.echo(f"{sum(count.to_tell.values()):,} of {count.listings:,} listings are to be told")

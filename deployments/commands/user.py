@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deployments.commands import app
+from deployments.person import by_hand
 from models.errors import SetupError
 
 if TYPE_CHECKING:
-    from models.order import Cause
+    pass
 
 user = typer.Typer(help="Who may sign in to the web console.", no_args_is_help=True)
 app.add_typer(user, name="user", rich_help_panel="Setting up")
@@ -30,7 +31,7 @@ def add(name: Name, role: RoleName, password_stdin: FromStdin = False, generate:
     _ensure_database()
     wish = as_role(role)
     password, is_made = _password(name, password_stdin, generate)
-    kept = add_person(name, wish, password, _why())
+    kept = add_person(name, wish, password, by_hand())
     typer.echo(f"{kept}: may sign in to the console as {wish}")
     _tell(password, is_made)
 
@@ -59,7 +60,7 @@ def role(name: Name, new_role: Annotated[str, typer.Argument(metavar="ROLE")]) -
 
     _ensure_database()
     wish = as_role(new_role)
-    set_role(name, wish, _why())
+    set_role(name, wish, by_hand())
     typer.echo(f"{name}: is {wish}")
 
 
@@ -70,7 +71,7 @@ def password(name: Name, password_stdin: FromStdin = False, generate: Generate =
 
     _ensure_database()
     text, is_made = _password(name, password_stdin, generate)
-    set_password(name, text, _why())
+    set_password(name, text, by_hand())
     typer.echo(f"{name}: has another password")
     _tell(text, is_made)
 
@@ -81,7 +82,7 @@ def deactivate(name: Name) -> None:
     from tasks.people import set_active
 
     _ensure_database()
-    set_active(name, False, _why())
+    set_active(name, False, by_hand())
     typer.echo(f"{name}: may not sign in any more; `orderpool user activate {name}` takes that back")
 
 
@@ -91,7 +92,7 @@ def activate(name: Name) -> None:
     from tasks.people import set_active
 
     _ensure_database()
-    set_active(name, True, _why())
+    set_active(name, True, by_hand())
     typer.echo(f"{name}: may sign in")
 
 
@@ -101,7 +102,7 @@ def unlock(name: Name) -> None:
     from tasks.people import unlock as let_in
 
     _ensure_database()
-    let_in(name, _why())
+    let_in(name, by_hand())
     typer.echo(f"{name}: may try again now")
 
 
@@ -121,15 +122,6 @@ def _password(name: str, from_stdin: bool, generate: bool) -> tuple[str, bool]:
 def _tell(text: str, is_made: bool) -> None:
     if is_made:
         typer.echo(f"password: {text}   (shown only now)")
-
-
-def _why() -> "Cause":
-    from deployments.commands.orders import person
-    from models.order import Cause
-    from models.settings import clock
-    from tasks.batches import RULE_VERSION
-
-    return Cause(person(), clock().now(), None, RULE_VERSION)
 
 
 def _ensure_database() -> None:

@@ -9,7 +9,8 @@ from models.database import transaction
 from models.hold import Finding, HoldCode, place_holds
 from models.order import Stage
 from models.rules.owners import Owner, Reason, Standstill
-from tasks.waiting import ACCEPT_PATIENCE, DELIVERY_PATIENCE, RUN_PATIENCE, Waiting, open_holds, waiting_orders
+from tasks.open_holds import open_holds
+from tasks.waiting import ACCEPT_PATIENCE, DELIVERY_PATIENCE, RUN_PATIENCE, Waiting, waiting_orders
 from tests.fakes import NOON, FakePool, payload, why
 
 SOON = NOON + timedelta(minutes=1)
@@ -158,7 +159,7 @@ def test_a_cancelled_order_does_not_stand(pool: FakePool) -> None:
 def test_every_open_hold_is_counted(one: FakePool) -> None:
     hold([HoldCode.REMARK, HoldCode.MANUAL])
     with transaction() as conn:
-        assert open_holds(conn) == {HoldCode.MANUAL: 1, HoldCode.REMARK: 1}
+        assert {held.code: held.orders for held in open_holds(conn)} == {HoldCode.MANUAL: 1, HoldCode.REMARK: 1}
 
 
 def test_payloads_in_quarantine_are_told_apart(pool: FakePool) -> None:

@@ -12,10 +12,11 @@ from models.hold import HoldCode
 from models.rules.divisions import divisions
 from models.rules.owners import owner_words
 from models.settings import clock
+from tasks.open_holds import open_holds
 from tasks.order_list import MOST_COUNTED, Page, all_orders, list_orders
 from tasks.order_rows import OrderRow
 from tasks.order_search import IN_QUARANTINE, TOO_SHORT, WHOLE_PHONE, find_orders
-from tasks.waiting import open_holds, waiting_orders
+from tasks.waiting import waiting_orders
 from web.console.frame import Person, _, allowed, export, page
 from web.console.order_filter import Filter, read_filter, write_key
 from web.console.order_words import (
