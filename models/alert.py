@@ -19,6 +19,10 @@ class AlertRule(StrEnum):
     STOCK_SHORTFALL = "stock_shortfall"
     STOCK_NOT_SHOWN = "stock_not_shown"
     FEED_DRIFTING = "feed_drifting"
+    RUN_FAILED = "run_failed"
+    RUN_CRASHED = "run_crashed"
+    RUN_LATE = "run_late"
+    INGEST_SILENT = "ingest_silent"
 
 
 class Alert(SQLModel, table=True):

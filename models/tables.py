@@ -4,6 +4,7 @@ from sqlmodel import SQLModel
 
 from models import (
     alert,
+    backfill,
     batch,
     console,
     hold,
@@ -11,6 +12,7 @@ from models import (
     merge,
     messages,
     order,
+    promo,
     quality,
     receiver,
     review,
@@ -24,6 +26,7 @@ metadata = SQLModel.metadata
 
 __all__ = [
     "alert",
+    "backfill",
     "batch",
     "console",
     "hold",
@@ -32,6 +35,7 @@ __all__ = [
     "messages",
     "metadata",
     "order",
+    "promo",
     "quality",
     "receiver",
     "review",

@@ -21,13 +21,15 @@ class Warehouse(SQLModel, table=True):
     """A place that ships. `sender` (name, phone, address) is our own, not a buyer's.
 
     `cutoff` (China time) is until when an instruction still leaves on the same day; `daily_limit` is how many outbound
-    documents it takes a day. None: no limit.
+    documents it takes a day; `in_progress_limit` how many may be with it at once, sent and not shipped, while releases
+    are metered. None: no limit.
     """
 
     __tablename__: ClassVar[str] = "warehouse"
     __table_args__ = (
         one_of("kind", WarehouseKind),
         check("daily_limit is null or daily_limit >= 0", "daily_limit_known"),
+        check("in_progress_limit is null or in_progress_limit >= 1", "in_progress_limit_known"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -42,6 +44,7 @@ class Warehouse(SQLModel, table=True):
     carrier: str = Field(default="yuantong", sa_type=Text)
     cutoff: time | None = None
     daily_limit: int | None = None
+    in_progress_limit: int | None = None
     active: bool = True
     stopped_at: datetime | None = Field(default=None, sa_type=AT)
     settings: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)

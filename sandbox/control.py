@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from sandbox.answers import json_answer
 from sandbox.clock import parse_instant
+from sandbox.crowd import crowd
 from sandbox.errors import ControlError, NotSimulated
 from sandbox.orders import Order, apply_event, change_order, read_order
 from sandbox.outside import Outside
@@ -78,6 +79,7 @@ class Control:
             ("GET", "/shops/{code}/orders", self.list_orders),
             ("GET", "/shops/{code}/orders/{no}", self.show_order),
             ("POST", "/shops/{code}/orders/{no}", self.change_order),
+            ("POST", "/shops/{code}/crowd", self.load_crowd),
             ("POST", "/shops/{code}/churn", self.churn),
             ("GET", "/shops/{code}/products", self.products),
             ("POST", "/shops/{code}/products", self.add_products),
@@ -147,6 +149,20 @@ class Control:
         """Put orders into a shop; with `notify` a shop that pushes announces each."""
         shop, body = self._shop(request), await _body(request)
         orders = [read_order(order) for order in body.get("orders") or []]
+        stored = shop.store(orders)
+        if not body.get("notify"):
+            return {"stored": stored}
+        return {"stored": stored, "webhook": await self._announce(shop, orders, "created")}
+
+    async def load_crowd(self, request: Request) -> Any:
+        """Invent orders by the thousand, paid between two moments (now without them)."""
+        shop, body = self._shop(request), await _body(request)
+        since, until = (
+            parse_instant(str(body[key])) if key in body else self._world.now() for key in ("since", "until")
+        )
+        skus = [str(sku) for sku in body.get("skus") or []]
+        run, first = int(body.get("run") or 0), int(body.get("first") or 0)
+        orders = list(crowd(shop.platform, int(body.get("count") or 0), since, until, skus, run, first))
         stored = shop.store(orders)
         if not body.get("notify"):
             return {"stored": stored}
