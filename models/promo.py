@@ -36,8 +36,8 @@ class Promo(SQLModel, table=True):
 class ReleaseWait(SQLModel, table=True):
     """A routed order that waits until its warehouse has room for another instruction; the earliest `due_at` goes first.
 
-    `warehouse_id` is the one that lacks room. The order stays routed, with its stock, in a closed batch; `resume_orders`
-    takes it up. The row ends when the order is dispatched or leaves its route.
+    `warehouse_id` is the one that lacks room. The order stays routed, with its stock, in a closed batch;
+    `resume_orders` takes it up. The row ends when the order is dispatched or leaves its route.
     """
 
     __tablename__: ClassVar[str] = "release_wait"
