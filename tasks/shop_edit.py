@@ -7,7 +7,7 @@ from models.errors import SetupError
 from models.order import Cause
 from tasks.access import log_change
 from tasks.setup import ShopRow, list_shops
-from tasks.shop_settings import SettingRow, set_shop
+from tasks.shop_settings import SettingRow, settings_of
 
 MOST_NAME_CHARS = 100
 
@@ -22,7 +22,7 @@ class ShopPage:
 
 def find_shop_page(code: str) -> ShopPage:
     """A shop with what is set for it; raises SetupError when there is none of this code."""
-    settings = set_shop(code, {})
+    settings = settings_of(code)
     (row,) = [shop for shop in list_shops() if shop.code == code]
     return ShopPage(row, settings)
 
@@ -36,7 +36,9 @@ def change_shop(code: str, name: str, *, active: bool, lock_unpaid: bool, why: C
     if not name.isprintable() or not 1 <= len(name) <= MOST_NAME_CHARS:
         raise SetupError(f"shop {code}: a name has from 1 to {MOST_NAME_CHARS} characters, no line breaks")
     with transaction() as conn:
-        row = conn.execute("select name, active, lock_unpaid from shop where code = %s for update", (code,)).fetchone()
+        row = conn.execute(
+            "select name, active, lock_unpaid from shop where code = %s for no key update", (code,)
+        ).fetchone()
         if row is None:
             raise SetupError(f"shop {code}: is not in the pool; `orderpool shop list` shows those that are")
         conn.execute(

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from connectors import registry
 from connectors.base import Capabilities, StockMode
-from models.database import transaction
+from models.database import Connection, transaction
 from models.errors import SetupError
 from models.order import Cause
 from tasks.access import log_change
@@ -117,6 +117,20 @@ def capabilities_of(shop_code: str, channel: str, stored: Mapping[str, Any]) -> 
     return replace(usual, **{_capability(shop_code, name): _read(shop_code, name, raw) for name, raw in stored.items()})
 
 
+def settings_of(code: str) -> list[SettingRow]:
+    """A shop's settings; raises SetupError when there is no shop of this code."""
+    with transaction() as conn:
+        return _rows(code, *_stored_settings(conn, code))
+
+
+def _stored_settings(conn: Connection, code: str, lock: str = "") -> tuple[str, dict[str, Any]]:
+    """The channel of a shop and what is set for it."""
+    found = conn.execute(f"select channel, settings from shop where code = %s {lock}".encode(), (code,)).fetchone()
+    if found is None:
+        raise SetupError(f"shop {code}: is not in the pool; `orderpool shop list` shows those that are")
+    return found[0], found[1]
+
+
 def set_shop(code: str, wishes: Mapping[str, str], why: Cause | None = None) -> list[SettingRow]:
     """Change a shop's settings and return them all; an empty text goes back to the usual value.
 
@@ -124,10 +138,8 @@ def set_shop(code: str, wishes: Mapping[str, str], why: Cause | None = None) -> 
     is changed.
     """
     with transaction() as conn:
-        found = conn.execute("select channel, settings from shop where code = %s for update", (code,)).fetchone()
-        if found is None:
-            raise SetupError(f"shop {code}: is not in the pool; `orderpool shop list` shows those that are")
-        channel, stored = found
+        # not `for update`: rows that name the shop may be written meanwhile
+        channel, stored = _stored_settings(conn, code, "for no key update")
         before = _rows(code, channel, stored)
         own = dict(stored.get("capabilities") or {})
         for name, text in wishes.items():
@@ -135,8 +147,7 @@ def set_shop(code: str, wishes: Mapping[str, str], why: Cause | None = None) -> 
         capabilities_of(code, channel, own)
         changed = {key: value for key, value in stored.items() if key != "capabilities"}
         changed |= {"capabilities": own} if own else {}
-        if wishes:
-            conn.execute("update shop set settings = %s where code = %s", (Jsonb(changed), code))
+        conn.execute("update shop set settings = %s where code = %s", (Jsonb(changed), code))
         after = _rows(code, channel, changed)
         if why is not None:
             log_change(conn, "shop", code, _values(before), _values(after), why)

@@ -194,10 +194,10 @@ def set_(
     Times are written as 90s, 30m, 2h or 90d, a missing limit as none, several words with commas between.
     """
     from deployments.databases import ensure_database
-    from tasks.shop_settings import set_shop
+    from tasks.shop_settings import set_shop, settings_of
 
     ensure_database()
-    rows = set_shop(code, dict(_wish(text) for text in wishes or []))
+    rows = set_shop(code, dict(_wish(text) for text in wishes)) if wishes else settings_of(code)
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], ensure_ascii=False, indent=2))
         return
