@@ -10,7 +10,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-pipeline test-stages test-installation test-parts test-long lint bench chromium pictures lock
+.PHONY: backfill-test chaos help setup demo up down test test-pipeline test-stages test-installation test-parts test-long scale-test lint bench chromium pictures lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -53,8 +53,18 @@ test-installation:
 test-parts:
 	$(BIN)/python -m pytest -m "not long" --durations=10 tests $(addprefix --ignore=,$(INSTALLATION) tests/pipeline tests/tasks)
 
+chaos: $(READY) ## faults at random moments of a running day; CHAOS_SEED=n draws others
+	$(BIN)/python -m pytest -s -q tests/chaos
+
 test-long: $(READY) chromium ## the tests that take minutes
 	$(BIN)/python -m pytest -m long --durations=10
+
+scale-test: $(READY) ## the compose file by process: several servers and workers, some of them lost
+	@deployments/install_services.sh
+	$(BIN)/python -m pytest -m scale -s tests/scale
+
+backfill-test: $(READY) ## a promo day of 180,000 orders backfilled beside live ingest, killed and resumed
+	BACKFILL_ORDERS=180000 $(BIN)/python -m pytest -s tests/backfill
 
 lint: $(READY) ## style, types, and who may import whom
 	$(BIN)/ruff check .
@@ -69,8 +79,9 @@ bench: $(READY) ## every benchmark
 chromium:
 	@deployments/install_chromium.sh
 
-pictures: $(READY) chromium ## the README's pictures of the console anew
+pictures: $(READY) chromium ## the pictures of README and runbook anew
 	SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/pipeline/test_console_in_browser.py -k finds
+	SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/pipeline/test_runbook.py -k pictures
 
 lock: ## requirements.lock anew from pyproject.toml
 	$(BIN)/python -m uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \

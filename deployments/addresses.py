@@ -8,7 +8,11 @@ from models.settings import settings
 
 
 def read() -> dict[str, str]:
-    """The addresses recorded so far; none before the first start."""
+    """The addresses recorded so far, none before the first start; what the settings give goes before."""
+    return {**_recorded(), **settings().given_addresses()}
+
+
+def _recorded() -> dict[str, str]:
     try:
         found: dict[str, str] = json.loads(settings().services_file.read_text())
     except FileNotFoundError:
@@ -18,7 +22,7 @@ def read() -> dict[str, str]:
 
 def record(**addresses: str) -> None:
     """Add or replace addresses. The file holds a database password, so only its owner may read it."""
-    write_private(settings().services_file, json.dumps({**read(), **addresses}, indent=2) + "\n")
+    write_private(settings().services_file, json.dumps({**_recorded(), **addresses}, indent=2) + "\n")
 
 
 def forget() -> None:

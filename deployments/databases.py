@@ -1,10 +1,15 @@
 """The databases of an installation: the embedded server, or whatever the environment points to."""
 
 import os
+import subprocess
+import sys
 
 import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from deployments import addresses, embedded_postgres
+from models.errors import SetupError
 from models.settings import settings
 
 POOL = "orderpool"
@@ -55,3 +60,48 @@ def _migrate() -> None:
     from models.database import upgrade
 
     upgrade()
+
+
+def migrate_databases() -> list[str]:
+    """Make the databases that the environment names where they are missing, and bring their tables to this version.
+
+    Prefect's is left out where the environment does not name it. Returns one sentence for each. Raises SetupError
+    when the pool is not named, or Prefect's migrations fail.
+    """
+    pool = settings().database_url
+    if not pool:
+        raise SetupError("ORDERPOOL_DATABASE_URL names no database; with the embedded PostgreSQL use `orderpool up`")
+    _make_missing(pool)
+    _migrate()
+    said = [f"{POOL}: its tables are those of this version"]
+    prefect = os.environ.get(PREFECT_URL_VARIABLE)
+    if prefect:
+        plain = prefect.replace("postgresql+asyncpg://", "postgresql://", 1)
+        _make_missing(plain)
+        with psycopg.connect(plain, autocommit=True) as conn:
+            conn.execute("create extension if not exists pg_trgm")
+        _migrate_prefect()
+        said.append(f"{PREFECT}: its tables are those of this version")
+    return said
+
+
+def _make_missing(url: str) -> None:
+    try:
+        psycopg.connect(url).close()
+    except psycopg.OperationalError as error:
+        wanted = conninfo_to_dict(url)
+        name = str(wanted.get("dbname", ""))
+        if f'database "{name}" does not exist' not in str(error):
+            raise SetupError(f"{name}: the database server does not let us in: {error}") from error
+        with psycopg.connect(make_conninfo(url, dbname="postgres"), autocommit=True) as conn:
+            conn.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+
+
+def _migrate_prefect() -> None:
+    from deployments.prefect_settings import environment
+
+    command = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "-y"]
+    done = subprocess.run(command, env={**os.environ, **environment()}, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no output"]
+        raise SetupError(f"{PREFECT}: its tables were not brought to this version: {last[0]}")

@@ -1,6 +1,7 @@
 """The demo's outside world: the sandbox as a process of its own, and what the demo lets happen in it."""
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -81,31 +82,53 @@ class Outside:
         """Let the platforms' time jump ahead; what they signed or stamped so far stays as it was."""
         self.do("POST", "clock", {"advance_s": seconds})
 
+    def await_answer(self) -> None:
+        """Return once it answers; raises SetupError when it does not in time."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            try:
+                if self.control.get("health").is_success:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.1)
+        log = settings().log_dir / "sandbox.log"
+        raise SetupError(f"the sandbox does not answer after {PATIENCE_S:.0f} s; its log is {log}")
+
     def behave(self) -> None:
         """Take down every fault, for whoever looks around afterwards."""
         self.do("DELETE", "faults")
 
 
 @contextmanager
-def sandbox_process() -> Iterator[Outside]:
-    """Run the sandbox in a process of its own for as long as the block lasts; one that is left over is ended."""
+def sandbox_process(journal: Path | None = None) -> Iterator[Outside]:
+    """Run the sandbox in a process of its own for as long as the block lasts; one that is left over is ended.
+
+    With a journal its world survives a kill: `launch_sandbox` with the same file goes on with it.
+    """
     record = settings().run_dir / "sandbox.json"
     stop_sandbox(record)
-    port = ports.kept_free("sandbox")
-    # with the mark, `orderpool down` ends it too when a demo was killed
-    env = {**os.environ, processes.MARK: supervisor.mark()}
-    log = settings().log_dir / "sandbox.log"
-    child = processes.launch([sys.executable, "-m", "sandbox", "--port", str(port)], env, log, CHECKOUT)
-    processes.remember(record, child.pid)
-    url = f"http://{ports.HOST}:{port}"
+    url = f"http://{ports.HOST}:{ports.kept_free('sandbox')}"
+    child = launch_sandbox(journal)
     try:
         # a whole warehouse's reports go out within one call
         with httpx.Client(base_url=f"{url}/_control/", timeout=600, trust_env=False) as control:
-            _await(control, log)
-            yield Outside(url, control)
+            outside = Outside(url, control)
+            outside.await_answer()
+            yield outside
     finally:
         stop_sandbox(record)
         child.wait(timeout=10)
+
+
+def launch_sandbox(journal: Path | None = None) -> subprocess.Popen[bytes]:
+    """Start the sandbox on the port kept for it, and write down which process it is."""
+    command = [sys.executable, "-m", "sandbox", "--port", str(ports.kept("sandbox"))]
+    # with the mark, `orderpool down` ends it too when a demo was killed
+    env = {**os.environ, processes.MARK: supervisor.mark()}
+    log = settings().log_dir / "sandbox.log"
+    child = processes.launch([*command, *(("--journal", str(journal)) if journal else ())], env, log, CHECKOUT)
+    processes.remember(settings().run_dir / "sandbox.json", child.pid)
+    return child
 
 
 def stop_sandbox(record: Path) -> None:
@@ -114,14 +137,3 @@ def stop_sandbox(record: Path) -> None:
     if found:
         processes.end(processes.tree(found), grace_s=5)
     record.unlink(missing_ok=True)
-
-
-def _await(control: httpx.Client, log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        try:
-            if control.get("health").is_success:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    raise SetupError(f"the sandbox does not answer after {PATIENCE_S:.0f} s; its log is {log}")

@@ -13,7 +13,6 @@ from deployments.parts import NAMES, PARTS, POSTGRES
 from deployments.prefect_settings import environment
 from models.errors import SetupError
 from models.settings import settings
-from tasks.setup import FILE, list_shops
 
 GRACE_S = 10.0
 
@@ -122,21 +121,10 @@ def _set_up_prefect(schedules: bool | None, tell: Tell) -> SetupError | None:
     from deployments import prefect_setup
 
     _await("prefect", tell)
-    began = time.monotonic()
-    with prefect_setup.client() as prefect:
-        prefect_setup.set_up_work_pool(prefect)
-        prefect_setup.set_up_zombie_watch(prefect)
-        try:
-            changed = prefect_setup.apply_deployments(prefect)
-            for shop in list_shops():
-                if shop.active and shop.channel != FILE:
-                    prefect_setup.add_shop_schedule(shop.code, shop.poll_minutes)
-        except SetupError as error:
-            return error
-        finally:
-            if schedules is not None:
-                prefect_setup.pause_schedules(prefect, paused=not schedules)
-    tell(f"deployments: {len(changed)} changed after {time.monotonic() - began:.1f} s")
+    try:
+        prefect_setup.set_up(schedules, tell)
+    except SetupError as error:
+        return error
     return None
 
 

@@ -11,18 +11,23 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from deployments.addresses import write_private
+from deployments.leadership import Leadership
 from deployments.prefect_settings import environment
+from deployments.promo_live import PROMO, PromoKeeper, lag_of, shops_at_once, shops_to_read
+from deployments.usual_pace import SHOPS_AT_ONCE
 from models.database import transaction
 from models.errors import PipelineError, SetupError
+from models.logs import write_log
 from models.settings import clock, settings
-from tasks.shop_settings import capabilities_of
+from tasks.promo import current_promo
+from tasks.release_room import room_came
 from tasks.stock_push import has_crossed, shows_stock
 from tasks.track import has_reports
 
@@ -32,11 +37,11 @@ if TYPE_CHECKING:
 BEAT_S = 2.0
 GAP_S = 5.0  # between two runs of the same work, so that what comes meanwhile goes together
 LONGEST_WAIT_S = 60.0
-SHOPS_AT_ONCE = 2
 GRACE_S = 8.0
 
 REPORTS = "reports"
 STOCK = "stock"
+RESUME = "resume"
 SHOP = "shop:"
 
 _log = logging.getLogger("orderpool.live")
@@ -46,7 +51,9 @@ def waiting_work() -> list[str]:
     """What can be worked on now: `reports` of warehouses and carriers, `shop:CODE` for each shop with notices, `stock`.
 
     There is always stock to look at where anything was shown: whether it must be told at once is asked by the work. A
-    notice is ripe once the shop's windows may end after it, else the read it asks for would not see the change.
+    notice is ripe once the shop's windows may end after it, else the read it asks for would not see the change. During
+    a promo every shop waits that was not read for as long as the promo says; `resume` waits when there is room for
+    orders that wait for it.
     """
     now = clock().now()
     with transaction() as conn:
@@ -55,26 +62,27 @@ def waiting_work() -> list[str]:
                from inbox i join shop s on i.source = 'shop:' || s.code
                where i.state = 'new' and i.source like 'shop:%' and s.active group by 1, 2, 3 order by 4"""
         ).fetchall()
-    ripe = [source for source, channel, own, oldest in rows if oldest + _lag(source, channel, own or {}) <= now]
-    return ([REPORTS] if has_reports() else []) + ripe + ([STOCK] if shows_stock() else [])
-
-
-def _lag(source: str, channel: str, own: dict[str, Any]) -> timedelta:
-    try:
-        return capabilities_of(source.removeprefix(SHOP), channel, own).lag
-    except SetupError:
-        # the read will say what is wrong with this shop's settings; the other shops go on
-        return timedelta()
+    ripe = [
+        source
+        for source, channel, own, oldest in rows
+        if oldest + lag_of(source.removeprefix(SHOP), channel, own or {}) <= now
+    ]
+    shops = dict.fromkeys([*ripe, *(SHOP + code for code in shops_to_read())])
+    before = ([REPORTS] if has_reports() else []) + ([RESUME] if room_came() else [])
+    return [*before, *shops, *([STOCK] if shows_stock() else [])]
 
 
 def run_work(work: str) -> None:
     """Run the flow that some work needs; raises when it fails."""
     from flows.process_orders import process_orders
     from flows.push_stock import push_stock
+    from flows.resume_orders import resume_orders
     from flows.track_parcels import track_parcels
 
     if work == REPORTS:
         run_deployed(track_parcels, "every-minute", {})
+    elif work == RESUME:
+        run_deployed(resume_orders, "every-minute", {})
     elif work == STOCK:
         # asked here, not while work is looked for: it takes longer, and a run of the flow is for something that is done
         if has_crossed(clock().now()):
@@ -93,12 +101,14 @@ def run_deployed(flow: "Flow[Any, Any]", deployment: str, parameters: dict[str, 
     from prefect.states import Pending
 
     from deployments.prefect_setup import client
+    from deployments.promo_mode import tags_of
 
+    tags = tags_of(current_promo())
     with client() as prefect:
         found = prefect.read_deployment_by_name(f"{flow.name}/{deployment}")
         # born pending, not scheduled: no worker takes it
         flow_run = prefect.create_flow_run_from_deployment(
-            found.id, parameters=parameters, state=Pending(message="run by the live process")
+            found.id, parameters=parameters, state=Pending(message="run by the live process"), tags=tags
         )
     state = run_flow_sync(flow, flow_run=flow_run, parameters=parameters, return_type="state")
     if isinstance(state, State) and not state.is_completed():
@@ -123,18 +133,25 @@ class Job:
 
 @dataclass(slots=True)
 class Live:
-    """Starts what waits. `find` names the work, `run` does one piece of it and raises when it fails."""
+    """Starts what waits. `find` names the work, `run` does one piece of it and raises when it fails.
+
+    `shops_at_once` is asked anew with each look: so many shops are worked on at a time.
+    `leads` is whether this process is the one at work; None before it asked.
+    """
 
     find: Callable[[], list[str]]
     run: Callable[[str], None]
     gap_s: float = GAP_S
+    shops_at_once: Callable[[], int] = lambda: SHOPS_AT_ONCE
     jobs: dict[str, Job] = field(default_factory=dict)
+    leads: bool | None = None
 
     def beat(self) -> None:
         """Look once, start what may start, and leave a sign of life."""
         try:
+            most = self.shops_at_once()
             for work in self.find():
-                self._start(work)
+                self._start(work, most)
         except (psycopg.Error, SetupError) as error:
             _log.error("the pool does not answer: %s", _words(error))
         self._leave_sign()
@@ -147,9 +164,9 @@ class Live:
                 job.thread.join(max(deadline - time.monotonic(), 0))
         return self._running()
 
-    def _start(self, work: str) -> None:
+    def _start(self, work: str, most_shops: int) -> None:
         job = self.jobs.setdefault(work, Job())
-        crowded = work.startswith(SHOP) and sum(name.startswith(SHOP) for name in self._running()) >= SHOPS_AT_ONCE
+        crowded = work.startswith(SHOP) and sum(name.startswith(SHOP) for name in self._running()) >= most_shops
         if job.is_running or crowded or time.monotonic() < job.not_before:
             return
         job.since = clock().now()
@@ -165,7 +182,8 @@ class Live:
         except Exception as error:  # noqa: BLE001  whatever one flow raises, the others go on
             job.failures, job.obstacle = job.failures + 1, _words(error)
             wait_s = min(self.gap_s * 2 ** min(job.failures, 10), LONGEST_WAIT_S)
-            _log.error("%s: %s; again in %.0f s", work, job.obstacle, wait_s)
+            told = {"event": "work_failed", "work": work, "failures": job.failures, "again_in_s": wait_s}
+            _log.error("%s: %s; again in %.0f s", work, job.obstacle, wait_s, extra=told)
         job.not_before = time.monotonic() + wait_s
 
     def _running(self) -> list[str]:
@@ -184,7 +202,7 @@ class Live:
 def main() -> None:
     """Work until SIGTERM or Ctrl-C."""
     os.environ.update(environment())
-    _write_log()
+    write_log("live")
     stop = threading.Event()
 
     def end(_signal: int, _frame: FrameType | None) -> None:
@@ -192,22 +210,33 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    live = Live(waiting_work, run_work)
+    keeper, leadership = PromoKeeper(), Leadership()
+    live = Live(
+        lambda: [*keeper.work(), *waiting_work()],
+        lambda work: keeper.tell() if work == PROMO else run_work(work),
+        shops_at_once=shops_at_once,
+    )
     _log.info("looking for pushed messages every %.0f s", BEAT_S)
     while not stop.is_set():
-        live.beat()
+        take_turn(live, leadership)
         stop.wait(BEAT_S)
     left = live.finish(GRACE_S)
+    leadership.give_up()
     _log.info("stopped%s", f"; cut off, and safe to run again: {', '.join(left)}" if left else "")
 
 
-def _write_log() -> None:
-    # a handler of our own: Prefect sets up the root logger when it is imported
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    _log.addHandler(handler)
-    _log.setLevel(logging.INFO)
-    _log.propagate = False
+def take_turn(live: Live, leadership: Leadership) -> None:
+    """Look once for what waits, if this is the live process at work."""
+    try:
+        leads = leadership.held()
+    except (psycopg.Error, SetupError) as error:
+        _log.error("the pool does not answer: %s", _words(error))
+        return
+    if leads:
+        live.beat()
+    if leads != live.leads:
+        live.leads = leads
+        _log.info("leading: what waits is worked on here" if leads else "standing by: another live process works")
 
 
 def _words(error: Exception) -> str:

@@ -8,6 +8,8 @@ from models.settings import CHECKOUT, settings
 
 HEARTBEAT_S = 30
 
+JSON_LOGS = CHECKOUT / "deployments" / "data" / "prefect_logging.yml"
+
 CHOSEN = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -25,6 +27,8 @@ CHOSEN = {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(30 * 24 * 3600),
     "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "2d",
+    # Later than the start of a process takes, else every run is late for a moment.
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "120",
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S),
     "PREFECT_WORKER_QUERY_SECONDS": "5",
     # What a flow prints may hold personal data, and Prefect shows logs to everyone.
@@ -45,6 +49,8 @@ def environment() -> dict[str, str]:
         "ORDERPOOL_HOME": str(CHECKOUT),
         "PYTHONPATH": os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
+    if settings().log_format == "json":
+        fixed["PREFECT_LOGGING_SETTINGS_PATH"] = str(JSON_LOGS)
     if "prefect_api_url" in known:
         fixed["PREFECT_API_URL"] = known["prefect_api_url"]
     if "prefect_database_url" in known:

@@ -1,4 +1,4 @@
-"""What Prefect has to know of us: work pool, queues, deployments with their schedules, and the watch for dead runs.
+"""What Prefect has to know of us: work pool, queues, deployments with their schedules, and automations.
 
 Everything here can be repeated: it changes only what differs from `prefect.yaml` and the tables below.
 """
@@ -6,36 +6,36 @@ Everything here can be repeated: it changes only what differs from `prefect.yaml
 import hashlib
 import json
 import re
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import yaml
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import (
     DeploymentScheduleCreate,
     WorkPoolCreate,
-    WorkPoolUpdate,
 )
-from prefect.client.schemas.objects import ConcurrencyOptions, DeploymentSchedule, StateType
+from prefect.client.schemas.objects import ConcurrencyOptions, DeploymentSchedule
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
-from prefect.events.actions import ChangeFlowRunState
-from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
-from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import MissingFlowError, ObjectNotFound, ScriptError
 from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 
+from deployments import automations
 from deployments.addresses import read
 from deployments.parts import WORK_POOL
-from deployments.prefect_settings import HEARTBEAT_S
+from deployments.promo_mode import bring_in_line
+from deployments.usual_pace import RUNS_AT_ONCE
 from models.errors import SetupError
+from models.rules.backfill_windows import MOST_AT_ONCE
 from models.settings import CHECKOUT, SHANGHAI
-
-# A process per flow run takes about 250 MB: this many fit a small machine, and leave room for the live queue.
-RUNS_AT_ONCE = 10
+from tasks.setup import FILE, list_shops
 
 ORDERS_DEPLOYMENT = ("flows/process_orders.py:process_orders", "orders")
 SHOP_SLUG = "shop-"
@@ -50,7 +50,14 @@ class Queue:
     limit: int | None = None
 
 
-QUEUES = (Queue("live", 1), Queue("default", 2), Queue("backfill", 10, limit=1))
+# Backfills keep to a part of the runs, so that live ones never wait for room: so many windows, and the runs that have
+# them read.
+QUEUES = (
+    Queue("live", 1),
+    Queue("default", 2),
+    Queue("backfill-parents", 9, limit=2),
+    Queue("backfill", 10, limit=MOST_AT_ONCE),
+)
 
 
 def client() -> SyncPrefectClient:
@@ -61,14 +68,45 @@ def client() -> SyncPrefectClient:
     return SyncPrefectClient(address)
 
 
+def await_server(patience_s: float) -> None:
+    """Wait until the server answers; raises SetupError when it does not in time."""
+    deadline = time.monotonic() + patience_s
+    with client() as prefect:
+        while (obstacle := prefect.api_healthcheck()) is not None:
+            if time.monotonic() > deadline:
+                raise SetupError(f"Prefect at {prefect.api_url} does not answer after {patience_s:.0f} s: {obstacle}")
+            time.sleep(0.5)
+
+
+def set_up(schedules: bool | None, tell: Callable[[str], None] = print) -> None:
+    """Bring Prefect to what is written here and to the shops of the pool; a person's changes to schedules stay.
+
+    `schedules` switches all schedules on or off; None leaves them as they are. Raises SetupError when a flow cannot
+    be deployed, after all others are.
+    """
+    began = time.monotonic()
+    with client() as prefect:
+        set_up_work_pool(prefect)
+        bring_in_line(prefect)
+        try:
+            changed = apply_deployments(prefect)
+            for shop in list_shops():
+                if shop.active and shop.channel != FILE:
+                    add_shop_schedule(shop.code, shop.poll_minutes)
+        finally:
+            watched = set_up_alerts(prefect)
+            if schedules is not None:
+                pause_schedules(prefect, paused=not schedules)
+    tell(f"automations: {watched.count} changed")
+    tell(f"deployments: {len(changed)} changed after {time.monotonic() - began:.1f} s")
+
+
 def set_up_work_pool(prefect: SyncPrefectClient) -> None:
-    """Create the work pool and its queues, or bring them to what is written here."""
+    """Create the work pool and its queues, or bring the queues to what is written here."""
     try:
         prefect.read_work_pool(WORK_POOL)
     except ObjectNotFound:
         prefect.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process", concurrency_limit=RUNS_AT_ONCE))
-    else:
-        prefect.update_work_pool(WORK_POOL, WorkPoolUpdate(concurrency_limit=RUNS_AT_ONCE))
     present = {queue.name: queue for queue in prefect.read_work_queues(work_pool_name=WORK_POOL)}
     for queue in QUEUES:
         found = present.get(queue.name) or prefect.create_work_queue(
@@ -78,37 +116,13 @@ def set_up_work_pool(prefect: SyncPrefectClient) -> None:
             prefect.update_work_queue(found.id, priority=queue.priority, concurrency_limit=queue.limit)
 
 
-def set_up_zombie_watch(prefect: SyncPrefectClient) -> None:
-    """Have runs that stopped giving signs of life called Crashed, within four missed heartbeats."""
-    name = "runs without a heartbeat are crashed"
-    silent = timedelta(seconds=3 * HEARTBEAT_S)
-    signs_of_an_end = [f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")]
-    wanted = AutomationCore(
-        name=name,
-        description="A run whose process died cannot say so itself.",
-        trigger=EventTrigger(
-            posture=Posture.Proactive,
-            after={"prefect.flow-run.heartbeat"},
-            expect={"prefect.flow-run.heartbeat", *signs_of_an_end},
-            match=ResourceSpecification.model_validate({"prefect.resource.id": "prefect.flow-run.*"}),
-            for_each={"prefect.resource.id"},
-            threshold=1,
-            within=silent,
-        ),
-        actions=[
-            ChangeFlowRunState(
-                name=None,
-                state=StateType.CRASHED,
-                force=False,
-                message=f"no heartbeat for {silent.seconds} s: the process of this run died",
-            )
-        ],
-    )
-    found = prefect.read_automations_by_name(name)
-    if not found:
-        prefect.create_automation(wanted)
-    elif found[0].trigger.model_dump(exclude={"id"}) != wanted.trigger.model_dump(exclude={"id"}):
-        prefect.update_automation(found[0].id, wanted)
+def set_up_alerts(prefect: SyncPrefectClient) -> automations.SetUp:
+    """Have Prefect keep our automations; the deployments come first, for one of them watches over that of orders."""
+    try:
+        orders: UUID | None = _orders_deployment(prefect).id
+    except SetupError:
+        orders = None
+    return automations.set_up_automations(prefect, orders)
 
 
 def apply_deployments(prefect: SyncPrefectClient, plan_file: Path = CHECKOUT / "prefect.yaml") -> list[str]:

@@ -45,18 +45,18 @@ class Scratch:
 
 @contextmanager
 def scratch_installation(
-    folder: Path, only: Sequence[str] = (), schedules: bool = False, **variables: str
+    folder: Path, only: Sequence[str] = (), schedules: bool = False, journal: Path | None = None, **variables: str
 ) -> Iterator[Scratch]:
     """Bring up an installation in `folder`, which is emptied first, and a sandbox; both end with the block.
 
-    `only` names parts as `orderpool up --only` does, `variables` are set for every process of it. Meanwhile the
-    environment and the settings of this process lead there.
+    `only` names parts as `orderpool up --only` does, `variables` are set for every process of it; with `journal`
+    the world of the sandbox outlives its process. Meanwhile this process's environment and settings lead there.
     """
     shutil.rmtree(folder, ignore_errors=True)
     with _environment({"ORDERPOOL_VAR": str(folder.resolve()), **variables}):
         try:
             installation.bring_up(only, schedules=schedules, tell=lambda _: None)
-            with sandbox_process() as outside:
+            with sandbox_process(journal) as outside:
                 yield Scratch(folder, outside)
         finally:
             installation.take_down(tell=lambda _: None)

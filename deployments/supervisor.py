@@ -5,13 +5,13 @@ supervisor left running. Told to end, it leaves the parts alone: `orderpool down
 """
 
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -23,12 +23,15 @@ from deployments.databases import embedded_names
 from deployments.parts import NAMES, PARTS, POSTGRES
 from deployments.prefect_settings import environment
 from deployments.processes import MARK, is_alive, launch, recall, remember, rotate
+from models.logs import write_log
 from models.settings import CHECKOUT, settings
 
 TICK_S = 0.5
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 60.0
 SETTLED_S = 60.0  # a part that ran this long starts again with the first delay
+
+_log = logging.getLogger("orderpool.supervisor")
 
 
 def wanted() -> list[str]:
@@ -78,11 +81,6 @@ def _child_environment() -> dict[str, str]:
     return {**os.environ, **environment(), MARK: mark()}
 
 
-def say(text: str) -> None:
-    """Write one event to the supervisor's log."""
-    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}Z {text}", flush=True)
-
-
 @dataclass
 class Watch:
     """What the supervisor knows of one part."""
@@ -110,7 +108,7 @@ class Watch:
         if self.process is None:
             self.process = running(self.name)
             if self.process is not None:
-                say(f"{self.name}: found running, pid {self.process.pid}")
+                self._tell("found", f"found running, pid {self.process.pid}")
         return self.process is not None and is_alive(self.process)
 
     def _mourn(self, now: float) -> None:
@@ -118,7 +116,7 @@ class Watch:
             self.delay_s = FIRST_DELAY_S
         how = f"exit {self.child.returncode}" if self.child else "gone"
         pid = self.process.pid if self.process else self.child.pid if self.child else "?"
-        say(f"{self.name}: died, pid {pid}, {how}; next start in {self.delay_s:.0f} s")
+        self._tell("died", f"died, pid {pid}, {how}; next start in {self.delay_s:.0f} s")
         self._postpone(now)
 
     def _postpone(self, now: float) -> None:
@@ -137,11 +135,14 @@ class Watch:
             else:
                 self._spawn()
         except Exception as error:  # noqa: BLE001  one part's trouble must not stop the care for the others
-            say(f"{self.name}: not started: {error}; next start in {self.delay_s:.0f} s")
+            self._tell("not_started", f"not started: {error}; next start in {self.delay_s:.0f} s")
             self._postpone(now)
             return
         self.process = running(self.name)
-        say(f"{self.name}: started, pid {self.process.pid if self.process else '?'}")
+        self._tell("started", f"started, pid {self.process.pid if self.process else '?'}")
+
+    def _tell(self, event: str, what: str) -> None:
+        _log.info("%s: %s", self.name, what, extra={"event": event, "of": self.name})
 
     def _spawn(self) -> None:
         log = settings().log_dir / f"{self.name}.log"
@@ -162,16 +163,17 @@ class Supervisor:
         """Tend every half second."""
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGINT, self._end)
-        say(f"supervisor: started, pid {os.getpid()}")
+        _log.info("supervisor: started, pid %d", os.getpid())
         while not self.ended:
             for name in wanted():
                 self.watches.setdefault(name, Watch(name)).tend(time.monotonic())
             time.sleep(TICK_S)
-        say("supervisor: told to end")
+        _log.info("supervisor: told to end")
 
     def _end(self, _signal: int, _frame: FrameType | None) -> None:
         self.ended = True
 
 
 if __name__ == "__main__":
+    write_log("supervisor")
     Supervisor().run()

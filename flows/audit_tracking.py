@@ -7,12 +7,16 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows.stages import end_of_run, reason
+from flows.pausing import pausable
+from flows.stages import end_of_run, explained, reason
+from models.rules.promo import Pausable
 from tasks.audit import audit_silent
 from tasks.run_names import minute_name
 
 
 @flow(name="audit_tracking", flow_run_name=partial(minute_name, "audit_tracking"), persist_result=True)
+@explained("audit_tracking", "rounds")
+@pausable(Pausable.AUDIT_TRACKING)
 def audit_tracking() -> State[Any]:
     """Ask the carrier about silent waybills, within its limits per number."""
     state = audit_silent(return_state=True)

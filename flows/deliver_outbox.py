@@ -7,11 +7,13 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from flows.stages import explained
 from tasks.deliver import deliver_waiting
 from tasks.run_names import minute_name
 
 
 @flow(name="deliver_outbox", flow_run_name=partial(minute_name, "deliver_outbox"), persist_result=True)
+@explained("deliver_outbox", "messages")
 def deliver_outbox() -> State[Any]:
     """Send what is due, whoever wrote it; a counterpart that is down is counted, not a failure of this run."""
     outcome = deliver_waiting()

@@ -7,12 +7,16 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows.stages import end_of_run, reason
+from flows.pausing import pausable
+from flows.stages import end_of_run, explained, reason
+from models.rules.promo import Pausable
 from tasks.run_names import minute_name
 from tasks.sku_prices import learn
 
 
 @flow(name="learn_prices", flow_run_name=partial(minute_name, "learn_prices"))
+@explained("learn_prices", "prices")
+@pausable(Pausable.LEARN_PRICES)
 def learn_prices() -> State[Any]:
     """Learn the usual price of every SKU that was sold; prices that a person gave stay."""
     state = learn(return_state=True)

@@ -9,7 +9,7 @@ from prefect.futures import wait
 from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.stages import end_of_run, reason
+from flows.stages import end_of_run, explained, reason
 from tasks.run_names import minute_name
 from tasks.runs import is_retry
 from tasks.stock_push import decide_stock, shops_to_tell, tell_shop
@@ -22,6 +22,7 @@ SHOPS_AT_ONCE = 8
     flow_run_name=partial(minute_name, "push_stock"),
     task_runner=ThreadPoolTaskRunner(max_workers=SHOPS_AT_ONCE),  # type: ignore[arg-type]  # its own usual one
 )
+@explained("push_stock", "listings")
 def push_stock(shop: str | None = None, everything: bool = False, at_once: bool = False) -> State[Any]:
     """Sweep all listings (of one shop), or with `at_once` those that cannot wait; `everything` tells what is shown too.
 

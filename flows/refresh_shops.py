@@ -7,12 +7,14 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows.stages import end_of_run, reason
+from flows.stages import end_of_run, explained, reason
+from models.errors import StepFailed
 from tasks.run_names import minute_name
 from tasks.upkeep import UpkeepCount, missing_codes, refresh_tokens, reload_carriers
 
 
 @flow(name="refresh_shops", flow_run_name=partial(minute_name, "refresh_shops"))
+@explained("refresh_shops", "shops")
 def refresh_shops() -> State[Any]:
     """Refresh tokens and carrier lists; a shop that cannot be refreshed stops no other and fails the run."""
     states = {
@@ -26,8 +28,9 @@ def refresh_shops() -> State[Any]:
     failed = {what: count.obstacles for what, count in counts.items() if count.obstacles}
     if failed:
         number = " and ".join(f"{len(obstacles)} {what}" for what, obstacles in failed.items())
-        obstacles = "; ".join(obstacle for several in failed.values() for obstacle in several)
-        return end_of_run([f"refresh: {number} not refreshed: {obstacles}"], "")
+        obstacles = [obstacle for several in failed.values() for obstacle in several]
+        sentence = f"refresh: {number} not refreshed: {'; '.join(obstacle.why for obstacle in obstacles)}"
+        return end_of_run([StepFailed(sentence, obstacles[0].fault)], "")
     done = ", ".join(f"{len(count.shops)} {what}" for what, count in counts.items())
     return Completed(message="; ".join([f"{done} refreshed", *missing_codes()]))
 

@@ -7,12 +7,13 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows.stages import end_of_run, reason
+from flows.stages import end_of_run, explained, reason
 from tasks.run_names import minute_name
 from tasks.track import apply_reports, tell
 
 
 @flow(name="track_parcels", flow_run_name=partial(minute_name, "track_parcels"), persist_result=True)
+@explained("track_parcels", "reports")
 def track_parcels() -> State[Any]:
     """Apply stored confirmations and pushes; report parcels that left to their shops and have them followed."""
     state = apply_reports(return_state=True)

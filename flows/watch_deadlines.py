@@ -3,11 +3,14 @@
 from functools import partial
 from typing import Any
 
-from prefect import flow, get_run_logger
+from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 
-from flows.stages import end_of_run, reason
+from flows.stages import end_of_run, explained, reason
+from models.errors import StepFailed
+from models.rules.faults import Fault
+from tasks.run_alerts import announcement
 from tasks.run_names import minute_name
 from tasks.watch import watch
 
@@ -15,6 +18,7 @@ NAMED = 5
 
 
 @flow(name="watch_deadlines", flow_run_name=partial(minute_name, "watch_deadlines"))
+@explained("watch_deadlines", "rules")
 def watch_deadlines() -> State[Any]:
     """Evaluate every rule; the run fails when there is a new alert, naming it, so that automations see it."""
     state = watch(return_state=True)
@@ -23,10 +27,8 @@ def watch_deadlines() -> State[Any]:
     count = state.result()
     if not count.new:
         return Completed(message=f"{count.open} alerts open, 0 new, {count.closed} closed")
-    more = f" (+ {len(count.new) - NAMED} more)" if len(count.new) > NAMED else ""
-    sentence = f"watch: {len(count.new)} new of {count.open} alerts: {'; '.join(count.new[:NAMED])}{more}"
-    get_run_logger().error(sentence)
-    return Failed(message=sentence)
+    sentence = announcement(count.new, count.open, NAMED)
+    return end_of_run([StepFailed(sentence, Fault.NEW_ALERTS)], "")
 
 
 if __name__ == "__main__":

@@ -33,3 +33,21 @@ class Backfill(SQLModel, table=True):
     asked_at: datetime = Field(sa_type=AT)
     flow_run_id: str | None = Field(default=None, sa_type=Text)
     ended_at: datetime | None = Field(default=None, sa_type=AT)
+
+
+class BackfillWindow(SQLModel, table=True):
+    """A shop's span of a backfill, and the run that reads it.
+
+    `problem` is how its last run ended that did not finish; `done_at` is set once a run took all its orders through.
+    """
+
+    __tablename__: ClassVar[str] = "backfill_window"
+    __table_args__ = (check("since < until", "forward"),)
+
+    backfill_id: int = Field(primary_key=True, foreign_key="backfill.id")
+    shop_id: int = Field(primary_key=True, foreign_key="shop.id")
+    since: datetime = Field(primary_key=True, sa_type=AT)
+    until: datetime = Field(sa_type=AT)
+    flow_run_id: str | None = Field(default=None, sa_type=Text)
+    problem: str | None = Field(default=None, sa_type=Text)
+    done_at: datetime | None = Field(default=None, sa_type=AT)

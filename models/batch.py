@@ -73,6 +73,7 @@ class Batch(SQLModel, table=True):
     __tablename__: ClassVar[str] = "batch"
     __table_args__ = (
         Index("ix_batch_open", "id", postgresql_where=text("state = 'open'")),
+        Index("ix_batch_closed_at", "closed_at", postgresql_where=text("closed_at is not null")),
         Index("ix_batch_window_id", "window_id"),
         Index("ix_batch_flow_run_id", "flow_run_id"),
         one_of("state", BatchState),

@@ -8,6 +8,7 @@ from typing import Any, LiteralString, TypeVar
 import psycopg
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from psycopg import sql
 from psycopg.rows import TupleRow
 from sqlalchemy import Engine, create_engine
@@ -23,12 +24,16 @@ _TRIES = 3
 _Result = TypeVar("_Result")
 
 
-def connect(url: str | None = None, *, autocommit: bool = False) -> Connection:
-    """A new connection in UTC with the statement timeout of the settings."""
-    timeout_ms = settings().statement_timeout_s * 1000
+def connect(url: str | None = None, *, autocommit: bool = False, patience_s: int | None = None) -> Connection:
+    """A new connection in UTC with the statement timeout of the settings.
+
+    With `patience_s` neither connecting nor a statement takes longer: for who asks how things are.
+    """
+    timeout_ms = (patience_s or settings().statement_timeout_s) * 1000
     return psycopg.connect(
         url or settings().pool_url(),
         autocommit=autocommit,
+        connect_timeout=patience_s,
         application_name="orderpool",
         # queries here are short: compiling one would take longer than running it
         options=f"-c statement_timeout={timeout_ms} -c timezone=UTC -c jit=off",
@@ -91,10 +96,32 @@ def one(row: TupleRow | None) -> Any:
     return row[0]
 
 
-def upgrade(url: str | None = None) -> None:
-    """Bring the pool's tables to this version; does nothing when they are there already."""
+def version_of_pool(conn: Connection) -> str:
+    """The version of the pool's tables; "" when it has none yet."""
+    found = one(conn.execute("select to_regclass('public.alembic_version') is not null").fetchone())
+    return str(one(conn.execute("select version_num from alembic_version").fetchone())) if found else ""
+
+
+@lru_cache(maxsize=1)
+def version_of_code() -> str:
+    """The version of the pool's tables that this code works with."""
+    return str(ScriptDirectory.from_config(_migrations()).get_current_head())
+
+
+def knows_version(revision: str) -> bool:
+    """Whether these are tables of this code's version or of an earlier one."""
+    return any(known.revision == revision for known in ScriptDirectory.from_config(_migrations()).walk_revisions())
+
+
+def _migrations() -> Config:
     config = Config()
     config.set_main_option("script_location", "models:migrations")
+    return config
+
+
+def upgrade(url: str | None = None) -> None:
+    """Bring the pool's tables to this version; does nothing when they are there already."""
+    config = _migrations()
     with engine_for(url or settings().pool_url()).begin() as connection:
         # two commands may start at the same moment; the second waits and finds nothing to do
         connection.exec_driver_sql("select pg_advisory_xact_lock(hashtext('orderpool migrations'))")

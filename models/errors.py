@@ -6,12 +6,15 @@ PipelineError
 ├── SetupError                the installation or the request is at fault: a person must act
 └── ChannelError              the other side is at fault
     ├── ChannelUnavailable    timeout before sending, 5xx: retry
+    │   └── CounterpartBusy   another run of ours is talking to it: wait for that
     ├── RateLimited           with retry_after_s: wait, then retry
     ├── OutcomeUnknown        sent, no answer: repeat by the command's repeat class
     ├── ChannelDenied         token or permission: alert, a person must act
     │   └── TokenRefused      the access token is over or unknown: renew it once, then as ChannelDenied
     └── ChannelRejected       refused for good: do not retry, alert
 """
+
+from models.rules.faults import Fault
 
 
 class PipelineError(Exception):
@@ -37,10 +40,15 @@ class IllegalStep(PipelineError):
 class StepFailed(PipelineError):
     """A stage did not finish; its text starts with the step and the count.
 
-    `may_work_later`: what stood in the way may pass by itself, so the same stage may be tried again.
+    `fault` is the kind of fault, for what a person is to do. `may_work_later`: what stood in the way may pass by
+    itself, so the same stage may be tried again.
     """
 
     may_work_later = False
+
+    def __init__(self, sentence: str, fault: Fault = Fault.BUG) -> None:
+        super().__init__(sentence)
+        self.fault = fault
 
 
 class ChannelError(PipelineError):
@@ -58,6 +66,10 @@ class ChannelError(PipelineError):
 
 class ChannelUnavailable(ChannelError):
     """Nothing was done on the other side; the same call may work later."""
+
+
+class CounterpartBusy(ChannelUnavailable):
+    """Another run of ours is talking to the other side, which takes one at a time."""
 
 
 class RateLimited(ChannelError):

@@ -49,6 +49,7 @@ class HoldCode(StrEnum):
     REJECTED = "REJECTED"  # a person will not have it shipped
     REPLAYED = "REPLAYED"  # read again from stored payloads; waits for a person
     SKIPPED = "SKIPPED"
+    RESTORED = "RESTORED"  # the pool was restored from a copy, and a warehouse may know the order already
 
 
 GIVES_UP_STOCK = frozenset(

@@ -27,6 +27,7 @@ class Inbox(SQLModel, table=True):
         one_of("state", InboxState),
         Index("ix_inbox_new", "source", "id", postgresql_where=text("state = 'new'")),
         Index("ix_inbox_erase_after", "erase_after", postgresql_where=text("body_enc is not null")),
+        Index("ix_inbox_done_at", "done_at", postgresql_where=text("done_at is not null")),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
@@ -67,6 +68,7 @@ class Outbox(SQLModel, table=True):
 
     `counterpart` is who gets it (`warehouse:WH-S`, `shop:tmall-1`, `carrier:kuaidi100`), `subject_id` the document,
     parcel or listing, `key` the idempotency key. `in_doubt`: an attempt left without an answer, so it may have arrived.
+    `fault` is the kind of fault of the last attempt (a Fault), "" when none failed.
     """
 
     __tablename__: ClassVar[str] = "outbox"
@@ -78,6 +80,7 @@ class Outbox(SQLModel, table=True):
         Index("ix_outbox_due", "counterpart", "next_at", postgresql_where=text("state = 'pending'")),
         Index("ix_outbox_refused", "kind", "created_at", postgresql_where=text("state = 'refused'")),
         Index("ix_outbox_batch", "batch_id"),
+        Index("ix_outbox_delivered_at", "delivered_at", postgresql_where=text("delivered_at is not null")),
         Index("ix_outbox_document", "subject_id", postgresql_where=text("kind = 'outbound.created'")),
         Index("ix_outbox_stock", "subject_id", postgresql_where=text("kind = 'stock'")),
     )
@@ -94,5 +97,6 @@ class Outbox(SQLModel, table=True):
     in_doubt: bool = False
     next_at: datetime = Field(sa_type=AT)
     last_error: str = Field(default="", sa_type=Text)
+    fault: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
     created_at: datetime = Field(sa_type=AT)
     delivered_at: datetime | None = Field(default=None, sa_type=AT)

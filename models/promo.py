@@ -36,14 +36,15 @@ class Promo(SQLModel, table=True):
 class ReleaseWait(SQLModel, table=True):
     """A routed order that waits until its warehouse has room for another instruction; the earliest `due_at` goes first.
 
-    `warehouse_id` is the one that lacks room. The order stays routed, with its stock, in a closed batch;
-    `resume_orders` takes it up. The row ends when the order is dispatched or leaves its route.
+    Of equals the one that was paid first. `warehouse_id` is the one that lacks room. The order stays routed, with its
+    stock, in a closed batch; `resume_orders` takes it up. The row ends when it is dispatched or leaves its route.
     """
 
     __tablename__: ClassVar[str] = "release_wait"
-    __table_args__ = (Index("ix_release_wait_due", "warehouse_id", "due_at", "order_id"),)
+    __table_args__ = (Index("ix_release_wait_due", "warehouse_id", "due_at", "paid_at", "order_id"),)
 
     order_id: int = Field(primary_key=True, sa_type=BigInteger)
     warehouse_id: int = Field(foreign_key="warehouse.id")
     due_at: datetime = Field(sa_type=AT)
+    paid_at: datetime = Field(sa_type=AT)
     since: datetime = Field(sa_type=AT)

@@ -34,7 +34,7 @@ def _key() -> bytes:
 
 
 def _key_file_text() -> str:
-    path = settings().var / "secrets" / "key"
+    path = settings().key_file
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         # whole or not at all: a second process must never read a half-written key

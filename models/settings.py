@@ -1,10 +1,10 @@
 """Where things are and what time it is: the settings of one installation, and the one Clock."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -25,32 +25,39 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The machine's clock, put off by `clock_ahead_s`."""
 
     def now(self) -> datetime:
         """The present, aware, in UTC."""
-        return datetime.now(UTC)
+        return datetime.now(UTC) + timedelta(seconds=settings().clock_ahead_s)
 
 
 class Settings(BaseSettings):
     """Everything an installation can set, by environment variables `ORDERPOOL_...`.
 
     `database_url` empty means the embedded PostgreSQL that `orderpool up` keeps in `var/`.
-    `key` empty means the key file `var/secrets/key`, made at the first start.
+    `key` empty means the key file `var/secrets/key`, made at the first start. The three addresses are those of parts
+    that run elsewhere; empty means those that `orderpool up` chose here.
     """
 
     model_config = SettingsConfigDict(env_prefix="ORDERPOOL_")
 
     var: Path = CHECKOUT / "var"
     database_url: str = ""
+    prefect_api_url: str = ""  # http://host:4200/api
+    prefect_ui_url: str = ""  # where people open the Prefect UI
+    web_url: str = ""  # where people open the console
     key: str = ""
     batch_size: int = 2000
     promise_hours: int = 48  # a paid order without a promise of its own is due this long after payment
     feed_min_rows: int = 20  # a feed finding needs at least this many rows ...
     feed_share: float = 0.05  # ... and this share of its batch
     statement_timeout_s: int = 300
+    clock_ahead_s: float = 0  # to try what a machine with a wrong clock does
     public_url: str = ""  # how carriers and warehouses reach the hooks; empty: the local web address
     trusted_proxies: str = "127.0.0.1"  # whose X-Forwarded-For and -Proto are believed; several with commas, * for all
+    log_format: Literal["text", "json"] = "text"  # of what the services log; json: one object per line
+    metrics_token: str = ""  # what a scrape from elsewhere shows as its bearer token; empty: none is answered
     allow_http: bool = True  # plain HTTP to a warehouse on a private network
 
     @property
@@ -68,11 +75,23 @@ class Settings(BaseSettings):
         """JSON with the addresses that `orderpool up` chose: `database_url`, `prefect_api_url`, `web_url`."""
         return self.run_dir / "services.json"
 
-    def address(self, name: str) -> str:
-        """The address of a running part, as `orderpool up` recorded it.
+    @property
+    def key_file(self) -> Path:
+        """Where the key lies unless `key` gives it."""
+        return self.var / "secrets" / "key"
 
-        Raises SetupError when this installation was never started.
+    def given_addresses(self) -> dict[str, str]:
+        """The addresses of parts that run elsewhere."""
+        names = ("prefect_api_url", "prefect_ui_url", "web_url")
+        return {name: value for name in names if (value := getattr(self, name))}
+
+    def address(self, name: str) -> str:
+        """The address of a running part: the one given, else as `orderpool up` recorded it.
+
+        Raises SetupError when none is given and this installation was never started.
         """
+        if name in self.given_addresses():
+            return self.given_addresses()[name]
         try:
             return str(json.loads(self.services_file.read_text())[name])
         except (FileNotFoundError, KeyError) as error:

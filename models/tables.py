@@ -5,6 +5,7 @@ from sqlmodel import SQLModel
 from models import (
     alert,
     backfill,
+    backup,
     batch,
     console,
     hold,
@@ -27,6 +28,7 @@ metadata = SQLModel.metadata
 __all__ = [
     "alert",
     "backfill",
+    "backup",
     "batch",
     "console",
     "hold",

@@ -169,12 +169,17 @@ class Control:
         return {"stored": stored, "webhook": await self._announce(shop, orders, "created")}
 
     async def list_orders(self, request: Request) -> Any:
-        """Return every order's number with its status and the time of its last change."""
+        """Return every order's number with its status, what its buyer pays, and the time of its last change."""
         shelf = self._shop(request).shelf
         found = [order for no in shelf.numbers() if (order := shelf.get(no)) is not None]
         return {
             "orders": [
-                {"no": order.no, "status": order.status, "modified_at": order.modified_at.isoformat()}
+                {
+                    "no": order.no,
+                    "status": order.status,
+                    "payable_fen": order.payable_fen,
+                    "modified_at": order.modified_at.isoformat(),
+                }
                 for order in found
             ]
         }

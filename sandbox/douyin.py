@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -162,11 +163,11 @@ class DouyinGateway:
         }
         body = json.dumps([message], separators=(",", ":"))
 
-        def render(forged: bool) -> tuple[bytes, dict[str, str]]:
-            sign = signatures.douyin_push(self._app.key, body, "forged" if forged else self._app.secret)
-            return body.encode(), {"content-type": "application/json", "app-id": self._app.key, "event-sign": sign}
+        return Callback(shop.target, shop.push_url, f"push {tag}", partial(self._signed, body), _taken)
 
-        return Callback(shop.target, shop.push_url, f"push {tag}", render, _taken)
+    def _signed(self, body: str, forged: bool) -> tuple[bytes, dict[str, str]]:
+        sign = signatures.douyin_push(self._app.key, body, "forged" if forged else self._app.secret)
+        return body.encode(), {"content-type": "application/json", "app-id": self._app.key, "event-sign": sign}
 
 
 _WRONG_SIGNATURE = DouyinError(40003, "isv.signature-invalid", "签名不正确")

@@ -17,3 +17,7 @@ class NotPossible(ControlError):
     """The order's state does not allow the wished event."""
 
     status = 409
+
+
+class JournalError(Exception):
+    """The file of a world cannot be used."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
@@ -27,6 +28,9 @@ class Faulty:
     def __init__(self, world: World) -> None:
         self._world = world
         self._stopping = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_stopping": False}
 
     def stop(self) -> None:
         """Let nobody wait any longer: the server is about to end."""

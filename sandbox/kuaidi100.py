@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -339,14 +340,16 @@ class Kuaidi100:
 
     def _push(self, subscription: Subscription, content: dict[str, Any]) -> Callback:
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        return Callback(
+            TARGET, subscription.callbackurl, content["status"], partial(_signed, subscription, text), _understood
+        )
 
-        def render(forged: bool) -> tuple[bytes, dict[str, str]]:
-            fields = {"param": text}
-            if subscription.salt is not None:
-                fields["sign"] = signatures.kuaidi100(text, "forged" if forged else subscription.salt)
-            return urlencode(fields).encode(), {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
 
-        return Callback(TARGET, subscription.callbackurl, content["status"], render, _understood)
+def _signed(subscription: Subscription, text: str, forged: bool) -> tuple[bytes, dict[str, str]]:
+    fields = {"param": text}
+    if subscription.salt is not None:
+        fields["sign"] = signatures.kuaidi100(text, "forged" if forged else subscription.salt)
+    return urlencode(fields).encode(), {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
 
 
 def _understood(response: httpx.Response) -> bool:

@@ -20,6 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sandbox.answers import json_answer
 from sandbox.control import Control
+from sandbox.journal import Journal
 from sandbox.outside import Outside
 
 HOST = "127.0.0.1"
@@ -63,6 +64,7 @@ def build_app(outside: Outside) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        outside.courier.resume()
         yield
         await outside.courier.close()
 
@@ -102,11 +104,14 @@ def listen(port: int) -> socket.socket:
     return taken
 
 
-def make_server(outside: Outside, port: int, listening: Callable[[], None]) -> AnnouncingServer:
-    """Return a server for this world that will be found on `port`."""
+def make_server(
+    outside: Outside, port: int, listening: Callable[[], None], journal: Journal | None = None
+) -> AnnouncingServer:
+    """Return a server for this world that will be found on `port`; with a journal the world outlives it."""
     outside.world.url = f"http://{HOST}:{port}"
+    app = build_app(outside)
     config = uvicorn.Config(
-        build_app(outside),
+        journal.guarding(app) if journal else app,
         http=ClosableProtocol,
         ws="none",
         # a forwarded scheme would change the address that clients signed

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sandbox import signatures
-from sandbox.callbacks import Callback, Courier, is_success
+from sandbox.callbacks import RETRY_DELAYS_S, Callback, Courier, is_success
 from sandbox.clock import CHINA, wall_now
 from sandbox.faulty import Faulty
 from sandbox.parcels import ParcelBook
@@ -23,7 +24,6 @@ from sandbox.world import World, webhook_secret
 
 TOLERANCE_S = 300
 MAX_BODY_BYTES = 20 * 1024
-RETRY_DELAYS_S = (5.0, 30.0)
 PULL_TRIES = 3
 PAGE_ITEMS = 100
 
@@ -92,7 +92,7 @@ class Wms:
         if kind == "outbound.created":
             return self._created(warehouse, data, bearer)
         if kind == "inventory.query_requested":
-            self._courier.later(self.report_stock(warehouse, PAGE_ITEMS, RETRY_DELAYS_S))
+            self._courier.later(self.report_stock, warehouse, PAGE_ITEMS, RETRY_DELAYS_S)
             return {"result": "accepted"}
         about_document = {
             "outbound.cancel_requested": self._cancel,
@@ -115,7 +115,7 @@ class Wms:
             return {"result": "duplicate" if version == known.version else "ignored", "reason": "version is known"}
         if known is not None and known.state == "shipped":
             rejection = {"reason_code": "SHIPPED", "reason": "already shipped"}
-            self._courier.later(self._report(warehouse, known, "outbound.rejected", rejection))
+            self._report(warehouse, known, "outbound.rejected", rejection)
             return {"result": "ignored", "reason": "already shipped"}
         wms_no = (
             known.wms_no if known else f"W{self._world.now().astimezone(CHINA):%Y%m%d}{len(warehouse.documents):06}"
@@ -125,9 +125,9 @@ class Wms:
         document.pull_token = str(data.get("pull_token") or bearer or warehouse.pull_token)
         warehouse.documents[no] = document
         if warehouse.mode == "auto":
-            self._courier.later(self._work(warehouse, document))
+            self._courier.later(self._work, warehouse, document)
         elif document.is_thin:
-            self._courier.later(self._pull(warehouse, document))
+            self._courier.later(self._pull, warehouse, document)
         return {"result": "accepted", "wms_no": wms_no}
 
     def _with_document(
@@ -142,11 +142,11 @@ class Wms:
     def _cancel(self, warehouse: Warehouse, document: Document, data: dict[str, Any]) -> None:
         reason = "SHIPPED" if document.state == "shipped" else warehouse.cancel_reason
         if reason:
-            self._courier.later(self._report(warehouse, document, "outbound.cancel_failed", {"reason_code": reason}))
+            self._report(warehouse, document, "outbound.cancel_failed", {"reason_code": reason})
             return
         document.state = "cancelled"
         detail = {"reason_code": str(data.get("reason_code") or "REQUESTED")}
-        self._courier.later(self._report(warehouse, document, "outbound.cancelled", detail))
+        self._report(warehouse, document, "outbound.cancelled", detail)
 
     def _hold(self, warehouse: Warehouse, document: Document, data: dict[str, Any]) -> None:
         if document.state in OPEN_STATES:
@@ -156,7 +156,7 @@ class Wms:
         if document.state == "held":
             document.state = "received"
             if warehouse.mode == "auto":
-                self._courier.later(self._work(warehouse, document))
+                self._courier.later(self._work, warehouse, document)
 
     def _change_address(self, warehouse: Warehouse, document: Document, data: dict[str, Any]) -> None:
         if document.state in OPEN_STATES | {"held"}:
@@ -218,9 +218,10 @@ class Wms:
         )
         return await self._send(warehouse, [callback])
 
-    async def _report(self, warehouse: Warehouse, document: Document, kind: str, detail: dict[str, Any]) -> None:
+    def _report(self, warehouse: Warehouse, document: Document, kind: str, detail: dict[str, Any]) -> None:
         callback = self._callback(warehouse, kind, self._facts(document) | detail)
-        await self._send(warehouse, [callback], RETRY_DELAYS_S)
+        if warehouse.callback_url:
+            self._courier.send_later([callback], RETRY_DELAYS_S, partial(_count, warehouse))
 
     async def report_stock(
         self, warehouse: Warehouse, page_items: int = PAGE_ITEMS, retry_delays_s: tuple[float, ...] = ()
@@ -267,39 +268,26 @@ class Wms:
         message_id = webhook_id or f"msg_{uuid4().hex}"
         happened = data.get("occurred_at") or self._world.now().astimezone(CHINA).isoformat()
         body = json.dumps({"type": kind, "timestamp": happened, "data": data}, ensure_ascii=False).encode()
-
-        def render(forged: bool) -> tuple[bytes, dict[str, str]]:
-            secret = webhook_secret("forged") if forged else warehouse.callback_secret
-            now = wall_now() if warehouse.stamps == "wall" else self._world.now()
-            stamp = str(int(now.timestamp()))
-            return body, {
-                "content-type": "application/json",
-                "webhook-id": message_id,
-                "webhook-timestamp": stamp,
-                "webhook-signature": signatures.standard_webhook(message_id, stamp, body, secret),
-            }
-
+        render = partial(self._signed, warehouse, message_id, body)
         return Callback(warehouse.target, warehouse.callback_url, kind, render, is_success)
+
+    def _signed(self, warehouse: Warehouse, message_id: str, body: bytes, forged: bool) -> tuple[bytes, dict[str, str]]:
+        secret = webhook_secret("forged") if forged else warehouse.callback_secret
+        now = wall_now() if warehouse.stamps == "wall" else self._world.now()
+        stamp = str(int(now.timestamp()))
+        return body, {
+            "content-type": "application/json",
+            "webhook-id": message_id,
+            "webhook-timestamp": stamp,
+            "webhook-signature": signatures.standard_webhook(message_id, stamp, body, secret),
+        }
 
     async def _send(
         self, warehouse: Warehouse, callbacks: list[Callback], retry_delays_s: tuple[float, ...] = ()
     ) -> dict[str, int]:
         if not warehouse.callback_url:
             callbacks = []
-        counts = Counter(sent=len(callbacks))
-        left = await self._deliver(callbacks)
-        for delay in retry_delays_s:
-            if left:
-                await asyncio.sleep(delay)
-                left = await self._deliver(left)
-        counts["failed"] = len(left)
-        counts["acknowledged"] = counts["sent"] - counts["failed"]
-        warehouse.callbacks.update(counts)
-        return dict(counts)
-
-    async def _deliver(self, callbacks: list[Callback]) -> list[Callback]:
-        outcome = await self._courier.deliver(callbacks)
-        return [callback for callback, done in zip(callbacks, outcome, strict=True) if not done]
+        return _count(warehouse, await self._courier.deliver(callbacks, retry_delays_s))
 
     async def _pull(self, warehouse: Warehouse, document: Document) -> None:
         """Fetch a document that was announced without its lines."""
@@ -316,6 +304,12 @@ class Wms:
             except (httpx.HTTPError, httpx.InvalidURL, ValueError, AttributeError):
                 continue
         warehouse.pull_failures += 1
+
+
+def _count(warehouse: Warehouse, outcome: list[bool]) -> dict[str, int]:
+    counts = Counter(sent=len(outcome), acknowledged=sum(outcome), failed=len(outcome) - sum(outcome))
+    warehouse.callbacks.update(counts)
+    return dict(counts)
 
 
 def _refuse(kind: str) -> Response:

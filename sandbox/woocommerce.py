@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -94,7 +95,7 @@ class WooStores:
             raw_body=body,
             now=self._world.now(),
             request_key=key or request.headers.get("idempotency-key"),
-            announce=lambda order: self._courier.later(self.announce(shop, [order], "order.updated")),
+            announce=lambda order: self._courier.later(self.announce, shop, [order], "order.updated"),
         )
 
     def _base(self, shop: Shop) -> str:
@@ -109,7 +110,7 @@ class WooStores:
         if not url.startswith(("http://", "https://")):
             raise Refused(400, "woocommerce_rest_webhook_invalid_delivery_url", "Webhook delivery URL must be valid.")
         hook = self.register(call.shop, topic, url, str(body.get("secret") or ""), str(body.get("name") or ""))
-        self._courier.later(self._ping(call.shop, hook))
+        self._courier.later(self._ping, call.shop, hook)
         return json_answer(_hook_entry(hook), 201)
 
     def register(self, shop: Shop, topic: str, url: str, secret: str, name: str = "") -> Hook:
@@ -134,28 +135,29 @@ class WooStores:
 
     def _delivery(self, shop: Shop, hook: Hook, order: Order, topic: str) -> Callback:
         body = json.dumps(render_order(order, shop, self._base(shop)), ensure_ascii=False).encode()
-        delivery = f"{shop.fresh_id():032x}"
-
-        def render(forged: bool) -> tuple[bytes, dict[str, str]]:
-            resource, _, event = topic.partition(".")
-            return body, {
-                "content-type": "application/json",
-                "x-wc-webhook-source": f"{self._world.url}/woo/{shop.code}/",
-                "x-wc-webhook-topic": topic,
-                "x-wc-webhook-resource": resource,
-                "x-wc-webhook-event": event,
-                "x-wc-webhook-signature": signatures.woo_webhook(body, "forged" if forged else hook.secret),
-                "x-wc-webhook-id": str(hook.id),
-                "x-wc-webhook-delivery-id": delivery,
-            }
-
-        return Callback(shop.target, hook.delivery_url, topic, render, _taken)
+        resource, _, event = topic.partition(".")
+        headers = {
+            "content-type": "application/json",
+            "x-wc-webhook-source": f"{self._world.url}/woo/{shop.code}/",
+            "x-wc-webhook-topic": topic,
+            "x-wc-webhook-resource": resource,
+            "x-wc-webhook-event": event,
+            "x-wc-webhook-id": str(hook.id),
+            "x-wc-webhook-delivery-id": f"{shop.fresh_id():032x}",
+        }
+        return Callback(shop.target, hook.delivery_url, topic, partial(_signed, hook, body, headers), _taken)
 
     async def _ping(self, shop: Shop, hook: Hook) -> None:
-        def render(forged: bool) -> tuple[bytes, dict[str, str]]:
-            return f"webhook_id={hook.id}".encode(), {"content-type": "application/x-www-form-urlencoded"}
+        await self._courier.deliver([Callback(shop.target, hook.delivery_url, "ping", partial(_pinging, hook), _taken)])
 
-        await self._courier.deliver([Callback(shop.target, hook.delivery_url, "ping", render, _taken)])
+
+def _signed(hook: Hook, body: bytes, headers: dict[str, str], forged: bool) -> tuple[bytes, dict[str, str]]:
+    signature = signatures.woo_webhook(body, "forged" if forged else hook.secret)
+    return body, headers | {"x-wc-webhook-signature": signature}
+
+
+def _pinging(hook: Hook, forged: bool) -> tuple[bytes, dict[str, str]]:
+    return f"webhook_id={hook.id}".encode(), {"content-type": "application/x-www-form-urlencoded"}
 
 
 def _taken(response: httpx.Response) -> bool:

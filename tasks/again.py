@@ -27,6 +27,12 @@ def route_again(conn: Connection, order_ids: Sequence[int], why: Cause, because:
         conn.execute("update order_state set batch_id = %s where order_id = any(%s)", (batch_id, ids))
 
 
+def go_on(conn: Connection, order_ids: Sequence[int], why: Cause) -> None:
+    """Let orders go on from where they stand, whatever run had them; they are locked. The caller tells of it."""
+    for batch_id, ids in _batches(conn, order_ids, why):
+        conn.execute("update order_state set batch_id = %s where order_id = any(%s)", (batch_id, ids))
+
+
 def _batches(conn: Connection, order_ids: Sequence[int], why: Cause) -> Iterator[tuple[int, list[int]]]:
     """A batch for these orders of each shop, already abandoned: what is in such a one goes on with the next resume."""
     rows = conn.execute(

@@ -30,11 +30,19 @@ Look = Callable[[Connection, datetime], Mapping[str, str]]
 """Evaluates a rule: its subjects with a sentence each, as things stand now."""
 
 
-def raise_alerts(conn: Connection, rule: AlertRule, look: Look, at: datetime, flow_run_id: str | None = None) -> Raised:
+def raise_alerts(
+    conn: Connection,
+    rule: AlertRule,
+    look: Look,
+    at: datetime,
+    flow_run_id: str | None = None,
+    asked_at: datetime | None = None,
+) -> Raised:
     """Have exactly the subjects that `look` finds alerted, each with its sentence.
 
     One alert is open per rule and subject: a known one keeps its time and gets the new sentence, one whose subject
     is not among them any more closes. Two who evaluate a rule at once follow each other, each with its own look.
+    `asked_at` is when somebody else was asked for what `look` goes by: alerts opened since do not close.
     """
     conn.execute("select pg_advisory_xact_lock(hashtext('alerts ' || %s))", (rule.value,))
     found = look(conn, at)
@@ -44,10 +52,12 @@ def raise_alerts(conn: Connection, rule: AlertRule, look: Look, at: datetime, fl
         "sentences": list(found.values()),
         "at": at,
         "run": flow_run_id,
+        "asked_at": asked_at,
     }
     closed = conn.execute(
         """update alert set closed_at = %(at)s
-           where rule = %(rule)s and closed_at is null and subject <> all(%(subjects)s)""",
+           where rule = %(rule)s and closed_at is null and subject <> all(%(subjects)s)
+             and (%(asked_at)s::timestamptz is null or opened_at <= %(asked_at)s)""",
         given,
     ).rowcount
     conn.execute(

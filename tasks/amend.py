@@ -32,6 +32,7 @@ from tasks.asked_back import ask_back
 from tasks.kept_stock import forget_kits, keep_wanted, return_to_pool
 from tasks.known_orders import Known, facts_of, load_known
 from tasks.receivers import Personal, fuller_cut, personal_of, save_personal
+from tasks.release_room import renew_room_waits
 from tasks.rules_in_force import current_rules
 from tasks.shop_settings import handling_of
 
@@ -48,7 +49,9 @@ _FACTS = """
          discount_fen, freight_fen, total_fen, paid_fen, refunded_fen, cod_fen)
   where o.id = n.id"""
 
-_KEPT = frozenset({HoldCode.SKIPPED, HoldCode.REPLAYED, HoldCode.MANUAL, HoldCode.REJECTED, HoldCode.LOCK_EXPIRED})
+_KEPT = frozenset(
+    {HoldCode.SKIPPED, HoldCode.REPLAYED, HoldCode.MANUAL, HoldCode.REJECTED, HoldCode.RESTORED, HoldCode.LOCK_EXPIRED}
+)
 """Holds that news of the shop does not end: those that a person placed, and LOCK_EXPIRED, which payment ends.
 
 Else a buyer could keep stock without paying, by changing the order now and then.
@@ -349,7 +352,10 @@ def _replaces_lines(ruling: _Ruling) -> bool:
 
 
 def _move_deadlines(conn: Connection, rulings: Sequence[_Ruling]) -> None:
-    """A new promise is what documents under way are measured by; the earliest of all orders in them counts."""
+    """A new promise is what documents under way are measured by; the earliest of all orders in them counts.
+
+    So it is for orders that wait for room in their warehouse.
+    """
     documents = [
         document.id
         for ruling in rulings
@@ -365,6 +371,7 @@ def _move_deadlines(conn: Connection, rulings: Sequence[_Ruling]) -> None:
            where d.id = n.document_id and n.at is not null""",
         (documents,),
     )
+    renew_room_waits(conn, [ruling.order_id for ruling in rulings if Field.PROMISE in ruling.effects])
 
 
 def _end_waits_in_time(conn: Connection, order_ids: Sequence[int]) -> None:

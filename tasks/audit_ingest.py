@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-import psycopg
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from psycopg.types.json import Jsonb
@@ -14,13 +13,24 @@ from connectors.registry import CHANNELS
 from models.alert import AlertRule
 from models.batch import BatchOrigin
 from models.database import Connection, one, transaction
-from models.errors import PipelineError, SetupError
+from models.errors import SetupError
 from models.order import Cause
+from models.rules.faults import Fault
 from models.settings import SHANGHAI, clock
 from tasks.alerts import raise_alerts
 from tasks.counterparts import mapping_version_id, open_channel, shop_mapping
+from tasks.failures import SHOP
 from tasks.ingest import Reader
-from tasks.runs import cause, failed_by, failed_for_now, in_one_line, leave_table
+from tasks.runs import (
+    Obstacle,
+    cause,
+    failed_by,
+    failed_for_now,
+    in_one_line,
+    leave_obstacles,
+    leave_table,
+    with_runbook,
+)
 from tasks.windows import find_shop
 
 READ_AT_ONCE = 50
@@ -195,14 +205,19 @@ def audit_orders(shop: str, day: date) -> AuditCount:
     """The comparison of one shop's day."""
     try:
         count = audit_day(shop, day, cause("audit"))
-    except (PipelineError, psycopg.Error) as error:
-        obstacle = str(error) if isinstance(error, PipelineError) else in_one_line(error)
-        raise failed_by(error, f"audit: {shop} was not compared to the end: {obstacle}") from None
+    except Exception as error:  # noqa: BLE001 - a stage says in its own words what stopped it
+        why = in_one_line(error)
+        failed = failed_by(error, f"audit: {shop} was not compared to the end: {why}", SHOP)
+        title = f"Why {shop} was not compared for {day}"
+        leave_obstacles("audit", f"{shop}-{day}", [Obstacle(shop, None, why, failed.fault)], title)
+        raise failed from None
     leave_table(
         "audit",
         f"{shop}-{day}",
         [{"listed": count.listed, "missing": len(count.missing), "read now": count.found}]
         + [{"missing order": external_id} for external_id in count.missing],
-        f"Orders {shop} lists for {day} that were not in the pool",
+        with_runbook(
+            f"Orders {shop} lists for {day} that were not in the pool", [Fault.ORDERS_MISSING] if count.missing else []
+        ),
     )
     return count

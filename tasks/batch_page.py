@@ -8,6 +8,7 @@ from models.batch import BatchOrigin, BatchState
 from models.database import Connection
 from models.hold import HoldCode
 from models.order import Stage
+from tasks.orders_under_way import UNDER_WAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,11 @@ class BatchPage:
     def waits_for_acceptance(self) -> bool:
         """Whether it stays put until its feed is mended or a person accepts it."""
         return self.state is BatchState.OPEN and bool(self.findings) and self.accepted_at is None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether any order of it is neither dispatched nor cancelled."""
+        return not self.stages.keys().isdisjoint(UNDER_WAY)
 
 
 def find_batch(conn: Connection, batch_id: int) -> BatchPage | None:

@@ -1,13 +1,17 @@
 """Batches as the stages see them: taken one run at a time, closed when nothing of them is left to do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+import psycopg
 
 from models.batch import BatchOrigin, BatchState
 from models.database import Connection, one, transaction
 from models.errors import SetupError
 from models.order import Stage
+from models.settings import settings
 
 RULE_VERSION = 1
 """The version of the decisions in `models/rules`; every state row, hold and event names it."""
@@ -43,12 +47,21 @@ def take_batch(conn: Connection, batch_id: int) -> BatchRow:
 
 
 def orders_in(conn: Connection, batch_id: int, stage: Stage) -> list[int]:
-    """The batch's orders that are in `stage`, locked for this transaction, ascending."""
+    """The batch's orders that are in `stage` and not SKIPPED, locked for this transaction, ascending."""
+    # whoever skips orders locks their batch first, so the list of these is read once and stays true
     rows = conn.execute(
-        "select order_id from order_state where batch_id = %s and stage = %s order by order_id for update",
+        """select order_id from order_state where batch_id = %s and stage = %s
+             and order_id not in (select order_id from hold where code = 'SKIPPED' and released_at is null)
+           order by order_id for update""",
         (batch_id, stage.value),
     ).fetchall()
     return [row[0] for row in rows]
+
+
+def keep_in_sight(conn: Connection, batch: BatchRow, at: datetime) -> None:
+    """Note that a run works on a batch that was closed before: what it leaves there is looked for from now on."""
+    if batch.state is BatchState.CLOSED:
+        conn.execute("update batch set closed_at = %s where id = %s", (at, batch.id))
 
 
 def open_batch(
@@ -77,6 +90,33 @@ def close_batch(conn: Connection, batch_id: int, at: datetime) -> None:
     conn.execute("update batch set state = 'closed', closed_at = %s where id = %s and state = 'open'", (at, batch_id))
 
 
+def said_emptied(batch_ids: Sequence[int]) -> str:
+    """`; the orders of 1 went on in others` for the message of a run that found batches empty, "" when it found none.
+
+    That is what a Retry finds after its batch was given up, or a stage of all its orders was redone.
+    """
+    with transaction() as conn:
+        row = conn.execute(
+            """select count(*) from batch b where b.id = any(%s) and b.stored + b.joined > 0
+                 and not exists (select from order_state s where s.batch_id = b.id)""",
+            (list(batch_ids),),
+        ).fetchone()
+    return f"; the orders of {one(row)} went on in others" if one(row) else ""
+
+
+def by_promise(conn: Connection, batch_ids: Sequence[int], at: datetime) -> tuple[int, ...]:
+    """These batches in the order of the earliest promise among their orders that are not dispatched."""
+    rows = conn.execute(
+        """select b.id from unnest(%s::bigint[]) b(id)
+           left join order_state s on s.batch_id = b.id and s.stage in ('ingested', 'validated', 'locked', 'routed')
+           left join orders o on o.id = s.order_id
+           group by b.id
+           order by min(coalesce(o.ship_by, coalesce(o.paid_at, %s) + %s)) nulls last, b.id""",
+        (list(batch_ids), at, timedelta(hours=settings().promise_hours)),
+    ).fetchall()
+    return tuple(row[0] for row in rows)
+
+
 def batch_size(batch_id: int) -> int:
     """How many orders the batch carries, for the names of runs."""
     with transaction() as conn:
@@ -90,6 +130,8 @@ def title(stage: str) -> Callable[[], str]:
         from prefect.runtime import task_run  # only inside a run is there a server to ask
 
         batch_id = int(task_run.parameters["batch_id"])
-        return f"{stage} · batch {batch_id} · {batch_size(batch_id):,} orders"
+        with suppress(psycopg.Error, SetupError):  # while the pool cannot be asked, the stage itself says why
+            return f"{stage} · batch {batch_id} · {batch_size(batch_id):,} orders"
+        return f"{stage} · batch {batch_id}"
 
     return name

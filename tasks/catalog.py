@@ -24,7 +24,7 @@ from tasks.access import log_changes
 from tasks.cells import as_carrier, as_division, as_time, as_yes_no
 from tasks.credentials import Owner, keep_secrets, new_token, new_webhook_secret, secrets_of
 from tasks.routing_again import hold_up_routing, try_all_again
-from tasks.sheets import Column, Row, Sheet, as_code, as_count, as_text, read_sheet
+from tasks.sheets import Column, Row, Sheet, as_code, as_count, as_room, as_text, read_sheet
 
 MADE_UP = {"secret": new_webhook_secret, "inbound_secret": new_webhook_secret, "pull_token": new_token}
 """Warehouse credentials that are ours to choose: made at the first import when the file has none."""
@@ -141,6 +141,7 @@ WAREHOUSES = (
     Column("kind", ("仓库类型", "类型"), _kind, default=WarehouseKind.OWN.value),
     Column("cutoff", ("截单时间", "截单"), as_time, default=None),
     Column("daily_limit", ("每日上限", "日发货上限"), as_count, default=None),
+    Column("in_progress_limit", ("在途上限", "在库作业上限"), as_room, default=None),
     Column("active", ("启用", "是否启用"), as_yes_no, default=True),
 )
 SKUS = (
@@ -151,7 +152,7 @@ SKUS = (
 )
 
 _WAREHOUSE_FIELDS = (
-    "name division address sender_name sender_phone wms carrier kind cutoff daily_limit active"
+    "name division address sender_name sender_phone wms carrier kind cutoff daily_limit in_progress_limit active"
 ).split()
 _MAIL = ("mail_from", "mail_to", "mail_user", "mail_password")
 _CREDENTIALS = ("endpoint", *MADE_UP, *_MAIL)
@@ -161,7 +162,7 @@ _LACKING = {
     "mail_to": "is empty, and none is known yet; to which address do its instructions go?",
 }
 _WAREHOUSES_NOW = """select code, name, division_code, address, sender_name, sender_phone, wms, carrier, kind, cutoff,
-                             daily_limit, active
+                             daily_limit, in_progress_limit, active
     from warehouse where code = any(%s) order by id for update"""
 _SKUS_NOW = "select code, name, barcode, weight_g from sku where code = any(%s)"
 
@@ -241,12 +242,13 @@ def _save_warehouses(conn: Connection, rows: Sequence[Row]) -> None:
     with conn.cursor() as cur:
         cur.executemany(
             """insert into warehouse (code, name, division_code, address, sender_name, sender_phone, wms, carrier,
-                                      kind, cutoff, daily_limit, active, settings)
-               values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                                      kind, cutoff, daily_limit, in_progress_limit, active, settings)
+               values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
                on conflict (code) do update set name = excluded.name, division_code = excluded.division_code,
                  address = excluded.address, sender_name = excluded.sender_name, wms = excluded.wms,
                  sender_phone = excluded.sender_phone, carrier = excluded.carrier, kind = excluded.kind,
-                 cutoff = excluded.cutoff, daily_limit = excluded.daily_limit, active = excluded.active""",
+                 cutoff = excluded.cutoff, daily_limit = excluded.daily_limit,
+                 in_progress_limit = excluded.in_progress_limit, active = excluded.active""",
             [(row["code"], *(row[name] for name in _WAREHOUSE_FIELDS), Jsonb({})) for row in rows],
         )
 

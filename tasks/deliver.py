@@ -3,7 +3,7 @@
 from prefect import task
 
 from tasks.outbox import Delivery, deliver_due
-from tasks.runs import cause, in_plain_words, leave_table
+from tasks.runs import Obstacle, cause, in_plain_words, leave_obstacles
 from tasks.send import ABOUT_ORDERS, send
 
 
@@ -13,13 +13,9 @@ def deliver_waiting() -> Delivery:
     with in_plain_words("deliver", "messages"):
         outcome = deliver_due(send, ABOUT_ORDERS, cause("deliver"))
     if outcome.failed:
-        leave_table(
-            "deliver",
-            "outbox",
-            [
-                {"to": place.partition(":")[2], "not delivered": number, "why": outcome.obstacles[place]}
-                for place, number in outcome.failed.items()
-            ],
-            "Counterparts that could not be reached",
-        )
+        obstacles = [
+            Obstacle(place.partition(":")[2], number, outcome.obstacles[place], outcome.faults[place])
+            for place, number in outcome.failed.items()
+        ]
+        leave_obstacles("deliver", "outbox", obstacles, "Counterparts that could not be reached")
     return outcome

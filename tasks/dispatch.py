@@ -12,12 +12,16 @@ from tasks.again import route_again
 from tasks.batches import take_batch, title
 from tasks.documents import write_documents
 from tasks.merges import mates
-from tasks.outbox import deliver_batches, say_undelivered, undelivered
+from tasks.outbox import deliver_batches
+from tasks.release_room import let_go, room_waits
+from tasks.restored import hold_restored, open_restore
 from tasks.route import without_holds
-from tasks.runs import cause, is_retry, leave_table, stage_of, step_failed
+from tasks.runs import cause, is_retry, leave_table, stage_of
 from tasks.send import send
+from tasks.undelivered import obstacles_of, undelivered
 
 _KINDS = (OutboxKind.OUTBOUND_CREATED,)
+_DOCUMENTS = b"select count(*) from outbound_document where batch_id = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +37,18 @@ def dispatch_batch(conn: Connection, batch_id: int, why: Cause) -> DispatchCount
 
     Orders of a merge share one, also those of them that are in another batch; those of them that are held meanwhile
     leave the merge and are routed again. It goes with the carrier that routing chose, else with the warehouse's usual
-    one. Safe to repeat: orders already dispatched are not looked at. One transaction; nothing is sent here.
+    one. While releases are metered, orders that their warehouse has no room for stay routed; after a restore, those
+    that it may know already are held. Safe to repeat: orders already dispatched are not looked at. One transaction;
+    nothing is sent here.
     """
     batch = take_batch(conn, batch_id)
+    restore = open_restore(conn)
     there = _take_routed(conn, batch_id)
-    ids = without_holds(conn, there)
-    if len(ids) < len(there):
-        _part_held(conn, sorted({*there} - {*ids}), ids, why)
+    hold_restored(conn, restore, there, why)
+    free = without_holds(conn, there)
+    ids = let_go(conn, free, why)
+    if len(free) < len(there):
+        _part_held(conn, sorted({*there} - {*free}), ids, why)
     documents = write_documents(conn, batch_id, batch.shop_id, ids, why)
     advance(conn, ids, Stage.DISPATCHED, why)
     return DispatchCount(documents, len(ids))
@@ -74,15 +83,12 @@ def dispatch(batch_id: int) -> DispatchCount:
         why = cause("dispatch")
         count = in_transaction(lambda conn: dispatch_batch(conn, batch_id, why))
         deliver_batches([batch_id], _KINDS, send, cause("dispatch"), forced=is_retry())
-    with transaction() as conn:
-        missing = undelivered(conn, [batch_id], _KINDS)
-        total = one(conn.execute("select count(*) from outbound_document where batch_id = %s", (batch_id,)).fetchone())
-    leave_table(
-        "dispatch",
-        batch_id,
-        [{"warehouse": to.partition(":")[2], "undelivered": number, "why": why} for to, number, why in missing],
-        f"{count.documents} documents for {count.orders} orders; {total} in the batch",
-    )
-    if missing:
-        raise step_failed(say_undelivered("dispatch", total, missing))
+        with transaction() as conn:
+            missing = obstacles_of(conn, [batch_id], _KINDS)
+            waits = room_waits(conn, [batch_id])
+            total = int(one(conn.execute(_DOCUMENTS, (batch_id,)).fetchone()))
+        told = f"{count.documents} documents for {count.orders} orders; {total} in the batch"
+        if missing:
+            raise undelivered("dispatch", batch_id, total, missing, told)
+        leave_table("dispatch", batch_id, [wait.row() for wait in waits], told)
     return count

@@ -15,7 +15,8 @@ from tasks.effects import Effect, post
 def write_documents(conn: Connection, batch_id: int, shop_id: int, order_ids: Sequence[int], why: Cause) -> int:
     """Write a document for each of these orders, or merges of them, and warehouse; returns how many.
 
-    Of several orders in a document the earliest promise counts.
+    Of several orders in a document the earliest promise counts. They are numbered, and so handed over, in the order of
+    their promises.
     """
     shares = conn.execute(
         """select a.order_id, a.warehouse_id, coalesce(-m.group_id, a.order_id), w.code,
@@ -29,8 +30,10 @@ def write_documents(conn: Connection, batch_id: int, shop_id: int, order_ids: Se
     papers: dict[tuple[int, int], list[tuple[Any, ...]]] = {}
     for share in shares:
         papers.setdefault((share[2], share[1]), []).append(share)
-    ids = take_ids(conn, "outbound_document_id_seq", len(papers))
-    numbered = list(zip(ids, papers.values(), strict=True))
+    due = [(min(share[5] or due_at(share[6], why.at) for share in of), of) for of in papers.values()]
+    due.sort(key=lambda paper: (paper[0], paper[1][0][:2]))
+    ids = take_ids(conn, "outbound_document_id_seq", len(due))
+    numbered = [(i, of, ship_by) for i, (ship_by, of) in zip(ids, due, strict=True)]
     copy_rows(
         conn,
         "outbound_document",
@@ -48,15 +51,14 @@ def write_documents(conn: Connection, batch_id: int, shop_id: int, order_ids: Se
                 "created",
                 of[0][4],
                 "rcv_" + secrets.token_urlsafe(16),
-                due,
-                due,
+                ship_by,
+                ship_by,
                 why.at,
             )
-            for i, of in numbered
-            for due in (min(share[5] or due_at(share[6], why.at) for share in of),)
+            for i, of, ship_by in numbered
         ),
     )
-    links = [(i, share[0], share[1]) for i, of in numbered for share in of]
+    links = [(i, share[0], share[1]) for i, of, _ in numbered for share in of]
     conn.execute(
         """update allocation a set document_id = d.id
            from unnest(%s::bigint[], %s::bigint[], %s::int[]) d(id, order_id, warehouse_id)
@@ -67,7 +69,7 @@ def write_documents(conn: Connection, batch_id: int, shop_id: int, order_ids: Se
         conn,
         [
             Effect(OutboxKind.OUTBOUND_CREATED, f"warehouse:{of[0][3]}", i, f"{document_no(i, why.at)}-r1", batch_id)
-            for i, of in numbered
+            for i, of, _ in numbered
         ],
         why.at,
     )

@@ -7,21 +7,21 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-import psycopg
 from prefect import task
 
 from connectors.channels.reading import patiently
 from connectors.mapping import Mapping, MappingError
 from models.batch import BatchOrigin, WindowState
 from models.database import Connection, transaction
-from models.errors import PipelineError
 from models.order import Cause, Stage
 from models.sealing import unseal
-from models.settings import settings
-from tasks.batches import close_batch, open_batch
+from tasks.batches import by_promise, close_batch, open_batch
 from tasks.counterparts import mapping_version_id, open_channel, shop_mapping
+from tasks.failures import SHOP
 from tasks.inbox import finish_notices
-from tasks.runs import cause, failed_by, failed_for_now, in_one_line, leave_table
+from tasks.left_behind import unreadable
+from tasks.promo import batch_limit
+from tasks.runs import Obstacle, cause, failed_by, failed_for_now, in_one_line, leave_obstacles, leave_table
 from tasks.store import (
     Arrival,
     Refusal,
@@ -31,6 +31,7 @@ from tasks.store import (
     newest,
     quarantine,
     split_known,
+    store_alone,
     store_changed,
     store_new,
 )
@@ -56,7 +57,8 @@ def ingest_shop(shop_code: str, since: datetime | None, until: datetime | None, 
 
     Without `since` the window follows the watermark. Safe to repeat: a run finds its own window and batches
     again, and an order version the pool has is not stored twice. Rows are committed batch by batch; the
-    watermark moves in the transaction of the last ones.
+    watermark moves in the transaction of the last ones. A window that was asked for answers no notices and asks for
+    no orders that the platform hides: both are about the present, which the windows from the watermark read.
     """
     with transaction() as conn:
         shop = find_shop(conn, shop_code)
@@ -73,12 +75,13 @@ def ingest_shop(shop_code: str, since: datetime | None, until: datetime | None, 
     if window.state is WindowState.OPEN:
         for page in channel.changed_orders(window.since - channel.capabilities.overlap, window.until):
             reader.take(page)
-        if channel.hides_changes:
+        if channel.hides_changes and since is None:
             take_unlisted(channel.order, reader)
         reader.finish()
     with transaction() as conn:
-        finish_notices(conn, shop_code, window.until, why.at)
-        batches = _batches_of(conn, window.id)
+        if since is None:
+            finish_notices(conn, shop_code, window.until, why.at)
+        batches = by_promise(conn, _batches_of(conn, window.id), why.at)
     label = f"{window.since:%m-%d %H:%M}-{window.until:%H:%M} UTC"
     count = reader.count
     return IngestCount(batches, count.stored, count.joined, count.rejected, label)
@@ -122,6 +125,8 @@ class Reader:
         self._origin = origin
         self._window = window
         self._why = why
+        with transaction() as conn:
+            self._most = batch_limit(conn, why.at)
         self._arrivals: dict[str, Arrival] = {}
         self._refusals: list[Refusal] = []
 
@@ -141,7 +146,7 @@ class Reader:
             self._arrivals[arrival.order.external_id] = newest([known, arrival] if known else [arrival])[0]
         for payload, problem in refused:
             self._refuse(payload, problem)
-        if len(self._arrivals) + len(self._refusals) >= settings().batch_size:
+        if len(self._arrivals) + len(self._refusals) >= self._most:
             self._store(last=False)
 
     def _refuse(self, payload: dict[str, Any], problem: MappingError) -> None:
@@ -161,6 +166,7 @@ class Reader:
     def _store(self, last: bool) -> None:
         arrivals = newest(list(self._arrivals.values()))
         with transaction() as conn:
+            store_alone(conn, self.shop.id)
             fresh, changed = split_known(conn, self.shop.id, arrivals, self.mapping)
             refusals = unknown_refusals(conn, self.shop.id, self._refusals)
             if fresh or changed or refusals:
@@ -221,7 +227,7 @@ def _adopt_files(shop: ShopRow, why: Cause) -> IngestCount:
                returning id, stored, joined, rejected""",
             {"run": str(why.flow_run_id), "shop": shop.id},
         ).fetchall()
-    ids = tuple(sorted(row[0] for row in rows))
+        ids = by_promise(conn, [row[0] for row in rows], why.at)
     stored, joined, rejected = (sum(row[i] for row in rows) for i in (1, 2, 3))
     return IngestCount(ids, stored, joined, rejected, "imported files")
 
@@ -238,15 +244,17 @@ def ingest(shop: str, since: datetime | None = None, until: datetime | None = No
     """The ingest stage of a run."""
     try:
         count = ingest_shop(shop, since, until, cause("ingest"))
-    except (PipelineError, psycopg.Error) as error:
-        obstacle = str(error) if isinstance(error, PipelineError) else in_one_line(error)
-        sentence = f"ingest: 0 orders of {shop} were read to the end: {obstacle}"
-        leave_table("ingest", shop, [{"shop": shop, "why": sentence}], f"Why {shop} was not read")
-        raise failed_by(error, sentence) from None
+    except Exception as error:  # noqa: BLE001 - a stage says in its own words what stopped it
+        why = in_one_line(error)
+        failed = failed_by(error, f"ingest: 0 orders of {shop} were read to the end: {why}", SHOP)
+        leave_obstacles("ingest", shop, [Obstacle(shop, None, why, failed.fault)], f"Why {shop} was not read")
+        raise failed from None
     leave_table(
         "ingest",
         shop,
         [{"window": count.window, "new": count.stored, "changed": count.joined, "unreadable": count.rejected}],
         f"What was read of {shop}",
     )
+    if unread := unreadable(count.batch_ids):
+        leave_obstacles("unreadable", shop, unread, f"What could not be read of {shop} is in quarantine")
     return count

@@ -21,6 +21,7 @@ from tasks.ledger import (
 )
 from tasks.merges import leave
 from tasks.promises import resize_promises, take_terms
+from tasks.release_room import end_room_waits
 
 # the physical units of lines that may be shipped: as they were when first locked, else by what their kits are now
 _WANTED = """
@@ -154,8 +155,12 @@ def return_to_pool(conn: Connection, order_ids: Sequence[int], why: Cause, becau
 
 
 def give_back_route(conn: Connection, order_ids: Sequence[int], why: Cause, because: str) -> None:
-    """Forget which warehouses were to ship these orders, why, and on which day of theirs; they leave their merges."""
+    """Forget which warehouses were to ship these orders, why, and on which day of theirs; they leave their merges.
+
+    They wait for room in none of them any more.
+    """
     free_capacity(conn, order_ids)
+    end_room_waits(conn, order_ids)
     leave(conn, order_ids, why, because)
     for table in ("allocation", "route_plan"):
         conn.execute(f"delete from {table} where order_id = any(%s)".encode(), (list(order_ids),))

@@ -10,10 +10,11 @@ from prefect import task
 from models.database import Connection, in_transaction, one
 from models.hold import GIVES_UP_STOCK, Finding, HoldCode, place_holds, release_holds
 from models.order import Cause, Stage, advance
+from models.rules.faults import Fault
 from models.rules.promises import PromiseTerms
 from models.rules.stock import Place, Sharing, share_out, split_by_place
 from models.stock import LockState
-from tasks.batches import BatchRow, orders_in, take_batch, title
+from tasks.batches import BatchRow, keep_in_sight, orders_in, take_batch, title
 from tasks.claims import BUYERS, Buyer, Claims, by_sku, lacking, units_left
 from tasks.kept_stock import Owned, keep_wanted, load_owned, load_wanted, note_kits
 from tasks.ledger import NewLock, Pool, end_locks, open_locks, resize_locks, take_known_pools, take_pools
@@ -25,7 +26,7 @@ from tasks.promises import (
     release_promises,
     take_terms,
 )
-from tasks.runs import cause, held_rows, leave_table, stage_of
+from tasks.runs import cause, held_rows, leave_table, stage_of, with_runbook
 from tasks.shop_settings import number_of
 
 TRIED_AGAIN_AFTER = timedelta(hours=24)
@@ -71,6 +72,8 @@ def lock_batch(conn: Connection, batch_id: int, why: Cause) -> LockCount:
     _hold(conn, claims, sharing, terms, why)
     empty = [order_id for order_id in taking if order_id not in claims.wants]
     advance(conn, sharing.served, Stage.LOCKED, why)
+    if sharing.served:
+        keep_in_sight(conn, batch, why.at)
     if empty:
         release_holds(conn, empty, list(HoldCode), why)
     advance(conn, empty, Stage.CANCELLED, why)
@@ -270,11 +273,14 @@ def lock_stock(batch_id: int) -> LockCount:
     why = cause("lock_stock")
     with stage_of("lock_stock", batch_id):
         count = in_transaction(lambda conn: lock_batch(conn, batch_id, why))
-    leave_table(
-        "lock_stock",
-        batch_id,
-        held_rows(batch_id),
-        f"{count.locked} locked, {count.short} short, {count.promised} wait for what they were promised, "
-        f"{count.waiting} take no stock while they wait, {count.empty} had nothing to ship",
-    )
+        leave_table(
+            "lock_stock",
+            batch_id,
+            held_rows(batch_id),
+            with_runbook(
+                f"{count.locked} locked, {count.short} short, {count.promised} wait for what they were promised, "
+                f"{count.waiting} take no stock while they wait, {count.empty} had nothing to ship",
+                [Fault.STOCK_SHORT] if count.short else [],
+            ),
+        )
     return count

@@ -33,6 +33,7 @@ class OrderPage:
     """An order and its story. The rows are mappings whose keys say what they hold; open holds come first.
 
     `routing` has the reasons in English and Chinese. `quality` is the check of its batch, None when there was none.
+    `room_wait` is what it waits for while releases are metered, None when it does not.
     """
 
     row: OrderRow
@@ -48,6 +49,7 @@ class OrderPage:
     scans: dict[int, list[Row]]
     siblings: list[Row]
     kept_apart: Row | None
+    room_wait: Row | None
     quality: Row | None
     events: list[Row]
 
@@ -96,6 +98,9 @@ _SIBLINGS = """
   join merge_member m on m.group_id = g.id join orders o on o.id = m.order_id
   where mine.order_id = %s and mine.left_at is null order by m.left_at is not null, o.id"""
 _APART = "select since, by from kept_apart where order_id = %s"
+_ROOM_WAIT = """
+  select w.code as warehouse, r.since, r.due_at from release_wait r join warehouse w on w.id = r.warehouse_id
+  where r.order_id = %s"""
 _QUALITY = """
   select q.verdict, q.unmet, q.checked_at from quality_check q join order_state s on s.batch_id = q.batch_id
   where s.order_id = %s"""
@@ -124,6 +129,7 @@ def find_order(conn: Connection, order_id: int, now: datetime) -> OrderPage | No
         scans=_scans(conn, parcels),
         siblings=_rows(conn, _SIBLINGS, order_id),
         kept_apart=next(iter(_rows(conn, _APART, order_id)), None),
+        room_wait=next(iter(_rows(conn, _ROOM_WAIT, order_id)), None),
         quality=next(iter(_rows(conn, _QUALITY, order_id)), None),
         events=_rows(conn, _EVENTS, order_id),
     )

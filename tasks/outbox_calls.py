@@ -8,8 +8,16 @@ from functools import partial
 
 from models.errors import ChannelRejected, ChannelUnavailable, PipelineError
 from models.messages import OutboxKind
+from tasks.promo import current_promo
 
 SENDERS = 8
+"""How many calls are made to one counterpart at a time while no promo says otherwise."""
+
+
+def senders_now() -> int:
+    """How many calls are made to one counterpart at a time now."""
+    promo = current_promo()
+    return promo.settings.senders if promo else SENDERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +54,15 @@ Sender = Callable[[str, Sequence[Pending]], Mapping[int, Callable[[], None] | Sh
 way, or one that it shares with others."""
 
 
-def try_all(sender: Sender, counterpart: str, pending: Sequence[Pending]) -> dict[int, Exception]:
+def try_all(
+    sender: Sender, counterpart: str, pending: Sequence[Pending], at_once: int = SENDERS
+) -> dict[int, Exception]:
     """Make the calls for these messages, some at once; what stood in the way of which message."""
     try:
         calls = sender(counterpart, pending)
     except PipelineError as error:  # a counterpart that is not set up is an obstacle like any other
         return dict.fromkeys((message.id for message in pending), error)
-    errors = _send_all(calls)
+    errors = _send_all(calls, at_once)
     name = counterpart.partition(":")[2]
     for message in pending:
         if message.id not in calls:
@@ -60,11 +70,11 @@ def try_all(sender: Sender, counterpart: str, pending: Sequence[Pending]) -> dic
     return errors
 
 
-def _send_all(calls: Mapping[int, Callable[[], None] | Shared]) -> dict[int, Exception]:
+def _send_all(calls: Mapping[int, Callable[[], None] | Shared], at_once: int) -> dict[int, Exception]:
     shared = {call for call in calls.values() if isinstance(call, Shared)}
     jobs = [partial(_alone, i, call) for i, call in calls.items() if not isinstance(call, Shared)]
     jobs += [partial(_together, call) for call in shared]
-    with ThreadPoolExecutor(SENDERS) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         results = list(pool.map(lambda job: job(), jobs))
     return {message_id: error for errors in results for message_id, error in errors.items()}
 

@@ -78,6 +78,17 @@ _CHECKS: tuple[tuple[str, str], ...] = (
            left join outbound_document d on d.id = -w.id order by w.id""",
     ),
     (
+        "room wait",
+        """select format('order %s: waits for room in %s, yet it is %s', o.order_no, w.code,
+                         case t.stage when 'routed' then 'not to leave from there'
+                         else coalesce(t.stage, 'nothing') end)
+           from release_wait r join orders o on o.id = r.order_id join warehouse w on w.id = r.warehouse_id
+           left join told_stage t on t.order_id = r.order_id
+           where t.stage is distinct from 'routed' or not exists (
+             select from allocation a where a.order_id = r.order_id and a.warehouse_id = r.warehouse_id)
+           order by o.id""",
+    ),
+    (
         "amended lines",
         """select format('order %s: lines that the shop changed after its dispatch are kept, yet it is %s',
                          o.order_no, coalesce(t.stage, 'nothing'))

@@ -21,6 +21,7 @@ from tasks.counterparts import mapping_version_id, shop_mapping
 from tasks.kept_stock import keep_wanted
 from tasks.quarantine import Quarantined, Tried, count_rejected, in_quarantine, let_in, note_obstacles, try_again
 from tasks.rereading import Present, Reading, Rereading, read_again, rewrite
+from tasks.store import store_alone
 from tasks.windows import find_shop, in_china, only_run_of
 
 _IN_SPAN: LiteralString = """(o.stored_at >= %(since)s and o.stored_at < %(until)s
@@ -34,6 +35,7 @@ def replay_batch(conn: Connection, batch_id: int, why: Cause) -> int:
     Orders that read as before stay untouched, and so does one that the present mapping cannot read. Returns how many
     changed or came in. Safe to repeat.
     """
+    store_alone(conn, _shop_of(conn, batch_id))
     batch = take_batch(conn, batch_id)
     try:
         mapping = shop_mapping(conn, batch.shop_code)
@@ -51,6 +53,13 @@ def replay_batch(conn: Connection, batch_id: int, why: Cause) -> int:
     conn.execute("update batch set stored = stored + %s where id = %s", (len(new), batch_id))
     count_rejected(conn, [batch_id])
     return len(changed) + len(new) + len(amended)
+
+
+def _shop_of(conn: Connection, batch_id: int) -> int:
+    row = conn.execute("select shop_id from batch where id = %s", (batch_id,)).fetchone()
+    if row is None:
+        raise SetupError(f"batch {batch_id}: there is no such batch in the pool")
+    return int(row[0])
 
 
 @dataclass(slots=True)
@@ -218,6 +227,7 @@ class _Replay:
         self._list_obstacles([(row.external_id, problem) for row, problem in tried.unreadable])
 
     def _let_in(self, conn: Connection, tried: Tried) -> Tried:
+        store_alone(conn, self._present.shop_id)
         tried = _still_waiting(conn, tried)
         if not tried.readable:
             note_obstacles(conn, tried)

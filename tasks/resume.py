@@ -12,10 +12,13 @@ from models.errors import SetupError
 from models.hold import HoldCode, release_holds
 from models.order import Cause, write_events
 from models.settings import settings
-from tasks.batches import open_batch
+from tasks.batches import by_promise, open_batch
 from tasks.expire_locks import expire_locks
+from tasks.left_over import left_over
 from tasks.lock_stock import could_be_served
 from tasks.promises import keep_promises
+from tasks.promo import batch_limit
+from tasks.release_room import could_go
 from tasks.review_again import finish_review
 from tasks.routing_again import could_be_routed
 from tasks.runs import cause, in_plain_words
@@ -24,6 +27,9 @@ from tasks.withdraw import lift_blocks
 
 GIVEN_UP_AFTER = timedelta(hours=24)
 """How long a failed run keeps its batch before its orders are taken up by others."""
+
+BATCHES_AT_ONCE = 5
+"""How many batches' worth of orders that waited for room one run takes up: other waits must not wait for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +62,24 @@ def resume_waiting(conn: Connection, why: Cause) -> ResumeCount:
     give_up_old_batches(conn, why)
     close_finished_batches(conn, why)
     timed, known, alone = _timed(conn, why), _skus_known(conn), waits_over(conn)
-    due = sorted({*timed, *known, *alone, *_released(conn), *_stock_came(conn, why), *_given_up(conn)})
+    waiting = {*timed, *known, *alone, *_released(conn), *_stock_came(conn, why)}
+    room = could_go(conn, why.at, BATCHES_AT_ONCE * batch_limit(conn, why.at))
+    due = sorted({*room, *waiting, *_given_up(conn), *left_over(conn, why.at)})
     rows = conn.execute(
-        """select s.order_id, o.shop_id from order_state s
+        """select s.order_id, o.shop_id, coalesce(o.ship_by, coalesce(o.paid_at, %s) + %s) from order_state s
            join orders o on o.id = s.order_id join batch b on b.id = s.batch_id
            where s.order_id = any(%s) and s.stage in ('ingested', 'validated', 'locked', 'routed')
              and b.state <> 'open' order by s.order_id for update of s""",
-        (due,),
+        (why.at, timedelta(hours=settings().promise_hours), due),
     ).fetchall()
     free = {row[0] for row in rows}
     _end_timed_holds(conn, sorted(free.intersection(timed)), why)
     _end_unknown_skus(conn, sorted(free.intersection(known)), why)
     release_holds(conn, sorted(free.intersection(alone)), [HoldCode.SIBLING], why)
     held = _held(conn, sorted(free))
-    going = [(order_id, shop_id) for order_id, shop_id in rows if order_id not in held]
+    # those with the nearest promise share the first batches
+    ranked = sorted(rows, key=lambda row: (row[2], row[0]))
+    going = [(order_id, shop_id) for order_id, shop_id, _ in ranked if order_id not in held]
     batch_ids = _new_batches(conn, going, why)
     # the end of a wait that fell into a run which is past it is looked at again when that run's batch is closed
     conn.execute(
@@ -84,14 +94,14 @@ def resume_waiting(conn: Connection, why: Cause) -> ResumeCount:
         "select id from batch where origin = 'resume' and state = 'open' and flow_run_id = %s and id <> all(%s)",
         (str(why.flow_run_id), batch_ids),
     ).fetchall()
-    return ResumeCount(len(going), tuple(sorted([*batch_ids, *(row[0] for row in mine)])))
+    return ResumeCount(len(going), by_promise(conn, [*batch_ids, *(row[0] for row in mine)], why.at))
 
 
 def _new_batches(conn: Connection, going: Sequence[tuple[int, int]], why: Cause) -> list[int]:
     by_shop: dict[int, list[int]] = {}
     for order_id, shop_id in going:
         by_shop.setdefault(shop_id, []).append(order_id)
-    size = settings().batch_size
+    size = batch_limit(conn, why.at)
     return [
         _new_batch(conn, shop_id, ids[i : i + size], why)
         for shop_id, ids in by_shop.items()
@@ -151,7 +161,8 @@ def close_finished_batches(conn: Connection, why: Cause) -> None:
                                and x.state in ('pending', 'refused'))
                and not exists (select 1 from order_state s where s.batch_id = n.id and (s.stage = 'ingested' or (
                  s.stage in ('validated', 'locked', 'routed') and not exists (
-                   select 1 from hold h where h.order_id = s.order_id and h.released_at is null))))
+                   select 1 from hold h where h.order_id = s.order_id and h.released_at is null)
+                 and not exists (select 1 from release_wait w where w.order_id = s.order_id))))
              order by id for update skip locked)""",
         (why.at,),
     )

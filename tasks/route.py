@@ -19,7 +19,7 @@ from models.rules.routing_values import Wish
 from models.rules.routing_world import World
 from models.rules.shipping_report import Limits
 from models.stock import Basis
-from tasks.batches import BatchRow, orders_in, take_batch, title
+from tasks.batches import BatchRow, keep_in_sight, orders_in, take_batch, title
 from tasks.merges import leave
 from tasks.placing import Note, Share, place
 from tasks.routing_rules import current_rules
@@ -72,6 +72,8 @@ def route_batch(conn: Connection, batch_id: int, why: Cause) -> RouteCount:
     end_options(conn, sorted(options.open.intersection(routed)))
     hold_refused(conn, refused, world, why)
     advance(conn, routed, Stage.ROUTED, why)
+    if routed:
+        keep_in_sight(conn, batch, why.at)
     leave(conn, options.splits.keys() & set(routed), why, "a person lets it leave in parts")
     settle_company(conn, batch, company, together, why)
     return RouteCount(len(routed), len(refused), len(ids) - len(going))
@@ -196,10 +198,10 @@ def route(batch_id: int) -> RouteCount:
     why = cause("route")
     with stage_of("route", batch_id):
         count = in_transaction(lambda conn: route_batch(conn, batch_id, why))
-    leave_table(
-        "route",
-        batch_id,
-        held_rows(batch_id),
-        f"{count.routed} routed, {count.short} served by no warehouse, {count.waiting} waiting under a hold",
-    )
+        leave_table(
+            "route",
+            batch_id,
+            held_rows(batch_id),
+            f"{count.routed} routed, {count.short} served by no warehouse, {count.waiting} waiting under a hold",
+        )
     return count

@@ -2,8 +2,9 @@
 
 import gc
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -15,12 +16,30 @@ from prefect.runtime import flow_run
 from prefect.tasks import Task
 
 from models.database import transaction
-from models.errors import ChannelUnavailable, RateLimited, SetupError, StepFailed
+from models.errors import ChannelUnavailable, PipelineError, RateLimited, SetupError, StepFailed
 from models.order import Cause
+from models.rules.faults import WISHES, Fault
 from models.settings import clock, settings
 from tasks.batches import RULE_VERSION, batch_size
+from tasks.failures import fault_of, party_of, runbook_address
 
 TABLE_ROWS = 200
+EXAMPLES = 5
+"""How many order numbers a row about a fault names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """One cause of a failure: `at` a shop, a warehouse or a batch, for how many, why, and some order numbers.
+
+    `count` is None where nobody could count.
+    """
+
+    at: str
+    count: int | None
+    why: str
+    fault: Fault
+    examples: tuple[str, ...] = ()
 
 
 def cause(stage: str) -> Cause:
@@ -34,10 +53,10 @@ async def failed_for_now(task: Task[Any, Any], run: TaskRun, state: State[Any]) 
     return isinstance(error, StepFailed) and error.may_work_later
 
 
-def step_failed(sentence: str) -> StepFailed:
+def step_failed(sentence: str, fault: Fault) -> StepFailed:
     """Log one plain line and make the error of a stage; the sentence begins with the step and the count."""
     get_run_logger().error(sentence)
-    return StepFailed(sentence)
+    return StepFailed(sentence, fault)
 
 
 def is_retry() -> bool:
@@ -50,15 +69,26 @@ def in_plain_words(step: str, things: str) -> Iterator[None]:
     """Whatever stops a step that has no batch leaves it with the step in front, in one line."""
     try:
         yield
-    except StepFailed:
-        raise
     except Exception as error:  # noqa: BLE001 - a stage says in its own words what stopped it
-        raise failed_by(error, f"{step}: 0 {things} finished: {in_one_line(error)}") from None
+        raise stopped(step, things, error) from None
 
 
-def failed_by(error: Exception, sentence: str) -> StepFailed:
-    """The error of a stage that remembers its cause for retries but not its text, which may hold values of rows."""
-    failed = step_failed(sentence)
+def stopped(step: str, things: str, error: Exception) -> StepFailed:
+    """What stopped a step or a whole flow that has no batch, in its own words and with a table."""
+    if isinstance(error, StepFailed):
+        return error
+    failed = failed_by(error, f"{step}: 0 {things} finished: {in_one_line(error)}", party_of(step))
+    obstacle = Obstacle(step, None, in_one_line(error), failed.fault)
+    leave_obstacles(step, "stopped", [obstacle], f"Why {step} did not finish")
+    return failed
+
+
+def failed_by(error: Exception, sentence: str, party: str) -> StepFailed:
+    """The error of a stage that remembers its cause for retries but not its text, which may hold values of rows.
+
+    `party` is whom the stage talks to: see `fault_of`.
+    """
+    failed = step_failed(sentence, fault_of(error, party))
     failed.may_work_later = isinstance(error, ChannelUnavailable | RateLimited | psycopg.OperationalError)
     return failed
 
@@ -83,21 +113,54 @@ def stage_of(stage: str, batch_id: int) -> Iterator[None]:
     except StepFailed:
         raise
     except Exception as error:  # noqa: BLE001 - a stage says in its own words what stopped it
-        sentence = f"{stage}: {_orders_of(batch_id)} orders stopped: {in_one_line(error)}"
-        leave_table(stage, batch_id, [{"batch": batch_id, "why": sentence}], "Why the stage stopped")
-        raise failed_by(error, sentence) from None
+        count, examples = _orders_of(batch_id)
+        many = "0 orders finished" if count is None else f"{count:,} orders stopped"
+        failed = failed_by(error, f"{stage}: {many}: {in_one_line(error)}", party_of(stage))
+        obstacle = Obstacle(f"batch {batch_id}", count, in_one_line(error), failed.fault, examples)
+        leave_obstacles(stage, batch_id, [obstacle], "Why the stage stopped")
+        raise failed from None
 
 
 def in_one_line(error: Exception) -> str:
-    """An error in one line; a database's further lines hold values of rows."""
-    return f"{type(error).__name__}: {error}".partition("\n")[0]
+    """An error in one line, our own in its own words; a database's further lines hold values of rows."""
+    words = str(error) if isinstance(error, PipelineError) else f"{type(error).__name__}: {error}"
+    return words.partition("\n")[0]
 
 
-def _orders_of(batch_id: int) -> str:
-    try:
-        return f"{batch_size(batch_id):,}"
-    except psycopg.Error:
-        return "?"
+def _orders_of(batch_id: int) -> tuple[int | None, tuple[str, ...]]:
+    """How many orders a batch carries, and some of their numbers; None when the pool cannot be asked."""
+    with suppress(psycopg.Error, SetupError):
+        count = batch_size(batch_id)
+        with transaction() as conn:
+            rows = conn.execute(
+                """select o.order_no from order_state s join orders o on o.id = s.order_id
+                   where s.batch_id = %s order by o.id limit %s""",
+                (batch_id, EXAMPLES),
+            ).fetchall()
+        return count, tuple(row[0] for row in rows)
+    return None, ()
+
+
+def leave_obstacles(stage: str, of: str | int, obstacles: Sequence[Obstacle], description: str) -> None:
+    """The table of a step that failed: a row per cause, and links to what the runbook says about it."""
+    rows = [
+        {
+            "at": obstacle.at,
+            "count": "" if obstacle.count is None else obstacle.count,
+            "why": obstacle.why,
+            "orders such as": ", ".join(obstacle.examples),
+            "what to do": WISHES[obstacle.fault],
+        }
+        for obstacle in obstacles
+    ]
+    leave_table(stage, of, rows, with_runbook(description, [obstacle.fault for obstacle in obstacles]))
+
+
+def with_runbook(description: str, faults: Iterable[Fault]) -> str:
+    """A table's description followed by links to the runbook's sections about these faults."""
+    addresses = {fault: runbook_address(fault) for fault in dict.fromkeys(faults)}
+    links = [f"[runbook: {fault}]({address})" for fault, address in addresses.items() if address]
+    return " - ".join([description, *links])
 
 
 def leave_table(stage: str, of: str | int, rows: Sequence[dict[str, Any]], description: str) -> None:

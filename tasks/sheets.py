@@ -253,6 +253,14 @@ def as_count(written: str) -> int:
     return number
 
 
+def as_room(written: str) -> int:
+    """How many there may be at once: a whole number from 1."""
+    number = whole(written)
+    if not 1 <= number <= MAX_COUNT:
+        raise BadValue(f"is not a whole number from 1 to {MAX_COUNT}")
+    return number
+
+
 def as_change(written: str) -> int:
     """Units in (+) or out (-)."""
     number = whole(written)

@@ -169,20 +169,20 @@ def carriers_of(shop_code: str) -> CarrierList:
     return CarrierList(tuple(rows), max((row[3] for row in loaded), default=None), not (listed or mapped))
 
 
-def reload_due(now: datetime) -> tuple[list[str], dict[str, str]]:
+def reload_due(now: datetime) -> tuple[list[str], dict[str, PipelineError]]:
     """Load the carriers of every shop not asked for a day: the shops asked, and what stood in the way of others.
 
     Shops that wait for their seller's consent are left alone.
     """
-    obstacles: dict[str, str] = {}
+    obstacles: dict[str, PipelineError] = {}
     codes = _due(now)
     for code in codes:
         try:
             load_carriers(code)
         except PipelineError as error:
-            obstacles[code] = str(error)
+            obstacles[code] = error
         except Exception as error:  # noqa: BLE001  one shop's strange answer must not stop the others
-            obstacles[code] = f"{code}: list carriers: {type(error).__name__}"
+            obstacles[code] = PipelineError(f"{code}: list carriers: {type(error).__name__}")
     return [code for code in codes if code not in obstacles], obstacles
 
 

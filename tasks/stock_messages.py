@@ -43,6 +43,7 @@ class Unsent:
     item_id: str
     units: int
     obstacle: str
+    fault: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ def _post(conn: Connection, pushes: Sequence[Push], at: datetime) -> None:
            from unnest(%(ids)s::int[], %(counterparts)s::text[], %(keys)s::text[])
              with ordinality as n(listing_id, counterpart, key, position) order by position
            on conflict (key) do update set state = 'pending', attempts = 0, next_at = excluded.next_at, last_error = '',
-             created_at = excluded.created_at, delivered_at = null""",
+             fault = '', created_at = excluded.created_at, delivered_at = null""",
         given,
     )
 
@@ -192,7 +193,8 @@ def forget_shown(conn: Connection, listing_ids: Sequence[int]) -> None:
 def unsent(conn: Connection, counterpart: str, *, refused: bool = False) -> list[Unsent]:
     """The messages that a shop was not told, with the refused ones or without, by id."""
     rows = conn.execute(
-        """select o.id, o.state, o.attempts, o.next_at, k.code, l.item_id, coalesce(p.units, 0), o.last_error
+        """select o.id, o.state, o.attempts, o.next_at, k.code, l.item_id, coalesce(p.units, 0), o.last_error,
+                  o.fault
            from outbox o join listing l on l.id = o.subject_id join sku k on k.id = l.sku_id
            left join stock_push p on p.listing_id = l.id
            where o.counterpart = %s and o.kind = 'stock' and (o.state = 'pending' or %s and o.state = 'refused')

@@ -10,13 +10,15 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from models.database import Connection, transaction
+from models.errors import StepFailed
 from models.messages import OutboxKind
 from models.order import Cause
+from models.rules.faults import WISHES, Fault
 from models.rules.stock_formula import Rule
 from models.rules.stock_shown import NOTHING, Showing, cannot_wait, show
 from models.settings import clock
 from tasks.outbox import SECOND_ATTEMPT_S, deliver
-from tasks.runs import cause, in_plain_words, is_retry, leave_table, step_failed
+from tasks.runs import cause, in_plain_words, is_retry, leave_table, step_failed, with_runbook
 from tasks.send import send
 from tasks.stock_figures import load_figures
 from tasks.stock_formula import formula_in_force
@@ -220,8 +222,18 @@ def tell_shop(shop: str) -> ShopCount:
     with in_plain_words("push_stock", f"listings of {shop}"):
         count, left = tell_listings(shop, cause("push_stock"), forced=is_retry())
     if left:
-        rows = [{"sku": row.sku, "item": row.item_id, "shows not": row.units, "why": row.obstacle} for row in left]
-        leave_table("push_stock", shop, rows, f"Listings of {shop} that could not be told")
-        missing = count.waiting - count.told
-        raise step_failed(f"push_stock: {missing} of {count.waiting} not told to {shop}: {left[0].obstacle}")
+        raise _not_told(shop, count, left)
     return count
+
+
+def _not_told(shop: str, count: ShopCount, left: Sequence[Unsent]) -> StepFailed:
+    faults = [Fault(row.fault or Fault.ANOTHER_RUN) for row in left]
+    rows = [
+        {"sku": row.sku, "item": row.item_id, "shows not": row.units, "why": row.obstacle, "what to do": WISHES[fault]}
+        for row, fault in zip(left, faults, strict=True)
+    ]
+    title = f"Listings of {shop} that could not be told"
+    leave_table("push_stock", shop, rows, with_runbook(title, faults))
+    missing = count.waiting - count.told
+    obstacle = left[0].obstacle.removeprefix(f"{shop}: ")
+    return step_failed(f"push_stock: {missing} of {count.waiting} not told to {shop}: {obstacle}", faults[0])

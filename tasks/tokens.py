@@ -185,16 +185,16 @@ def due(conn: Connection, now: datetime) -> list[str]:
     ]
 
 
-def refresh_due(now: datetime) -> tuple[list[str], dict[str, str]]:
+def refresh_due(now: datetime) -> tuple[list[str], dict[str, PipelineError]]:
     """Refresh every token that ends soon: the shops refreshed, and what stood in the way of others."""
     with transaction() as conn:
         shops = due(conn, now)
-    obstacles: dict[str, str] = {}
+    obstacles: dict[str, PipelineError] = {}
     for code in shops:
         try:
             refresh_shop(code)
         except PipelineError as error:
-            obstacles[code] = str(error)
+            obstacles[code] = error
         except Exception as error:  # noqa: BLE001  one shop's strange answer must not stop the others
-            obstacles[code] = f"{code}: refresh the token: {type(error).__name__}"
+            obstacles[code] = PipelineError(f"{code}: refresh the token: {type(error).__name__}")
     return [code for code in shops if code not in obstacles], obstacles

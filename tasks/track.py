@@ -17,12 +17,13 @@ from models.sealing import unseal
 from tasks.batches import close_batch, take_batch, title
 from tasks.confirm import Outcome, apply_confirmations
 from tasks.counterparts import open_carrier
-from tasks.outbox import deliver_batches, say_undelivered, undelivered
-from tasks.runs import cause, in_one_line, in_plain_words, is_retry, leave_table, stage_of, step_failed
+from tasks.outbox import deliver_batches
+from tasks.runs import cause, in_one_line, in_plain_words, is_retry, leave_table, stage_of
 from tasks.send import send
 from tasks.shortfalls import StillLocking
 from tasks.stock_reports import StockReport, apply_stock_reports, is_stock_report
 from tasks.trace import Push, apply_pushes
+from tasks.undelivered import obstacles_of, undelivered
 
 CHUNK = 500
 
@@ -50,20 +51,22 @@ class BatchTrack:
 
 
 def work_off_inbox(conn: Connection, why: Cause) -> TrackCount | None:
-    """Apply the next chunk of stored reports in the order they came; None when none is left.
+    """Apply the next chunk of stored reports in the order they came, those of warehouses before those of carriers.
+
+    What left must be told to its shop in time; where a parcel is by now can wait. None when none is left.
 
     Safe to repeat and to run twice at once: the rows are locked, and a report is marked in the
     transaction of its effects. A report that makes no sense is ignored with its reason, never lost.
     """
+    ids = _next_reports(conn)
+    if not ids:
+        return None
     rows = conn.execute(
         """select id, source, message_id, body_enc from inbox
-           where state = 'new' and (source like 'wms:%%' or source like 'carrier:%%')
-           order by id limit %s for update""",
-        (CHUNK,),
+           where id = any(%s) and state = 'new' order by id for update""",
+        (ids,),
     ).fetchall()
-    if not rows:
-        return None
-    outcomes = _outcomes(conn, rows, why)
+    outcomes = _outcomes(conn, rows, why) if rows else {}
     conn.cursor().executemany(
         "update inbox set state = %s, note = %s, done_at = %s where id = %s",
         [("ignored" if o.ignored else "done", o.ignored or o.note, why.at, i) for i, o in outcomes.items()],
@@ -76,6 +79,23 @@ def work_off_inbox(conn: Connection, why: Cause) -> TrackCount | None:
         tuple(sorted({outcome.batch_id for outcome in outcomes.values() if outcome.parcels})),
         why.at,
     )
+
+
+def _next_reports(conn: Connection) -> list[int]:
+    """The ids of the next chunk. Sender by sender, because so the index of what is new gives them in order."""
+    rows = conn.execute(
+        """with recursive sender as (
+             (select source from inbox where state = 'new' and source >= 'carrier:' order by source limit 1)
+             union all
+             select (select source from inbox where state = 'new' and source > s.source order by source limit 1)
+             from sender s where s.source is not null)
+           select i.id from sender s cross join lateral (
+             select id from inbox where state = 'new' and source = s.source order by id limit %(size)s) i
+           where s.source like 'wms:%%' or s.source like 'carrier:%%'
+           order by s.source like 'carrier:%%', i.id limit %(size)s""",
+        {"size": CHUNK},
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def _outcomes(conn: Connection, rows: Sequence[TupleRow], why: Cause) -> dict[int, Outcome]:
@@ -148,14 +168,15 @@ EFFECTS = (OutboxKind.SHIP_BACK, OutboxKind.SUBSCRIBE)
 @task(persist_result=True, task_run_name=title("track"), tags=["stage:track"])
 def track(batch_id: int) -> BatchTrack:
     """The track stage of a run; with it the batch is through."""
-    with stage_of("track", batch_id), transaction() as conn:
-        count = track_batch(conn, batch_id, cause("track"))
-    leave_table(
-        "track",
-        batch_id,
-        [{"reported shipped": count.reported, "waiting for the warehouse": count.waiting}],
-        f"{count.reported} documents report themselves shipped, {count.waiting} have a deadline",
-    )
+    with stage_of("track", batch_id):
+        with transaction() as conn:
+            count = track_batch(conn, batch_id, cause("track"))
+        leave_table(
+            "track",
+            batch_id,
+            [{"reported shipped": count.reported, "waiting for the warehouse": count.waiting}],
+            f"{count.reported} documents report themselves shipped, {count.waiting} have a deadline",
+        )
     return count
 
 
@@ -201,19 +222,13 @@ def tell(batch_ids: tuple[int, ...], since: datetime) -> int:
     with in_plain_words("track", "reports to shops and carriers"):
         deliver_batches(batch_ids, EFFECTS, send, cause("track"), forced=is_retry())
         with transaction() as conn:
-            missing = undelivered(conn, batch_ids, EFFECTS, since)
+            missing = obstacles_of(conn, batch_ids, EFFECTS, since)
             total = one(
                 conn.execute(
                     "select count(*) from outbox where batch_id = any(%s) and kind = any(%s) and created_at >= %s",
                     (list(batch_ids), [kind.value for kind in EFFECTS], since),
                 ).fetchone()
             )
-    if missing:
-        leave_table(
-            "track",
-            "effects",
-            [{"to": to.partition(":")[2], "undelivered": number, "why": why} for to, number, why in missing],
-            "Reports that did not get through",
-        )
-        raise step_failed(say_undelivered("track", total, missing))
+        if missing:
+            raise undelivered("track", "effects", int(total), missing, "Reports that did not get through")
     return int(total)

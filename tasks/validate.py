@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 from prefect import task
 
 from models.database import Connection, transaction
-from models.errors import FeedError
+from models.errors import FeedError, StepFailed
 from models.hold import Finding, HoldCode, in_one, place_holds, release_holds
 from models.incoming import PayState
 from models.order import Cause, Stage, advance, write_events
+from models.rules.faults import Fault
 from models.rules.review import review
 from models.rules.review_rules import ReviewRules
 from models.rules.reviewed import Reviewed
-from tasks.batches import orders_in, take_batch, title
+from tasks.batches import keep_in_sight, orders_in, take_batch, title
 from tasks.quality import BatchCheck, UnfitBatch, check_batch, record_check, record_failure, row_findings, table_of
 from tasks.quality_docs import leave_docs
 from tasks.replay import replay_batch
@@ -23,7 +24,7 @@ from tasks.review_history import same_numbers
 from tasks.review_receivers import settle_receivers
 from tasks.route import without_holds
 from tasks.rules_in_force import rules_to_review_by
-from tasks.runs import cause, held_rows, is_retry, leave_table, stage_of, step_failed
+from tasks.runs import Obstacle, cause, held_rows, is_retry, leave_obstacles, leave_table, stage_of, step_failed
 from tasks.split_orders import settle_splits
 
 
@@ -51,6 +52,8 @@ def take_through(conn: Connection, batch_id: int, why: Cause) -> tuple[ValidateC
     batch = take_batch(conn, batch_id)
     settle_splits(conn, batch_id, why)
     ids = orders_in(conn, batch_id, Stage.INGESTED)
+    if ids:
+        keep_in_sight(conn, batch, why.at)
     _look_up_skus(conn, ids)
     settle_receivers(conn, ids)
     rules = rules_to_review_by(conn)
@@ -81,6 +84,16 @@ def _tell_quality(check: BatchCheck) -> None:
     if check.rows or check.over:
         leave_table("quality", check.batch.id, table_of(check), f"Data quality of {check.rows:,} orders")
         leave_docs(check)
+
+
+def _stays_put(batch_id: int, error: FeedError) -> StepFailed:
+    over = error.check.over if isinstance(error, UnfitBatch) else []
+    obstacles = [
+        Obstacle(f"batch {batch_id}", outcome.count, outcome.sentence, Fault.FEED_WRONG, outcome.examples)
+        for outcome in over
+    ] or [Obstacle(f"batch {batch_id}", None, str(error), Fault.FEED_WRONG)]
+    leave_obstacles("validate", batch_id, obstacles, "Why the batch stays put")
+    return step_failed(f"validate: {error} (batch {batch_id})", Fault.FEED_WRONG)
 
 
 def _look_up_skus(conn: Connection, order_ids: Sequence[int]) -> None:
@@ -120,15 +133,12 @@ def validate(batch_id: int) -> ValidateCount:
             record_feed_finding(batch_id, error)
             if isinstance(error, UnfitBatch):
                 _tell_quality(error.check)
-            leave_table("validate", batch_id, [{"batch": batch_id, "why": str(error)}], "Why the batch stays put")
-            raise step_failed(
-                f"validate: {error} - mend the feed and retry, or orderpool accept-batch {batch_id}"
-            ) from error
-    _tell_quality(check)
-    leave_table(
-        "validate",
-        batch_id,
-        held_rows(batch_id),
-        f"{count.accepted} accepted, {count.held} held, {count.cancelled} closed by the shop",
-    )
+            raise _stays_put(batch_id, error) from error
+        _tell_quality(check)
+        leave_table(
+            "validate",
+            batch_id,
+            held_rows(batch_id),
+            f"{count.accepted} accepted, {count.held} held, {count.cancelled} closed by the shop",
+        )
     return count

@@ -8,16 +8,22 @@ from models.database import transaction
 from models.errors import SetupError
 from models.order import Cause
 from models.rules.divisions import division, place
+from tasks.access import log_change
 from tasks.catalog import WAREHOUSES, Imported, save_warehouses
 from tasks.cells import COUNTRY
-from tasks.sheets import sheet_of
+from tasks.sheets import MAX_COUNT, sheet_of
 
-EDITABLE = ("name", "division", "address", "sender_name", "sender_phone", "carrier", "kind", "cutoff", "daily_limit")
+EDITABLE = (
+    "name", "division", "address", "sender_name", "sender_phone", "carrier", "kind", "cutoff", "daily_limit",
+    "in_progress_limit",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class WarehouseRow:
     """A warehouse: what it is and does. `used_today` of its `daily_limit` outbound documents.
+
+    `in_progress_limit` documents may be with it at once while releases are metered.
 
     `stopped_at` is when its address said that it is gone; then it gets no messages.
     """
@@ -33,6 +39,7 @@ class WarehouseRow:
     kind: str
     cutoff: time | None
     daily_limit: int | None
+    in_progress_limit: int | None
     active: bool
     stopped_at: datetime | None
     used_today: int
@@ -69,7 +76,7 @@ def division_name(code: str) -> str:
 
 
 _ROWS = """select w.code, w.name, w.division_code, w.address, w.sender_name, w.sender_phone, w.wms, w.carrier, w.kind,
-                  w.cutoff, w.daily_limit, w.active, w.stopped_at, coalesce(d.used, 0),
+                  w.cutoff, w.daily_limit, w.in_progress_limit, w.active, w.stopped_at, coalesce(d.used, 0),
                   (select count(*) from service_area a where a.warehouse_id = w.id)
            from warehouse w left join warehouse_day d on d.warehouse_id = w.id and d.day = %s"""
 
@@ -98,6 +105,21 @@ def change_warehouse(code: str, values: Mapping[str, str], *, active: bool, mend
     given = {name: values.get(name, "") for name in EDITABLE}
     row = {**given, "code": code, "wms": wms, "active": "yes" if active else "no"}
     return save_warehouses(sheet_of(WAREHOUSES, [row], f"warehouse {code}"), why, mended=mended)
+
+
+def limit_in_progress(code: str, limit: int | None, why: Cause) -> bool:
+    """Let so many documents be with a warehouse at once while releases are metered, None: any number.
+
+    Tells whether that changed something. Raises SetupError for a limit below 1 or a warehouse that there is not.
+    """
+    if limit is not None and not 1 <= limit <= MAX_COUNT:
+        raise SetupError(f"warehouse {code}: cannot have {limit} documents in progress; want from 1 to {MAX_COUNT}")
+    with transaction() as conn:
+        row = conn.execute("select in_progress_limit from warehouse where code = %s for update", (code,)).fetchone()
+        if row is None:
+            raise SetupError(f"warehouse {code}: is not in the pool")
+        conn.execute("update warehouse set in_progress_limit = %s where code = %s", (limit, code))
+        return log_change(conn, "warehouse", code, {"in_progress_limit": row[0]}, {"in_progress_limit": limit}, why)
 
 
 def list_areas(warehouse: str = "") -> list[AreaRow]:

@@ -13,10 +13,13 @@ from models.alert import AlertRule
 from models.database import Connection, transaction
 from models.errors import PipelineError
 from models.order import Cause
+from models.rules.faults import Fault
 from models.settings import SHANGHAI
 from tasks.alerts import OpenAlert, open_alerts, raise_alerts
+from tasks.prefect_runs import runs_in_trouble
 from tasks.quality_history import drifting_feeds
-from tasks.runs import cause, in_one_line, in_plain_words, leave_table
+from tasks.run_alerts import RUN_RULES, Trouble, settle, silent_shops
+from tasks.runs import cause, in_one_line, in_plain_words, leave_table, with_runbook
 from tasks.shop_settings import ALARMS
 from tasks.shortfalls import shortfalls_now
 from tasks.tokens import AHEAD, TokenStanding, standings
@@ -136,19 +139,28 @@ RULES: Mapping[AlertRule, Callable[[Connection, datetime], dict[str, str]]] = {
     AlertRule.STOCK_SHORTFALL: shortfalls_now,
     AlertRule.STOCK_NOT_SHOWN: stock_not_shown,
     AlertRule.FEED_DRIFTING: drifting_feeds,
+    AlertRule.INGEST_SILENT: silent_shops,
 }
 """The rules that are evaluated here; those that others evaluate raise their alerts themselves."""
 
 
-def watch_all(why: Cause) -> tuple[WatchCount, list[OpenAlert]]:
+def watch_all(
+    why: Cause, ask_prefect: Callable[[datetime], list[Trouble]] | None = None
+) -> tuple[WatchCount, list[OpenAlert]]:
     """Evaluate every rule, each in its own transaction; the counts and every open alert.
 
-    Raises PipelineError naming the rules that could not be evaluated, after the others were.
+    `ask_prefect` gives the runs in trouble; without it nothing is said about runs. Raises PipelineError naming the
+    rules that could not be evaluated, after the others were.
 
     What this very run opened in an attempt that was cut off is new still.
     """
     closed = 0
     obstacles = []
+    if ask_prefect is not None:
+        try:
+            closed += _settle_runs(ask_prefect, why)
+        except Exception as error:  # noqa: BLE001 - what our own tables tell is said without Prefect, too
+            obstacles.append(f"runs: {in_one_line(error)}")
     for rule, look in RULES.items():
         try:
             with transaction() as conn:
@@ -163,12 +175,21 @@ def watch_all(why: Cause) -> tuple[WatchCount, list[OpenAlert]]:
     return WatchCount(len(alerts), tuple(alert.sentence for alert in new), closed), alerts
 
 
+def _settle_runs(ask_prefect: Callable[[datetime], list[Trouble]], why: Cause) -> int:
+    troubles = ask_prefect(why.at)
+    closed = 0
+    for rule in RUN_RULES:
+        with transaction() as conn:
+            closed += settle(conn, rule, troubles, why.at, why.flow_run_id)
+    return closed
+
+
 # a Retry must look again, so no result is taken over
 @task(task_run_name="watch deadlines", tags=["stage:watch"], cache_policy=NO_CACHE)
 def watch() -> WatchCount:
     """The watch of a run, with a table of every open alert."""
     with in_plain_words("watch", "rules"):
-        count, alerts = watch_all(cause("watch"))
+        count, alerts = watch_all(cause("watch"), runs_in_trouble)
     if alerts:
         new = set(count.new)
         rows = [
@@ -180,7 +201,7 @@ def watch() -> WatchCount:
             }
             for alert in sorted(alerts, key=lambda alert: (alert.sentence not in new, alert.opened_at))
         ]
-        leave_table("watch", "alerts", rows, "Open alerts")
+        leave_table("watch", "alerts", rows, with_runbook("Open alerts", [Fault.NEW_ALERTS]))
     return count
 
 

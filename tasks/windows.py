@@ -3,7 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import LiteralString
+
+import psycopg
+from psycopg.sql import SQL
 
 from connectors.base import Capabilities
 from models.batch import WindowOrigin, WindowState
@@ -48,21 +52,38 @@ def find_shop(conn: Connection, code: str) -> ShopRow:
 
 @contextmanager
 def only_run_of(shop_code: str, wait_s: int = 60) -> Iterator[bool]:
-    """Hold the shop for one run; yields False when another run kept it for `wait_s` seconds.
-
-    The lock belongs to a database session, so the death of the process gives it back at once.
-    """
+    """Hold the shop for one run; yields False when another run kept it for `wait_s` seconds."""
     with connect(autocommit=True) as conn:
         shop = find_shop(conn, shop_code)
-        conn.execute("select set_config('statement_timeout', %s, false)", (str(wait_s * 1000),))
-        try:
-            conn.execute("select pg_advisory_lock(%s, %s)", (_SHOP_LOCKS, shop.id))
-        except Exception as error:
-            if getattr(error, "sqlstate", None) != "57014":  # query_canceled: the wait is over
-                raise
-            yield False
-            return
-        yield True
+        yield _has_lock(conn, "pg_advisory_lock(%s, %s)", (_SHOP_LOCKS, shop.id), wait_s)
+
+
+@contextmanager
+def only_run_of_window(shop_code: str, since: datetime, until: datetime | None, wait_s: int = 60) -> Iterator[bool]:
+    """Hold a window of a shop that was asked for; yields False when another run kept it for `wait_s` seconds.
+
+    The shop's other windows, and those from its watermark, are read meanwhile.
+    """
+    end = in_china(until).astimezone(UTC).isoformat() if until else ""
+    with only_holder(f"window:{shop_code}:{in_china(since).astimezone(UTC).isoformat()}:{end}", wait_s) as alone:
+        yield alone
+
+
+@contextmanager
+def only_holder(name: str, wait_s: int) -> Iterator[bool]:
+    """Hold a name that one process at a time may have; yields False when another kept it for `wait_s` seconds."""
+    with connect(autocommit=True) as conn:
+        yield _has_lock(conn, "pg_advisory_lock(hashtextextended(%s, 0))", (name,), wait_s)
+
+
+def _has_lock(conn: Connection, lock: LiteralString, key: tuple[object, ...], wait_s: int) -> bool:
+    # the lock belongs to the session, so the death of the process gives it back at once
+    conn.execute("select set_config('statement_timeout', %s, false)", (str(wait_s * 1000),))
+    try:
+        conn.execute(SQL("select {}").format(SQL(lock)), key)
+    except psycopg.errors.QueryCanceled:
+        return False
+    return True
 
 
 def claim_window(

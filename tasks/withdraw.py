@@ -55,7 +55,7 @@ def lift_blocks(conn: Connection, at: datetime) -> int:
 def settle_reported(conn: Connection, counterpart: str, at: datetime) -> int:
     """Count instructions as delivered whose warehouse reported on their documents: it has them; returns how many."""
     return conn.execute(
-        """update outbox set state = 'delivered', delivered_at = %s, last_error = '', in_doubt = false
+        """update outbox set state = 'delivered', delivered_at = %s, last_error = '', fault = '', in_doubt = false
            where id in (
              select o.id from outbox o join outbound_document d on d.id = o.subject_id and d.state <> 'created'
              where o.kind = 'outbound.created' and o.counterpart = %s and o.state in ('pending', 'refused')

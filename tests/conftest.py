@@ -7,24 +7,25 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 
+from tests.pool_names import NUMBERS, TEMPLATE
+
 if TYPE_CHECKING:
     from sandbox.server import Sandbox
 
-NUMBERS = count(1)
-TEMPLATE = "pool_template"
-
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Point every setting at a fresh folder before any test module, and Prefect with it, is imported."""
-    # An interrupted session still takes its servers down; told to end, pytest would leave them.
+    """Have an interrupted session still take its servers down: told to end, pytest would leave them."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _begin_session() -> None:
+    """Point every setting at a fresh folder."""
     for name in list(os.environ):
         if name.startswith(("ORDERPOOL_", "PREFECT_")):
             del os.environ[name]
@@ -35,6 +36,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
     PREFECT.publish()
     os.environ.update(environment())
+
+
+# now, and not when the session is configured: what is imported by then brings Prefect along, which reads its settings
+_begin_session()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

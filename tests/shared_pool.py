@@ -9,7 +9,7 @@ from psycopg import sql
 
 from models.database import engine_for
 from models.settings import settings
-from tests.conftest import TEMPLATE
+from tests.pool_names import TEMPLATE
 
 _EMPTY = """
   create function pg_temp.empty() returns text[] language plpgsql as $$

@@ -18,25 +18,28 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from models.database import connect
 from models.errors import SetupError
+from web import health, metrics
 from web.console import ROUTERS as CONSOLE
 from web.console import answers
 from web.console.pages import STATIC
 from web.console.session import NotSignedIn
-from web.hooks import carriers, documents, instructions, shops, wms
+from web.hooks import carriers, documents, instructions, prefect, shops, wms
 
 _log = logging.getLogger("orderpool.web")
 
-_health = APIRouter()
+_entrance = APIRouter()
 
 ROUTERS: Sequence[APIRouter] = (
-    _health,
+    _entrance,
+    health.router,
+    metrics.router,
     wms.router,
     documents.router,
     instructions.router,
     carriers.router,
     shops.router,
+    prefect.router,
     *CONSOLE,
 )
 
@@ -57,22 +60,11 @@ def create_app() -> FastAPI:
     return app
 
 
-@_health.get("/", include_in_schema=False)
-@_health.get("/console", include_in_schema=False)
+@_entrance.get("/", include_in_schema=False)
+@_entrance.get("/console", include_in_schema=False)
 def first_page() -> RedirectResponse:
     """Who opens the bare address means the console."""
     return RedirectResponse(answers.HOME, 303)
-
-
-@_health.get("/health")
-def health() -> JSONResponse:
-    """Whether the process answers and reaches the pool."""
-    try:
-        with connect(autocommit=True) as conn:
-            conn.execute("select 1")
-    except (psycopg.Error, SetupError):
-        return JSONResponse({"status": "failing", "database": False}, 503)
-    return JSONResponse({"status": "ok", "database": True})
 
 
 class _PathOnlyLog:
@@ -101,7 +93,8 @@ class _PathOnlyLog:
             _log.error("%s: %s at %s:%s", _template(scope), type(error).__name__, place.filename, place.lineno)
             await _failed(Request(scope))(scope, receive, noting)
         spent_ms = (time.monotonic() - started) * 1000
-        _log.info("%s %s %d %.0f ms", scope["method"], _template(scope), status, spent_ms)
+        told = {"method": scope["method"], "path": _template(scope), "status": status, "ms": round(spent_ms)}
+        _log.info("%(method)s %(path)s %(status)d %(ms)d ms", told, extra={"event": "request", **told})
 
 
 def _template(scope: Scope) -> str:

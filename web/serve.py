@@ -1,10 +1,10 @@
 """Runs the web application: `python -m web.serve --port 8080`."""
 
 import argparse
-import logging
 
 import uvicorn
 
+from models.logs import write_log
 from models.settings import settings
 from web.app import create_app
 
@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--host", default="127.0.0.1")
     wish = parser.parse_args(arguments)
-    _write_log("orderpool.web", "uvicorn.error")
+    write_log("web", "uvicorn.error")
     uvicorn.run(
         create_app(),
         host=wish.host,
@@ -28,17 +28,6 @@ def main(arguments: list[str] | None = None) -> None:
         forwarded_allow_ips=settings().trusted_proxies,
         timeout_graceful_shutdown=GRACE_S,
     )
-
-
-def _write_log(*names: str) -> None:
-    # handlers of our own: libraries set up the root logger when they are imported
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    for name in names:
-        logger = logging.getLogger(name)
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
 
 
 if __name__ == "__main__":

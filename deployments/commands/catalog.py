@@ -7,6 +7,7 @@ import typer
 
 from deployments.commands import app
 from deployments.commands.shop import Given, GivenFile, ask_for, read_credentials
+from deployments.person import by_hand
 from models.errors import SetupError
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 PANEL = "Setting up"
 
-warehouse = typer.Typer(help="Warehouses, from a CSV file.", no_args_is_help=True)
+warehouse = typer.Typer(help="Warehouses, from a CSV file, and their room.", no_args_is_help=True)
 sku = typer.Typer(help="SKUs, from a CSV file.", no_args_is_help=True)
 area = typer.Typer(help="Which warehouse serves which divisions, from a CSV file.", no_args_is_help=True)
 carrier = typer.Typer(help="The service that tracks parcels.", no_args_is_help=True)
@@ -43,6 +44,22 @@ def import_warehouses(file: File) -> None:
         typer.echo(f"  {'reports to':<15} {_hook_address(code)}")
         for what, value in made.items():
             typer.echo(f"  {what:<15} {value}")
+
+
+@warehouse.command("limit")
+def limit(
+    code: str,
+    in_progress: Annotated[str, typer.Option(help="Documents with it at once during a promo; `none`: no limit.")],
+) -> None:
+    """Set how many documents may be with a warehouse at once while a promo meters releases."""
+    from tasks.warehouse_list import limit_in_progress
+
+    _ensure_database()
+    if in_progress != "none" and not in_progress.isdecimal():
+        raise SetupError(f"warehouse {code}: in-progress {in_progress!r}: want a whole number, or none")
+    changed = limit_in_progress(code, None if in_progress == "none" else int(in_progress), by_hand())
+    said = "has no limit of its own" if in_progress == "none" else f"has room for {int(in_progress):,} documents"
+    typer.echo(f"warehouse {code}: {said}" + ("" if changed else " already"))
 
 
 @warehouse.command("carriers")

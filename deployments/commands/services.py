@@ -37,16 +37,22 @@ def down() -> None:
 
 @app.command(rich_help_panel="Running")
 def status(as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
-    """Show which parts run, since when and where; exit code 0 only if every one does."""
-    from deployments import installation
+    """Show which parts run, since when and where, then what waits in the pool and why; with any part down.
 
-    parts = installation.status()
+    Exit code 0 only if every wanted part runs and the pool answers; how much waits in it does not count.
+    """
+    from deployments import installation
+    from deployments.pool_report import in_json, in_lines, pool_report
+
+    parts, pool = installation.status(), pool_report()
     if as_json:
-        typer.echo(json.dumps([asdict(part) for part in parts], default=str, indent=2))
+        told = {"parts": [asdict(part) for part in parts], "pool": in_json(pool)}
+        typer.echo(json.dumps(told, default=str, ensure_ascii=False, indent=2))
     else:
         typer.echo(f"{'PART':<11} {'STATE':<11} {'PID':>8}  {'SINCE (UTC)':<20} ADDRESS")
         for part in parts:
             since = f"{part.since:%Y-%m-%d %H:%M:%S}" if part.since else ""
             typer.echo(f"{part.part:<11} {part.state:<11} {part.pid or '':>8}  {since:<20} {part.address}".rstrip())
-    if any(part.state not in {"running", "elsewhere"} for part in parts):
+        typer.echo("\n".join(["", *in_lines(pool)]))
+    if pool.found is None or any(part.state not in {"running", "elsewhere"} for part in parts):
         raise typer.Exit(1)

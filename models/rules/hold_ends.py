@@ -58,6 +58,10 @@ ENDED_BY_NAME: Final[Mapping[HoldCode, tuple[str, str]]] = {
         "it is released by its code when its run is looked into",
         "查明该批次问题后，请按代码单独解除",
     ),
+    HoldCode.RESTORED: (
+        "it ends when the restore is confirmed, or is released by its code",
+        "确认数据恢复后解除，也可按代码单独解除",
+    ),
 }
 """Holds that a person ends only by naming their code, since approving an order says nothing about them."""
 

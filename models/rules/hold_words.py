@@ -39,6 +39,7 @@ NAMES: Final[Mapping[HoldCode, tuple[str, str]]] = {
     HoldCode.REJECTED: ("rejected by a person", "审核不通过"),
     HoldCode.REPLAYED: ("read again", "重新解析待确认"),
     HoldCode.SKIPPED: ("skipped", "已跳过"),
+    HoldCode.RESTORED: ("may be at a warehouse already", "恢复后待核对"),
 }
 """What each code is called, in English and Chinese."""
 
@@ -230,6 +231,12 @@ def _sibling(evidence: Evidence, _: str) -> str:
     )
 
 
+def _restored(evidence: Evidence, _: str) -> str:
+    if evidence.get("instructed"):
+        return f"数据由 {evidence['taken_at']} 的备份恢复；仓库已有该订单，不再重复下发"
+    return f"数据由 {evidence['taken_at']} 的备份恢复；仓库可能已有该订单，核对后继续"
+
+
 def _yuan(fen: int) -> str:
     return f"{fen / 100:.2f}"
 
@@ -270,6 +277,8 @@ _CHINESE: Final[Mapping[HoldCode, Callable[[Evidence, str], str]]] = {
     HoldCode.MANUAL: _by_person("暂停发货"),
     HoldCode.REJECTED: _rejected,
     HoldCode.REPLAYED: _replayed,
+    HoldCode.SKIPPED: _by_person("跳过"),
+    HoldCode.RESTORED: _restored,
     HoldCode.SIBLING: _sibling,
 }
 

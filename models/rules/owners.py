@@ -29,6 +29,7 @@ class Standstill(StrEnum):
     RUN_STOPPED = "run_stopped"
     ABANDONED = "abandoned"
     LEFT_OVER = "left_over"
+    METERED = "metered"
     UNDELIVERED = "undelivered"
     NOT_ACCEPTED = "not_accepted"
     LATE_AT_WAREHOUSE = "late_at_warehouse"
@@ -70,6 +71,7 @@ _OF_HOLD: Final[dict[HoldCode, Owner]] = {
     HoldCode.REJECTED: Owner.DESK,
     HoldCode.REPLAYED: Owner.ON_CALL,
     HoldCode.SKIPPED: Owner.ON_CALL,
+    HoldCode.RESTORED: Owner.ON_CALL,
 }
 
 _OF_STANDSTILL: Final[dict[Standstill, Owner]] = {
@@ -79,6 +81,7 @@ _OF_STANDSTILL: Final[dict[Standstill, Owner]] = {
     Standstill.RUN_STOPPED: Owner.ON_CALL,
     Standstill.ABANDONED: Owner.ON_CALL,
     Standstill.LEFT_OVER: Owner.ON_CALL,
+    Standstill.METERED: Owner.WAREHOUSE,
     Standstill.UNDELIVERED: Owner.ON_CALL,
     Standstill.NOT_ACCEPTED: Owner.WAREHOUSE,
     Standstill.LATE_AT_WAREHOUSE: Owner.WAREHOUSE,
@@ -104,6 +107,7 @@ _SAID_OF_STANDSTILL: Final[dict[Standstill, tuple[str, str]]] = {
     Standstill.RUN_STOPPED: ("its run stopped or failed", "所在批次的运行已中断或失败"),
     Standstill.ABANDONED: ("its batch was given up and is not taken up", "所在批次已放弃，尚未接续"),
     Standstill.LEFT_OVER: ("left over: no run, no hold", "遗留：既无运行也无挂起"),
+    Standstill.METERED: ("waits for room in its warehouse; goes as parcels leave", "等待仓库空位，随包裹出库自动放行"),
     Standstill.UNDELIVERED: ("its instruction did not reach the warehouse", "发货指令未送达仓库"),
     Standstill.NOT_ACCEPTED: ("the warehouse has not accepted it", "仓库尚未接单"),
     Standstill.LATE_AT_WAREHOUSE: ("late at the warehouse", "仓内超时未发"),

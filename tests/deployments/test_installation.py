@@ -32,7 +32,7 @@ class Installation:
         return subprocess.run(command, env=env, capture_output=True, text=True, timeout=180, check=False)
 
     def status(self) -> dict[str, dict[str, Any]]:
-        return {part["part"]: part for part in json.loads(self.run("status", "--json").stdout)}
+        return {part["part"]: part for part in json.loads(self.run("status", "--json").stdout)["parts"]}
 
     def pids(self) -> dict[str, int]:
         return {name: part["pid"] for name, part in self.status().items()}

@@ -14,6 +14,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.responses import DeploymentResponse
 
 from deployments import prefect_setup, processes, supervisor
+from models.rules.backfill_windows import MOST_AT_ONCE
 from models.settings import CHECKOUT
 
 PLAN = CHECKOUT / "tests" / "deployments" / "data" / "prefect.yaml"
@@ -135,16 +136,19 @@ def test_shop_has_one_schedule_until_it_is_removed(
     assert of_shops() == []
 
 
-def test_set_up_twice_makes_one_pool_its_queues_and_one_watch(prefect: SyncPrefectClient) -> None:
+def test_set_up_twice_makes_one_pool_and_its_queues(prefect: SyncPrefectClient) -> None:
     prefect_setup.set_up_work_pool(prefect)
-    prefect_setup.set_up_zombie_watch(prefect)
 
     queues = {
         (queue.name, queue.priority, queue.concurrency_limit)
         for queue in prefect.read_work_queues(work_pool_name="orderpool")
     }
-    assert queues == {("live", 1, None), ("default", 2, None), ("backfill", 10, 1)}
-    assert len(prefect.read_automations()) == 1
+    assert queues == {
+        ("live", 1, None),
+        ("default", 2, None),
+        ("backfill-parents", 9, 2),
+        ("backfill", 10, MOST_AT_ONCE),
+    }
 
 
 def test_paused_schedules_can_be_switched_on_again(prefect: SyncPrefectClient, ticking: DeploymentResponse) -> None:

@@ -1,3 +1,4 @@
+import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,13 +76,14 @@ def test_part_that_ran_for_a_while_starts_again_soon(brief: str) -> None:
     assert watch.not_before == 101
 
 
-def test_death_is_told_with_its_exit_code(brief: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_death_is_told_with_its_exit_code(brief: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "orderpool.supervisor")
     watch = Watch(brief)
     watch.tend(0)
     until_dead(watch)
     watch.tend(0)
 
-    assert "brief: died" in capsys.readouterr().out.splitlines()[-1]
+    assert "brief: died" in caplog.messages[-1]
 
 
 def test_running_part_is_adopted_not_started_again(lasting: str) -> None:

@@ -61,14 +61,14 @@ def _fail_everywhere(world: World, url: str, api: PrefectApi) -> Attempts:
 
 @pytest.mark.parametrize("stage", [stage for stage in POINTS if stage != "ingest"])
 def test_a_step_that_is_stopped_says_which_it_is_and_how_many_orders_it_stops(attempts: Attempts, stage: str) -> None:
-    assert attempts.messages[stage] == (
-        f"{stage}: {ORDERS} orders stopped: RaiseException: the pool refuses {POINTS[stage]}"
+    assert attempts.messages[stage].startswith(
+        f"{stage}: {ORDERS} orders stopped: RaiseException: the pool refuses {POINTS[stage]}. What to do: "
     )
 
 
 def test_ingest_that_is_stopped_says_so(attempts: Attempts) -> None:
-    assert attempts.messages["ingest"] == (
-        "ingest: 0 orders of woo-1 were read to the end: RaiseException: the pool refuses ingested"
+    assert attempts.messages["ingest"].startswith(
+        "ingest: 0 orders of woo-1 were read to the end: RaiseException: the pool refuses ingested. What to do: "
     )
 
 

@@ -95,7 +95,7 @@ def test_a_shop_that_is_down_fails_the_run_stops_no_other_and_is_told_by_a_retry
 
     state = prefect_api.state(run)
     assert state["type"] == "FAILED"
-    assert state["message"].startswith("push_stock: 12 of 12 not told to tmall-1: tmall-1: ")
+    assert state["message"].startswith("push_stock: 12 of 12 not told to tmall-1: ")
     assert "503" in state["message"]
     assert "SKU-0" in prefect_api.artifacts(run)["push-stock-tmall-1"]["data"]
     assert shown(world.sandbox, "woo-1")["SKU-0"] == UNITS
@@ -115,7 +115,7 @@ def test_a_listing_that_the_platform_refuses_is_named_and_the_others_are_told(wo
 
     state = push_stock(return_state=True)
 
-    assert str(state.message).startswith("push_stock: 1 of 12 not told to jd-1: jd-1: show 3000 of SKU-3: ")
+    assert str(state.message).startswith("push_stock: 1 of 12 not told to jd-1: show 3000 of SKU-3: ")
     assert [units for sku, units in shown(world.sandbox, "jd-1").items() if sku != "SKU-3"] == [UNITS] * 11
     assert push_stock(return_state=True).is_completed()  # it is an alert from now on, not a failure of every run
     assert world.rows("select count(*) from listing where obstacle <> ''") == [(1,)]

@@ -10,11 +10,11 @@ import pytest
 from models.database import connect, engine_for
 from models.settings import clock, set_clock, settings
 from tasks.reconcile import reconcile
-from tests.conftest import NUMBERS
 from tests.fakes import FakePool
 from tests.pipeline.conftest import World
 from tests.pipeline.orders import order
 from tests.pipeline.test_six_stages import through_the_stages, work_off
+from tests.pool_names import NUMBERS
 from tests.shared_pool import leading_to, shared_pool
 from tests.stock import lively
 from tests.stock.world import World as StockWorld
@@ -115,6 +115,14 @@ def of_kit(no: int) -> str:
     return of_order(no, "order_line", "t.sku_code = 'SET'")
 
 
+def waits_for_room(no: int, *, here: bool) -> str:
+    """An order that waits for room in a warehouse of its route, or in another one."""
+    return f"""insert into release_wait (order_id, warehouse_id, due_at, paid_at, since)
+               select o.id, w.id, o.created_at, o.created_at, o.created_at from orders o, warehouse w
+               where o.order_no = '{no}' and {"" if here else "not"} exists (
+                 select from allocation a where a.order_id = o.id and a.warehouse_id = w.id) order by w.id limit 1"""
+
+
 FAULTS: dict[str, str] = {
     "locked of a shelf": f"update stock set locked = locked + 1 where {of_sku('CUP', 'stock', 'locked > 0')}",
     "opening of a shelf": f"update stock set opening = opening + 1 where {of_sku('POT', 'stock')}",
@@ -174,6 +182,8 @@ FAULTS: dict[str, str] = {
     "the end of a merge": "update merge_group set ended_at = null where ended_at is not null",
     "the document of a merged order": "update allocation set document_id = document_id - 1"
     f" where {of_order(52, 'allocation')}",
+    "who waits for room after dispatch": waits_for_room(33, here=True),
+    "where an order waits for room": waits_for_room(22, here=False),
     "an instruction": "delete from outbox where id = (select max(id) from outbox where kind = 'outbound.created')",
 }
 """A fact to spoil, and how."""

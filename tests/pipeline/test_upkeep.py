@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
+from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.simulation import connect_shops
@@ -12,6 +14,7 @@ from flows.refresh_shops import refresh_shops
 from flows.watch_deadlines import watch_deadlines
 from models.settings import clock
 from sandbox.server import Sandbox, running
+from tasks.prefect_runs import runs_in_trouble
 from tests.fakes import FakePool
 from tests.shared_pool import emptied, shared_pool
 
@@ -33,8 +36,12 @@ def pool(upkeep_database: str) -> Iterator[FakePool]:
 
 @pytest.fixture(autouse=True)
 def prefect(prefect_server: str) -> Iterator[None]:
-    """The session's Prefect server, also when Prefect was imported before its address was known."""
-    with temporary_settings({PREFECT_API_URL: prefect_server}):
+    """The session's Prefect server, also when Prefect was imported before its address was known; no run of other tests
+    is in trouble there.
+    """
+    with temporary_settings({PREFECT_API_URL: prefect_server}), get_client(sync_client=True) as client:
+        for trouble in runs_in_trouble(clock().now()):
+            client.delete_flow_run(UUID(trouble.run_id))
         yield
 
 

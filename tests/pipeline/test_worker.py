@@ -119,7 +119,7 @@ def test_the_failed_runs_message_begins_with_step_and_count(story: Story) -> Non
 
     assert story.failed["type"] == "FAILED"
     assert story.failed["message"].startswith(
-        f"dispatch: {to_the_south} of {ORDERS} not delivered to WH-S: WH-S: send outbound.created: HTTP 503"
+        f"dispatch: {to_the_south} of {ORDERS} not delivered to WH-S: send outbound.created: HTTP 503"
     )
 
 

@@ -7,13 +7,18 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
+from tasks.orders_under_way import ENTRY
 from tasks.reconcile import reconcile
 from tests.stock.invariants import broken_rules
 from tests.stock.machine_orders import WAY
 from tests.stock.machine_warehouses import Warehousing
+from tests.stock.model import ModelOrder
 from tests.stock.world import SKUS
 
-BY_PEOPLE = ("CHANGED_LATE", "SHIPPED_SHORT", "WMS_REFUSED")
+BY_PEOPLE = ("CHANGED_LATE", "SHIPPED_SHORT", "WMS_REFUSED", "SKIPPED")
+
+STANDS = frozenset(stage.value for stage in ENTRY.values())
+"""Where an order stands that no warehouse has."""
 
 
 class StockMachine(Warehousing):
@@ -50,6 +55,29 @@ class StockMachine(Warehousing):
             no, code = data.draw(st.sampled_from(held))
             self.world.release(no, code)
             self.model.orders[int(no)].holds.discard(code)
+
+    # -- what on-call does
+
+    @rule(data=st.data(), stage=st.sampled_from(list(ENTRY)))
+    def on_call_redoes_a_stage(self, data: st.DataObject, stage: str) -> None:
+        order = self._under_way(data)
+        if order:
+            self.world.redo(stage, order.id)
+            self.model.redo(order, stage)
+            self.adopt_batches()
+            self.batches.append(order.batch)
+
+    @rule(data=st.data())
+    def on_call_skips_an_order(self, data: st.DataObject) -> None:
+        order = self._under_way(data)
+        if order:
+            self.world.skip(order.id)
+            order.holds.add("SKIPPED")
+
+    def _under_way(self, data: st.DataObject) -> ModelOrder | None:
+        self.world.tick()
+        found = [order for _, order in sorted(self.model.orders.items()) if order.stage in STANDS]
+        return data.draw(st.sampled_from(found)) if found else None
 
     @rule()
     def hand_over(self) -> None:

@@ -130,10 +130,7 @@ class Model:
         `short`: the shelves that lacked units when it began.
         """
         short = self.short_shelves() if short is None else short
-        lost: Units = Counter()
-        for (place, sku), units in order.at.items():
-            if (place, sku) in short:
-                lost[sku] += units
+        lost = _lost(order, short)
         order.stage, order.batch = "ingested", batch
         order.kits = {
             number: parts
@@ -142,9 +139,21 @@ class Model:
             and set(parts) == set(KITS.get(order.version.lines[number - 1][0], ()))
         }
         order.at = Counter()
-        order.holds &= set() if order.is_paid else {"LOCK_EXPIRED"}
+        order.holds &= {"SKIPPED"} if order.is_paid else {"SKIPPED", "LOCK_EXPIRED"}
         order.kept = (order.kept - lost) & order.wanted
         order.owed &= order.wanted - order.kept
+
+    def redo(self, order: ModelOrder, stage: str) -> None:
+        """What a stage and later ones did for an order is undone, as far as it has come."""
+        if stage == "validate" and order.stage != "ingested":
+            self.begin_again(order, order.batch)
+        elif stage == "lock_stock" and order.stage in ("locked", "routed"):
+            order.lose()
+            order.stage = "validated"
+        elif stage == "route" and order.stage == "routed":
+            order.kept -= _lost(order, self.short_shelves())
+            order.at = Counter()
+            order.stage = "validated"
 
     def review(self, batch: int) -> None:
         """Orders of a batch are looked at: cancelled ones end, doubtful ones are held."""
@@ -267,7 +276,21 @@ class Model:
         order.holds.clear()
 
     def _in(self, batch: int, stage: str) -> list[ModelOrder]:
-        return [order for order in self.orders.values() if (order.batch, order.stage) == (batch, stage)]
+        """Those of a batch that wait for what comes after a stage; who is parked waits for nothing."""
+        return [
+            order
+            for order in self.orders.values()
+            if (order.batch, order.stage) == (batch, stage) and "SKIPPED" not in order.holds
+        ]
+
+
+def _lost(order: ModelOrder, short: Set[Shelf]) -> Units:
+    """What lies ready for an order in shelves that lack units: what is not there cannot be kept."""
+    lost: Units = Counter()
+    for (place, sku), units in order.at.items():
+        if (place, sku) in short:
+            lost[sku] += units
+    return lost
 
 
 def _matters(stage: str, before: Version, after: Version) -> bool:

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from models.feeds import Counts
 from models.hold import HoldCode
 from models.order import Stage
 from tasks.confirm import apply_confirmations
+from tasks.dispatch import dispatch_batch
 from tasks.expire_locks import expire_locks
 from tasks.lock_stock import lock_batch, unlock_stock
 from tasks.promises import keep_promises
+from tasks.promo import promo_on
 from tasks.route import route_batch
 from tasks.stock_feed import Feed, Told, apply_feed
 from tasks.withdraw import withdraw_stale
@@ -177,3 +180,23 @@ def test_a_lock_that_expires_while_it_is_paid_is_kept_or_taken_anew_once(
         assert pool.stages() == {"1": "locked"}
         assert pool.rows("select locked from sku_pool") == [(3,)]
         assert HoldCode.LOCK_EXPIRED not in pool.holds().get("1", [])
+
+
+def test_a_warehouse_gets_no_more_documents_than_it_has_room_for_however_many_dispatch_at_once(
+    stock_database: str, crowd: Crowd
+) -> None:
+    with emptied(stock_database):
+        pool = FakePool()
+        pool.stock(TEA=100)
+        pool.execute("update warehouse set in_progress_limit = 7, active = (code = 'WH-A')")
+        promo_on("usual", NOON + timedelta(hours=1), "", why())
+        batches = batches_of(pool, [{"TEA": 1}] * 40)
+        for stage in (lock_batch, route_batch):
+            crowd.do([each(stage, batch) for batch in batches])
+
+        counts = crowd.do([each(dispatch_batch, batch) for batch in batches])
+
+        assert sum(count.orders for count in counts) == 7
+        assert pool.rows("select count(*) from outbound_document") == [(7,)]
+        assert pool.rows("select count(*) from release_wait") == [(33,)]
+        still_true()

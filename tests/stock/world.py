@@ -22,9 +22,11 @@ from tasks.ledger import Shelf
 from tasks.lock_stock import lock_batch
 from tasks.order_numbers import by_numbers
 from tasks.outbox import Pending, deliver_due
+from tasks.redo import redo_orders
 from tasks.release import release_orders
 from tasks.resume import ResumeCount, end_waits
 from tasks.route import route_batch
+from tasks.skip import skip_orders
 from tasks.split_orders import settle_splits
 from tasks.stock_feed import Feed, FeedCount, Told, apply_feed
 from tasks.store import Arrival
@@ -173,6 +175,16 @@ class World:
             found = by_numbers(self.conn, [order_no]).orders
             refused = release_orders(self.conn, list(found), code, "looked at it", self.why()).refused
             assert refused == {}
+
+    def redo(self, stage: str, order_id: int) -> None:
+        """On-call has an order do a stage again."""
+        with self.conn.transaction():
+            assert redo_orders(self.conn, stage, [order_id], "mended", self.why()).done == [order_id]
+
+    def skip(self, order_id: int) -> None:
+        """On-call parks an order."""
+        with self.conn.transaction():
+            assert skip_orders(self.conn, [order_id], "poison", self.why()).done == [order_id]
 
     def report(self, kind: str, no: str, warehouse: str, **data: Any) -> str:
         """A warehouse's report on a document; gives why it was ignored, "" when it was not."""

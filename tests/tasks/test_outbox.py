@@ -10,6 +10,7 @@ import pytest
 from models.database import connect, transaction
 from models.errors import ChannelDenied, ChannelRejected, ChannelUnavailable, PipelineError, RateLimited, SetupError
 from models.messages import OutboxKind
+from models.rules.faults import Fault
 from tasks.outbox import (
     COUNTERPART_LOCKS,
     RETRY_AFTER,
@@ -20,8 +21,8 @@ from tasks.outbox import (
     deliver,
     deliver_due,
     post,
-    undelivered,
 )
+from tasks.undelivered import obstacles_of
 from tests.clocks import StoppedClock
 from tests.fakes import NOON, FakePool, payload, why
 
@@ -147,7 +148,9 @@ def test_a_counterpart_that_is_not_set_up_stops_only_itself_and_is_named(pool: F
 
     assert (outcome.delivered, outcome.failed) == (2, {"warehouse:WH-A": 3})
     with transaction() as conn:
-        assert undelivered(conn, [1], KINDS) == [("warehouse:WH-A", 3, "warehouse:WH-A: lacks the credential secret")]
+        (missing,) = obstacles_of(conn, [1], KINDS)
+    assert (missing.at, missing.count, missing.fault) == ("WH-A", 3, Fault.SET_UP)
+    assert missing.why == "warehouse:WH-A: lacks the credential secret"
 
 
 def test_a_dead_counterpart_costs_a_few_calls(pool: FakePool, stopped: StoppedClock) -> None:

@@ -131,4 +131,4 @@ def test_a_platform_that_is_down_stops_no_other(pool: FakePool, tmall: dict[str,
     done, obstacles = reload_due(clock().now())
 
     assert done == ["tmall-1"]
-    assert obstacles["taobao-1"].startswith("taobao-1: taobao.logistics.companies.get: HTTP 503")
+    assert str(obstacles["taobao-1"]).startswith("taobao-1: taobao.logistics.companies.get: HTTP 503")

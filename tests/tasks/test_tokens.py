@@ -165,7 +165,7 @@ class TestRefreshingInTime:
         assert done == ["tmall-1"]
         assert credentials()["session"] == sandbox.shop("tmall-1")["session"]
         assert list(obstacles) == ["taobao-1"]
-        assert obstacles["taobao-1"].startswith("taobao-1: refresh the token: invalid_grant")
+        assert str(obstacles["taobao-1"]).startswith("taobao-1: refresh the token: invalid_grant")
 
     def test_a_refreshed_token_is_not_due_any_more(self, pool: FakePool, tmall: dict[str, Any]) -> None:
         pool.execute("update credential set expires_at = %s where name = 'session'", clock().now() - DAY)

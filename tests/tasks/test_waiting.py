@@ -68,6 +68,15 @@ def test_an_order_without_a_hold_stands_where_its_batch_does(
     assert reasons(waiting(minutes)) == {reason: 1}
 
 
+def test_an_order_that_waits_for_room_waits_for_its_warehouse_since_then(one: FakePool) -> None:
+    one.execute("update batch set state = 'closed', closed_at = created_at - interval '1 hour'")
+    one.execute("insert into release_wait select 1, id, %s, %s, %s from warehouse where code = 'WH-A'", *[NOON] * 3)
+
+    found = waiting().standings
+
+    assert [(each.reason, each.owner, each.since) for each in found] == [(Standstill.METERED, Owner.WAREHOUSE, NOON)]
+
+
 def test_an_order_whose_wait_ended_goes_on_by_itself(one: FakePool) -> None:
     one.execute("update batch set state = 'closed', closed_at = created_at")
     one.execute(

@@ -237,6 +237,7 @@ def test_every_rule_is_evaluated_and_what_is_over_closes(parcel: FakePool, tmall
     push(parcel, "9", 3 * HOUR)
     lack(parcel)
     checked(parcel, NOON - HOUR, 500, failed=50)
+    parcel.execute("update shop set watermark = %s where code = 'WOO'", NOON - HOUR)
 
     first, alerts = watch_all(why("run-1"))
     again, _ = watch_all(why("run-2"))
@@ -244,12 +245,13 @@ def test_every_rule_is_evaluated_and_what_is_over_closes(parcel: FakePool, tmall
     parcel.execute("update stock_push set sent = true")
     parcel.execute("update shortfall set closed_at = %s", NOON)
     parcel.execute("update quality_check set unmet = '{}'")
+    parcel.execute("update shop set watermark = %s where code = 'WOO'", NOON)
     last, _ = watch_all(why("run-3"))
 
-    assert (first.open, len(first.new), first.closed) == (5, 5, 0)
+    assert (first.open, len(first.new), first.closed) == (6, 6, 0)
     assert {alert.rule for alert in alerts} == set(RULES)
-    assert (again.open, again.new, again.closed) == (5, (), 0)
-    assert (last.open, last.closed) == (1, 4)
+    assert (again.open, again.new, again.closed) == (6, (), 0)
+    assert (last.open, last.closed) == (1, 5)
 
 
 def test_a_run_that_was_cut_off_still_names_what_it_opened(parcel: FakePool) -> None:

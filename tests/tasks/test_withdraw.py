@@ -13,14 +13,16 @@ from models.errors import ChannelUnavailable
 from models.hold import HoldCode, release_holds
 from models.messages import OutboxKind
 from models.order import Cause
+from models.rules.faults import Fault
 from models.settings import clock
 from tasks.dispatch import dispatch_batch
 from tasks.lock_stock import lock_batch
-from tasks.outbox import COUNTERPART_LOCKS, Pending, deliver_due, undelivered
+from tasks.outbox import COUNTERPART_LOCKS, Pending, deliver_due
 from tasks.reconcile import reconcile
 from tasks.resume import resume_waiting
 from tasks.route import route_batch
 from tasks.track import track_batch
+from tasks.undelivered import obstacles_of
 from tasks.validate import validate_batch
 from tasks.withdraw import lift_blocks
 from tests.clocks import TickingClock, in_force
@@ -195,9 +197,11 @@ def test_an_instruction_that_its_warehouse_reported_on_has_arrived_and_is_not_se
 def test_an_instruction_that_is_blocked_says_so_while_it_waits(waiting: FakePool) -> None:
     waiting.take([payload(1, 1, units={"TEA": 5}, shipping=MOVED)], run="run-2")
     with transaction() as conn:
-        waits = undelivered(conn, [1], KINDS)
+        (waits,) = obstacles_of(conn, [1], KINDS)
 
-    assert waits == [("warehouse:WH-A", 1, "blocked: address_changed, goods_changed")]
+    assert (waits.at, waits.count, waits.fault) == ("WH-A", 1, Fault.BLOCKED)
+    assert waits.why == "blocked: address_changed, goods_changed"
+    assert waits.examples == ("1",)
 
 
 def test_news_after_a_hold_was_released_keeps_the_document_blocked(waiting: FakePool) -> None:

@@ -1,17 +1,16 @@
 """What the order desk decides about orders it has chosen: one reason, many orders, each done or refused in words."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 
-from models.errors import SetupError
 from models.order import Cause
-from models.settings import SHANGHAI
 from tasks import desk, merging
 from tasks.decided import Decided
+from tasks.redo import redo
+from tasks.skip import skip
 from web.console.frame import Fields, Person, Posted, _, allowed, cause, go, page, posts
 from web.console.order_words import ACTIONS, names_of
 from web.console.orders import ORDERS
@@ -26,7 +25,7 @@ MOST_AT_ONCE = 500
 @router.post(
     ORDERS + "/decide",
     response_class=HTMLResponse,
-    openapi_extra=posts("action", "reason", "until", "code", "back", many=("id",)),
+    openapi_extra=posts("action", "reason", "until", "code", "stage", "back", many=("id",)),
 )
 def decide(request: Request, person: Annotated[Person, allowed("decide")], fields: Posted) -> Response:
     """Do what was chosen for the orders that were chosen; each is done or refused by itself."""
@@ -41,7 +40,15 @@ def decide(request: Request, person: Annotated[Person, allowed("decide")], field
         rows = conn.execute("select id, order_no from orders where id = any(%s)", (order_ids,)).fetchall()
     refused = {order_id: in_words(sentence) for order_id, sentence in decided.refused.items()}
     return page(
-        request, person, "decided.html", action=name, done=decided.done, refused=refused, numbers=dict(rows), back=back
+        request,
+        person,
+        "decided.html",
+        action=name,
+        done=decided.done,
+        refused=refused,
+        left_out=0,
+        numbers=dict(rows),
+        back=back,
     )
 
 
@@ -60,23 +67,15 @@ def _chosen(fields: Fields) -> list[int]:
 _DECISIONS: Mapping[str, Callable[[Sequence[int], str, Cause, Fields], Decided]] = {
     "approve": lambda order_ids, reason, why, _fields: desk.approve(order_ids, reason, why),
     "reject": lambda order_ids, reason, why, _fields: desk.reject(order_ids, reason, why),
-    "hold": lambda order_ids, reason, why, fields: desk.hold(order_ids, reason, why, _until(fields.text("until"))),
+    "hold": lambda order_ids, reason, why, fields: desk.hold(order_ids, reason, why, fields.time("until")),
     "release": lambda order_ids, reason, why, fields: desk.release(order_ids, fields.text("code"), reason, why),
     "merge": lambda order_ids, reason, why, _fields: merging.merge_by_hand(order_ids, reason, why),
     "unmerge": lambda order_ids, reason, why, _fields: merging.unmerge_by_hand(order_ids, reason, why),
     "cancel": lambda order_ids, reason, why, _fields: desk.cancel(order_ids, reason, why),
+    "redo": lambda order_ids, reason, why, fields: redo(fields.text("stage"), order_ids, reason, why),
+    "skip": lambda order_ids, reason, why, _fields: skip(order_ids, reason, why),
 }
 """What each action does."""
-
-
-def _until(text: str) -> datetime | None:
-    """A time of the form, which browsers send in the person's own time: China's. None where there is none."""
-    if not text:
-        return None
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=SHANGHAI).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise SetupError(_("%(value)s is no time; write it like 2026-11-11 09:30.", value=text)) from error
 
 
 def _back(fields: Fields) -> str:

@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -9,7 +10,8 @@ from fastapi import Depends, HTTPException, Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.types import Message, Receive
 
-from models.settings import settings
+from models.errors import SetupError
+from models.settings import SHANGHAI, settings
 from web.console.session import SignedIn
 from web.console.words import _
 
@@ -54,6 +56,16 @@ class Fields(dict[str, str]):
         if not (value.isascii() and value.isdigit() and len(value) < 19):
             raise HTTPException(400, _("%(field)s is no whole number.", field=name[:50]))
         return int(value)
+
+    def time(self, name: str) -> datetime | None:
+        """A field as a time, which browsers send in the person's own: China's. None where there is none."""
+        text = self.text(name)
+        if not text:
+            return None
+        try:
+            return datetime.fromisoformat(text).replace(tzinfo=SHANGHAI).astimezone(UTC)
+        except (ValueError, OverflowError) as error:
+            raise SetupError(_("%(value)s is no time; write it like 2026-11-11 09:30.", value=text)) from error
 
     def upload(self, name: str) -> tuple[str, bytes] | None:
         """Name and content of an uploaded file, None when none was chosen."""

@@ -25,6 +25,7 @@ from web.console.order_words import (
     LOOKS,
     PARCELS,
     PAYMENTS,
+    RUN_STAGES,
     STAGES,
     STATUSES,
     hold_name,
@@ -84,6 +85,7 @@ def _page(request: Request, person: Person, order_id: int, clear: ClearReceiver 
         payments=names_of(PAYMENTS),
         batches=names_of(BATCHES),
         actions=names_of(ACTIONS),
+        run_stages=names_of(RUN_STAGES),
         hold_codes={code: hold_name(code) for code in HoldCode},
     )
 

@@ -112,8 +112,18 @@ ACTIONS: Mapping[str, str] = {
     "merge": N_("Merge"),
     "unmerge": N_("Un-merge"),
     "cancel": N_("Cancel"),
+    "redo": N_("Redo a stage"),
+    "skip": N_("Skip in its run"),
 }
-"""What the order desk can decide about orders."""
+"""What people can decide about orders."""
+
+RUN_STAGES: Mapping[str, str] = {
+    "validate": N_("check"),
+    "lock_stock": N_("lock stock"),
+    "route": N_("choose a warehouse"),
+    "dispatch": N_("hand over to the warehouse"),
+}
+"""The stages of a run that orders can be sent to again."""
 
 
 def in_language(english: str, chinese: str) -> str:

@@ -23,6 +23,7 @@ from web.console.order_words import (
     ACTIONS,
     DOCUMENTS,
     LOOKS,
+    RUN_STAGES,
     STAGES,
     STATUSES,
     hold_name,
@@ -92,6 +93,7 @@ def _list(conn: Connection, found: Filter) -> dict[str, Any]:
         "documents": names_of(DOCUMENTS),
         "hold_names": {code: hold_name(code) for code in HoldCode},
         "actions": names_of(ACTIONS),
+        "run_stages": names_of(RUN_STAGES),
         "now": now,
     }
 

@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import psycopg
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from models.sealing import keyed_digest
+from models.settings import clock
+from tasks.promo import PromoInForce, promo_in_force
+from web.console.reading import reading
 from web.console.session import Person
 from web.console.words import HERE, LANGUAGES, N_, environment, language
 
@@ -36,6 +40,8 @@ NAVIGATION: tuple[tuple[Link, ...], ...] = (
         Link("/console/waiting", N_("Not moving"), "look"),
         Link("/console/shortages", N_("Shortages"), "look"),
         Link("/console/quality", N_("Data quality"), "look"),
+        Link("/console/queues", N_("Queues"), "look"),
+        Link("/console/runbook", N_("Runbook"), "look"),
     ),
     (
         Link("/console/shops", N_("Shops"), "look"),
@@ -43,6 +49,7 @@ NAVIGATION: tuple[tuple[Link, ...], ...] = (
         Link("/console/areas", N_("Areas"), "look"),
         Link("/console/skus", N_("SKUs"), "look"),
         Link("/console/rules", N_("Review rules"), "look"),
+        Link("/console/promo", N_("Promo mode"), "look"),
         Link("/console/blacklist", N_("Blacklist"), "blacklist"),
         Link("/console/people", N_("People"), "people"),
     ),
@@ -85,7 +92,17 @@ def frame(request: Request, person: Person | None) -> dict[str, Any]:
         "path": request.url.path,
         "with_query": lambda **changes: with_query(request, changes),
         "static": static,
+        "promo": _promo() if person else None,
     }
+
+
+def _promo() -> PromoInForce | None:
+    """The promo in force; None also where the pool does not answer, which the page itself says."""
+    try:
+        with reading() as conn:
+            return promo_in_force(conn, clock().now())
+    except psycopg.Error:
+        return None
 
 
 def _nothing(right: str) -> bool:

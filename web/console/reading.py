@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from queue import Empty, Full, LifoQueue
 
-import psycopg
+from models.database import Connection
+from web.kept_connections import KeptConnections
 
-from models.database import Connection, connect
-from models.settings import settings
 
-_KEPT = 8
-_kept: LifoQueue[tuple[str, Connection]] = LifoQueue(_KEPT)
+def _prepare(conn: Connection) -> None:
+    conn.prepare_threshold = None  # the plan for one filter is a bad one for the next
+
+
+_kept = KeptConnections(8, _prepare)
 
 
 @contextmanager
@@ -19,7 +20,7 @@ def reading() -> Iterator[Connection]:
 
     A connection that broke meanwhile is replaced. Raises psycopg.OperationalError when the database does not answer.
     """
-    conn = _taken() or _opened()
+    conn = _kept.take()
     try:
         with conn.transaction():
             conn.execute("set transaction isolation level repeatable read, read only")
@@ -27,38 +28,4 @@ def reading() -> Iterator[Connection]:
     except BaseException:
         conn.close()
         raise
-    _keep(conn)
-
-
-def _taken() -> Connection | None:
-    """A kept connection to the database of the settings that still answers."""
-    while True:
-        try:
-            url, conn = _kept.get_nowait()
-        except Empty:
-            return None
-        if url == settings().pool_url() and _answers(conn):
-            return conn
-        conn.close()
-
-
-def _opened() -> Connection:
-    conn = connect()
-    conn.prepare_threshold = None  # the plan for one filter is a bad one for the next
-    return conn
-
-
-def _answers(conn: Connection) -> bool:
-    try:
-        conn.execute("select 1")
-        conn.rollback()
-    except psycopg.Error:
-        return False
-    return True
-
-
-def _keep(conn: Connection) -> None:
-    try:
-        _kept.put_nowait((settings().pool_url(), conn))
-    except Full:
-        conn.close()
+    _kept.give_back(conn)

@@ -29,6 +29,7 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "warehouse": _WAREHOUSE,  # warehouses, areas, options of orders that are short
     "set_up": _ADMIN,  # shops, SKUs
     "rules": _ADMIN,
+    "promo": _ADMIN,
     "people": _ADMIN,
 }
 """Which roles have a right."""

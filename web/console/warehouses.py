@@ -18,7 +18,7 @@ router = APIRouter()
 
 WAREHOUSES = "/console/warehouses"
 COLUMNS = ("code", "name", "division", "address", "sender_name", "sender_phone", "wms", "carrier", "kind", "cutoff",
-           "daily_limit", "active")  # fmt: skip
+           "daily_limit", "in_progress_limit", "active")  # fmt: skip
 Looker = Annotated[Person, allowed("look")]
 Exporter = Annotated[Person, allowed("export")]
 Lead = Annotated[Person, allowed("warehouse")]

@@ -2,10 +2,11 @@
 
 from fastapi import APIRouter, HTTPException, Request
 
-from models.database import Connection, transaction
+from models.database import Connection
 from models.errors import ChannelDenied, ChannelRejected
 from tasks.counterparts import open_wms
 from tasks.inbox import keep
+from web.hooks.storing import storing
 from web.requests import MAX_ID_CHARS, Body, Code
 
 router = APIRouter()
@@ -14,7 +15,7 @@ router = APIRouter()
 @router.post("/hooks/wms/{warehouse_code}")
 def receive(warehouse_code: Code, request: Request, body: Body) -> dict[str, str]:
     """Store one signed message of a warehouse; a repeated one gets the same answer."""
-    with transaction() as conn:
+    with storing() as conn:
         _require_warehouse(conn, warehouse_code)
         try:
             open_wms(conn, warehouse_code).verify(request.headers, body)

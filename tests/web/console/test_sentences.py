@@ -19,8 +19,9 @@ ROOT = SENTENCES.parents[3]
 SPEAKING = [
     ROOT / "tasks" / f"{name}.py"
     for name in (
-        "accept", "blacklist", "desk_orders", "desk_stops", "merging", "passwords", "people", "release", "reveal",
-        "shop_edit", "shortage_choices", "sku_list", "warehouse_list",
+        "accept", "blacklist", "desk_orders", "desk_stops", "merging", "orders_under_way",
+        "passwords", "people", "redo", "release", "reveal",
+        "shop_edit", "shortage_choices", "skip", "sku_list", "warehouse_list",
     )
 ]  # fmt: skip
 """What the console's pages do: every obstacle that these name has a template."""

@@ -79,7 +79,7 @@ def reachable(pool: FakePool) -> None:
 @pytest.mark.usefixtures("reachable")
 def test_a_warehouse_changes_and_its_secrets_stay_unseen(pool: FakePool, signed_in: SignedIn) -> None:
     browser = signed_in("warehouse")
-    browser.submit("/console/warehouses/WH-A", **WAREHOUSE, cutoff="16:30", daily_limit="500")
+    browser.submit("/console/warehouses/WH-A", **WAREHOUSE, cutoff="16:30", daily_limit="500", in_progress_limit="80")
 
     row = pool.rows("select name, division_code, carrier, cutoff::text, daily_limit, active from warehouse order by id")
     assert row[0] == ("东仓", "330110", "yunda", "16:30:00", 500, True)
@@ -87,6 +87,7 @@ def test_a_warehouse_changes_and_its_secrets_stay_unseen(pool: FakePool, signed_
     assert (actor, code) == ("person:warehouse", "WH-A")
     assert after == before | {
         "name": "东仓", "division": "330110", "carrier": "yunda", "cutoff": "16:30:00", "daily_limit": 500,
+        "in_progress_limit": 80,
     }  # fmt: skip
     assert "127.0.0.1" not in browser.get("/console/warehouses/WH-A").text
 
