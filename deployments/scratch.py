@@ -11,6 +11,7 @@ from typing import Any
 from deployments import addresses, installation
 from deployments.demo_sandbox import Outside, sandbox_process
 from deployments.simulation import SITES, connect_shops, connect_warehouses, fill_stock
+from models.sealing import forget_key
 from models.settings import settings
 
 _OF_AN_INSTALLATION = ("ORDERPOOL_", "PREFECT_")
@@ -70,10 +71,15 @@ def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
         if name.startswith(_OF_AN_INSTALLATION):
             del os.environ[name]
     os.environ.update(wanted)
-    settings.cache_clear()
+    _read_anew()
     try:
         yield
     finally:
         os.environ.clear()
         os.environ.update(before)
-        settings.cache_clear()
+        _read_anew()
+
+
+def _read_anew() -> None:
+    settings.cache_clear()
+    forget_key()

@@ -103,6 +103,12 @@ def _digest_key(purpose: str) -> bytes:
     return hmac.digest(_key(), b"orderpool digest " + purpose.encode(), hashlib.sha256)
 
 
+def forget_key() -> None:
+    """Read the key anew when it is next wanted: the settings of this process lead to another installation now."""
+    for read_once in (_key, _cipher, _pepper, _digest_key):
+        read_once.cache_clear()
+
+
 def link_code(text: str) -> str:
     """A code of 128 bits that only this installation can give to a text: it makes a link that nobody can guess."""
     key = hmac.digest(_key(), b"orderpool link", hashlib.sha256)

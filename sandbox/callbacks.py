@@ -97,6 +97,12 @@ class Courier:
         for task in list(self._tasks):
             task.cancel()
 
+    def release(self, target: str | None = None) -> None:
+        """Send what is held back until the target's next message; of every target without one."""
+        for held in [target] if target else list(self._late):
+            if messages := self._late.pop(held, []):
+                self.send_later(messages, RETRY_DELAYS_S)
+
     def later(self, function: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any) -> None:
         """Do something in the background; after a restart it is begun anew, so it must look at what is done already."""
         work = Work(function, arguments)

@@ -280,8 +280,9 @@ class Control:
         return self._world.faults.add(body).as_json()
 
     async def clear_faults(self, request: Request) -> Any:
-        """Take faults down: those of ?target= (and ?kind=), or all."""
+        """Take faults down: those of ?target= (and ?kind=), or all; messages that were held back go out."""
         query = request.query_params
+        self._outside.courier.release(query.get("target"))
         return {"cleared": self._world.faults.clear(query.get("target"), query.get("kind"))}
 
     def _check_target(self, target: str) -> None:

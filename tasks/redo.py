@@ -41,8 +41,9 @@ def redo(stage: str, order_ids: Sequence[int], reason: str, why: Cause) -> Redon
 def redo_batch(stage: str, batch_id: int, reason: str, why: Cause) -> Redone:
     """Have all orders of a batch that are not cancelled do a stage again: `redo_orders` says how.
 
-    Raises SetupError when there is no such batch.
+    Raises SetupError when there is no such batch or stage.
     """
+    entry_of(stage)  # before the batch is waited for
     return in_transaction(
         lambda conn: redo_orders(conn, stage, orders_of_batch(conn, batch_id, _LIVE), reason, why),
     )

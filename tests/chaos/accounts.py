@@ -102,17 +102,34 @@ def _ship_backs(site: Site, books: dict[str, Any]) -> Iterator[str]:
         yield from (f"{shop}: order {no} was never told to be shipped" for (no,) in delivered if no not in told)
 
 
+def ship_backs(site: Site, state: str) -> list[tuple[str, str]]:
+    """Shop and order number of every ship-back that stands so."""
+    return [
+        (shop, no)
+        for shop, no in site.rows(
+            """select distinct s.code, o.order_no from outbox x join parcel_line l on l.parcel_id = x.subject_id
+               join orders o on o.id = l.order_id join shop s on s.id = o.shop_id
+               where x.kind = 'ship_back' and x.state = %s""",
+            state,
+        )
+    ]
+
+
+def taken_back(site: Site, shop: str, order_no: str) -> bool:
+    """Whether the buyer closed the order or wants money back, so that its shop hears of no parcel now."""
+    order = site.outside.do("GET", f"shops/{shop}/orders/{order_no}")
+    return order["status"] == "closed" or any(line["refund"] != "none" for line in order["lines"])
+
+
 def _refusals(site: Site) -> Iterator[str]:
-    """A shop refuses to hear of a parcel only when the buyer had taken the order back; nobody else refuses anything."""
-    for kind, shop, no in site.rows(
-        """select distinct x.kind, s.code, o.order_no from outbox x left join parcel p on p.id = x.subject_id
-           left join parcel_line l on l.parcel_id = p.id left join orders o on o.id = l.order_id
-           left join shop s on s.id = o.shop_id where x.state = 'refused'"""
-    ):
-        order = site.outside.do("GET", f"shops/{shop}/orders/{no}") if kind == "ship_back" else {}
-        refunded = any(line["refund"] != "none" for line in order.get("lines", ()))
-        if not refunded and order.get("status") != "closed":
-            yield f"{kind} of order {no} of {shop} is refused, and its buyer did nothing"
+    """A shop refuses to hear of a parcel only when the buyer took the order back; nobody else refuses anything."""
+    for state in ("pending", "refused"):
+        for shop, no in ship_backs(site, state):
+            if not taken_back(site, shop, no):
+                yield f"{shop} was not told that order {no} is shipped, and its buyer did nothing"
+    others = site.number("select count(*) from outbox where kind <> 'ship_back' and state = 'refused'")
+    if others:
+        yield f"{others} messages to warehouses or carriers are refused"
 
 
 def _stock(site: Site, books: dict[str, Any]) -> Iterator[str]:

@@ -236,6 +236,21 @@ KINDS: dict[str, Strike] = {
 }
 
 
+ASKING = frozenset(
+    {
+        a_flow_process,
+        the_worker,
+        a_backend,
+        connections_of_the_pool,
+        KINDS["PostgreSQL stopped fast in a transaction"],
+        KINDS["PostgreSQL stopped at once in a transaction"],
+        two_workers_on_one_window,
+        a_worker_with_a_wrong_clock,
+    }
+)
+"""Strikes that need an answer of Prefect or PostgreSQL, and so come once what was struck before is back."""
+
+
 def fill_up(place: Path) -> Path:
     """Take all room on the disk of `place`; the file that holds it."""
     ballast = place / "ballast"

@@ -11,7 +11,7 @@ from tests.chaos.draining import Drain
 from tests.chaos.load import Load
 from tests.chaos.report import SURVIVED, Report
 from tests.chaos.site import Site
-from tests.chaos.strikes import KINDS
+from tests.chaos.strikes import ASKING, KINDS
 
 SHORT = (
     ("kill -9 of a flow process", "webhooks doubled", "connections to a platform dropped", "kill -9 of the sandbox"),
@@ -21,7 +21,7 @@ SHORT = (
 
 IN_A_ROUND = 4
 EACH = 2
-PATIENCE_S = 600
+PATIENCE_S = 300
 
 
 def survive(kinds: Sequence[str], number: int, site: Site, load: Load, report: Report, draw: random.Random) -> None:
@@ -30,6 +30,8 @@ def survive(kinds: Sequence[str], number: int, site: Site, load: Load, report: R
     time.sleep(draw.uniform(2, 4))
     caused = []
     for kind in kinds:
+        if KINDS[kind] in ASKING:
+            site.await_parts()
         caused.append(report.add(kind, "", number))
         caused[-1].what = KINDS[kind](site, draw)
         time.sleep(draw.uniform(0.5, 3))

@@ -20,7 +20,7 @@ from tests.chaos.strikes import fill_up
 
 SIZE = "400m"
 KIND = "PostgreSQL's disk full"
-PATIENCE_S = 600
+PATIENCE_S = 300
 
 
 @contextmanager

@@ -18,7 +18,7 @@ import pytest
 
 from sandbox.server import Sandbox
 from sandbox.world import DEFAULT_SHOPS
-from tests.sandbox.clients import HTTP, TopCaller, WmsCaller, WooCaller, neutral
+from tests.sandbox.clients import HTTP, Inbox, TopCaller, WmsCaller, WooCaller, neutral
 
 TID = "2912345678901234567"
 SEND = "taobao.logistics.offline.send"
@@ -181,3 +181,15 @@ def test_the_process_ends_cleanly_while_a_request_hangs() -> None:
         with pytest.raises(httpx.RemoteProtocolError):
             hanging.result(3)
         assert (started.wait(3), *started.communicate()) == (0, "", "")
+
+
+def test_a_message_that_is_held_back_goes_out_when_the_fault_is_taken_down(sandbox: Sandbox, received: Inbox) -> None:
+    sandbox.do("POST", "/warehouses", {"code": "WH-E", "callback_url": received.url})
+    sandbox.do("POST", "/faults", {"target": "wms:WH-E", "kind": "out_of_order"})
+    sandbox.do("POST", "/warehouses/WH-E/send", {"type": "outbound.accepted", "data": {"outbound_no": "OB1"}})
+    assert received.messages == []
+
+    sandbox.do("DELETE", "/faults?target=wms:WH-E")
+
+    received.wait(1)
+    assert [body["data"]["outbound_no"] for body in received.bodies()] == ["OB1"]

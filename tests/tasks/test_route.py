@@ -179,7 +179,7 @@ def test_an_order_with_another_hold_waits(pool: FakePool) -> None:
     lock(batch)
     pool.execute(
         """insert into hold (order_id, code, sentence, evidence, rule_version, placed_at, resume_due)
-           values (1, 'SKIPPED', '', '{}', 1, %s, false)""",
+           values (1, 'MANUAL', '', '{}', 1, %s, false)""",
         NOON,
     )
 

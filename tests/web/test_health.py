@@ -1,6 +1,7 @@
-"""What load balancers and people who monitor are told; Prefect does not run here."""
+"""What load balancers and people who monitor are told."""
 
 import json
+import socket
 from collections.abc import Iterator
 
 import httpx
@@ -25,8 +26,14 @@ def live_sign(text: str) -> None:
     place.write_text(text)
 
 
-def test_without_prefect_it_is_degraded_and_takes_work(web: httpx.Client) -> None:
+def test_without_prefect_it_is_degraded_and_takes_work(web: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        nobody = f"http://127.0.0.1:{taken.getsockname()[1]}/api"
+    monkeypatch.setenv("ORDERPOOL_PREFECT_API_URL", nobody)
+    settings.cache_clear()
     answer = web.get("/health/ready")
+    monkeypatch.undo()
+    settings.cache_clear()
 
     assert answer.status_code == 200
     told = answer.json()
