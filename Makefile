@@ -34,10 +34,9 @@ up: $(READY) ## start everything and keep it running
 down: $(READY) ## stop everything
 	$(BIN)/orderpool down
 
-# Sessions side by side, three at a time, the longest first, each with servers of its own: most of these tests wait more
-# than they work.
+# Sessions side by side, each with servers of its own: most of these tests wait more than they work.
 test: $(READY) chromium ## the tests that take seconds
-	@$(MAKE) --no-print-directory -j3 --output-sync=target test-pipeline test-stages test-installation test-parts
+	@$(MAKE) --no-print-directory -j4 --output-sync=target test-pipeline test-stages test-installation test-parts
 
 INSTALLATION = tests/deployments tests/web tests/docs
 

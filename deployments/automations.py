@@ -1,5 +1,5 @@
-"""The automations that Prefect runs for us: a run whose process died is called Crashed, and what needs a person is told
-to our own hook, where it becomes an alert.
+"""The automations that Prefect runs for us: a run whose process died, or was never started, is called Crashed, and what
+needs a person is told to our own hook, where it becomes an alert.
 
 Each carries a digest of its definition in its description: a changed one is brought up to date, one that is here no
 more is removed, and what people made themselves is left alone. One that a person switched off stays off.
@@ -29,12 +29,15 @@ HOOK_PATH = "/hooks/prefect"
 HOOK_BLOCK = "orderpool-alerts"
 
 ZOMBIES = "runs without a heartbeat are crashed"
+UNBEGUN = "runs that were taken up and did not begin are crashed"
 FAILED = "alert: a run failed"
 CRASHED = "alert: a run crashed"
 LATE = "alert: a run is late"
 SILENT = "alert: no orders are fetched"
 
 NO_HEARTBEAT = timedelta(seconds=3 * HEARTBEAT_S)
+NO_BEGINNING = timedelta(minutes=10)
+"""Far longer than the start of a process takes on a machine that is overrun."""
 
 _KEPT = "Kept by OrderPool, version "
 
@@ -75,6 +78,7 @@ def set_up_automations(
     orders_deployment: UUID | None = None,
     *,
     no_heartbeat: timedelta = NO_HEARTBEAT,
+    no_beginning: timedelta = NO_BEGINNING,
     silence: timedelta = SHORTEST_SILENCE,
 ) -> SetUp:
     """Have Prefect keep exactly the automations that are written here, besides those of people.
@@ -82,7 +86,7 @@ def set_up_automations(
     `orders_deployment` is the one that fetches orders; where it is not deployed nobody waits for it. Where the
     address of our hook is not known yet, Prefect tells nobody: `watch_deadlines` finds the same things by itself.
     """
-    wanted = [_zombies(no_heartbeat)]
+    wanted = [_zombies(no_heartbeat), _unbegun(no_beginning)]
     if hook := hook_url():
         block = _set_up_hook(prefect, hook)
         wanted += [_told(block, FAILED, "Failed", "TimedOut"), _told(block, CRASHED, "Crashed")]
@@ -98,7 +102,9 @@ def hook_url() -> str:
 
 
 def _zombies(no_heartbeat: timedelta) -> AutomationCore:
-    signs_of_an_end = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
+    # the last two are names that our flows give to Completed
+    ends = ("Completed", "Failed", "TimedOut", "Cancelled", "Crashed", "Skipped", "Paused")
+    signs_of_an_end = {f"prefect.flow-run.{end}" for end in ends}
     return AutomationCore(
         name=ZOMBIES,
         description="A run whose process died cannot say so itself.",
@@ -111,15 +117,35 @@ def _zombies(no_heartbeat: timedelta) -> AutomationCore:
             threshold=1,
             within=no_heartbeat,
         ),
-        actions=[
-            ChangeFlowRunState(
-                name=None,
-                state=StateType.CRASHED,
-                force=False,
-                message=f"no heartbeat for {no_heartbeat.seconds} s: the process of this run died",
-            )
-        ],
+        actions=[_crash(f"no heartbeat for {no_heartbeat.seconds} s: the process of this run died")],
     )
+
+
+def _unbegun(no_beginning: timedelta) -> AutomationCore:
+    """A run whose worker died between taking it up and starting its process stays Pending, and gives no heartbeat.
+
+    It would keep its place among the runs of the work pool for ever. Whatever is heard of it says that it is not so.
+    """
+    return AutomationCore(
+        name=UNBEGUN,
+        description="A worker that died cannot start what it took up, and no other worker takes it.",
+        trigger=EventTrigger(
+            posture=Posture.Proactive,
+            after={"prefect.flow-run.Pending"},
+            # Pending itself among it: a run that is retried is waited for anew
+            expect={"prefect.flow-run.*"},
+            match=ResourceSpecification.model_validate(_RUNS),
+            for_each={"prefect.resource.id"},
+            threshold=1,
+            within=no_beginning,
+        ),
+        actions=[_crash(f"not begun {no_beginning.seconds} s after it was taken up: its worker died")],
+    )
+
+
+def _crash(why: str) -> ActionTypes:
+    # not forced: Prefect refuses it for a run that has ended meanwhile
+    return ChangeFlowRunState(name=None, state=StateType.CRASHED, force=False, message=why)
 
 
 def _told(block: UUID, name: str, *states: str) -> AutomationCore:

@@ -62,7 +62,10 @@ def _go_on(prefect: SyncPrefectClient, run_id: UUID, state: State[Any]) -> None:
     # a worker tells of a crash once more seconds later, which would end the new attempt
     if state.is_crashed():
         time.sleep(max(0.0, SETTLED_S - (datetime.now(UTC) - state.timestamp).total_seconds()))
-    prefect.set_flow_run_state(run_id, AwaitingRetry(message="asked for again"))
+    # somebody may have pressed Retry meanwhile; a run that is under way would get a second process
+    state_now = prefect.read_flow_run(run_id).state
+    if state_now is None or state_now.is_final():
+        prefect.set_flow_run_state(run_id, AwaitingRetry(message="asked for again"))
 
 
 def _begin(prefect: SyncPrefectClient, backfill: BackfillRow, wish: Wish) -> FlowRun:

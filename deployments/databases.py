@@ -27,8 +27,15 @@ def ensure_database() -> None:
 
 
 def ensure_databases() -> None:
-    """Like `ensure_database`, for the order pool and Prefect's own database."""
+    """Like `ensure_database`, for the order pool and Prefect's own database, and record those that are elsewhere too.
+
+    Only what sets an installation up does so: a command that is pointed at another pool leaves ours where it is.
+    """
     start_databases(embedded_names())
+    if settings().database_url:
+        addresses.record(database_url=settings().database_url)
+    if os.environ.get(PREFECT_URL_VARIABLE):
+        addresses.record(prefect_database_url=os.environ[PREFECT_URL_VARIABLE])
     _migrate()
 
 
@@ -49,10 +56,6 @@ def start_databases(names: list[str]) -> None:
             with psycopg.connect(server.url(PREFECT), autocommit=True) as conn:
                 conn.execute("create extension if not exists pg_trgm")
             addresses.record(prefect_database_url=server.asyncpg_url(PREFECT))
-    if settings().database_url:
-        addresses.record(database_url=settings().database_url)
-    if os.environ.get(PREFECT_URL_VARIABLE):
-        addresses.record(prefect_database_url=os.environ[PREFECT_URL_VARIABLE])
 
 
 def _migrate() -> None:

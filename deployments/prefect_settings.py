@@ -30,6 +30,9 @@ CHOSEN = {
     # Later than the start of a process takes, else every run is late for a moment.
     "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "120",
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S),
+    # What an automation waits for is kept longer than Prefect's periodic work can pause: it begins again up to 5
+    # minutes after Redis was away, and what is forgotten by then leaves a dead run Running for ever.
+    "PREFECT_SERVER_EVENTS_EXPIRED_BUCKET_BUFFER": "PT30M",
     "PREFECT_WORKER_QUERY_SECONDS": "5",
     # What a flow prints may hold personal data, and Prefect shows logs to everyone.
     "PREFECT_LOGGING_LOG_PRINTS": "false",

@@ -4,8 +4,11 @@ The pool decides whether a promo is in force, by its row and the clock. Here its
 made Prefect differ is noticed and mended: by the command, by the live process, and by `orderpool up`.
 """
 
+from contextlib import suppress
+
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import VariableCreate, VariableUpdate, WorkPoolUpdate
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from deployments.parts import WORK_POOL
 from deployments.usual_pace import RUNS_AT_ONCE
@@ -17,9 +20,19 @@ VARIABLE = "promo"
 
 
 def bring_in_line(prefect: SyncPrefectClient) -> list[str]:
-    """Bring the work pool's limit and the variable to what the pool says; returns what had to change, in words."""
-    promo = current_promo()
-    return [*_limit_runs(prefect, promo), *_show(prefect, promo)]
+    """Bring the work pool's limit and the variable to what the pool says; returns what had to change, in words.
+
+    A command and the live process may do so at once: each looks again until the pool still says what it told.
+    """
+    changes: list[str] = []
+    while True:
+        promo = current_promo()
+        changes += _limit_runs(prefect, promo)
+        # somebody else showed the same, or took it away, this moment
+        with suppress(ObjectAlreadyExists, ObjectNotFound):
+            changes += _show(prefect, promo)
+            if current_promo() == promo:
+                return changes
 
 
 def tags_of(promo: PromoInForce | None) -> list[str]:

@@ -14,7 +14,12 @@ PipelineError
     └── ChannelRejected       refused for good: do not retry, alert
 """
 
+from typing import Final
+
 from models.rules.faults import Fault
+
+MOST_TOLD: Final = 1_000
+"""Characters of why a step did not finish: what to do about it is told after them, and lists show it all."""
 
 
 class PipelineError(Exception):
@@ -38,7 +43,7 @@ class IllegalStep(PipelineError):
 
 
 class StepFailed(PipelineError):
-    """A stage did not finish; its text starts with the step and the count.
+    """A stage did not finish; its text starts with the step and the count, and is cut after MOST_TOLD characters.
 
     `fault` is the kind of fault, for what a person is to do. `may_work_later`: what stood in the way may pass by
     itself, so the same stage may be tried again.
@@ -47,7 +52,7 @@ class StepFailed(PipelineError):
     may_work_later = False
 
     def __init__(self, sentence: str, fault: Fault = Fault.BUG) -> None:
-        super().__init__(sentence)
+        super().__init__(sentence if len(sentence) <= MOST_TOLD else sentence[: MOST_TOLD - 3] + "...")
         self.fault = fault
 
 

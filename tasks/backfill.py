@@ -105,12 +105,13 @@ def _can_be_asked(channel: str) -> bool:
 def register(wish: Wish, why: Cause) -> tuple[BackfillRow, bool]:
     """Write the wish down with its windows, or find the same one that was asked for before; whether it is new.
 
-    Of one that was asked for before, how many windows are read at once becomes what is asked for now.
+    Of one that was asked for before, how many windows are read at once becomes what is asked for now. It stays with the
+    run that reads it.
     """
     with transaction() as conn:
         made = conn.execute(
-            """insert into backfill (key, shops, since, until, window_minutes, at_once, asked_by, asked_at)
-               values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict (key) do nothing returning id""",
+            """insert into backfill (key, shops, since, until, window_minutes, at_once, asked_by, asked_at, flow_run_id)
+               values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict (key) do nothing returning id""",
             (
                 wish.key,
                 Jsonb(wish.shops),
@@ -120,6 +121,7 @@ def register(wish: Wish, why: Cause) -> tuple[BackfillRow, bool]:
                 wish.at_once,
                 why.actor,
                 why.at,
+                why.flow_run_id,
             ),
         ).fetchone()
         if made:

@@ -63,7 +63,9 @@ class PrefectWindows:
         return [_run(run) for part in parts for run in self._read(part)]
 
     def again(self, run_id: str) -> None:
-        """Do what the Retry button does; somebody may have pressed it at the same moment."""
+        """Do what the Retry button does, unless somebody has pressed it: a second process would do nothing but fail."""
+        if any(run.standing is Standing.UNDER_WAY for run in self.look([run_id])):
+            return
         state: State[None] = AwaitingRetry(message="Retry by its backfill")
         _patiently(lambda: self._prefect.set_flow_run_state(UUID(run_id), state))
 

@@ -61,7 +61,8 @@ def fault_of(error: Exception, party: str) -> Fault:
     """The kind of fault an error is, when `party` (shop, warehouse or carrier) is whom the step talks to."""
     if isinstance(error, StepFailed):
         return error.fault
-    if "too many clients" in str(error):  # a connection that is refused has no code, only its sentence
+    # a connection that is refused has no code, only its sentence
+    if isinstance(error, psycopg.OperationalError) and "too many clients" in str(error):
         return Fault.DATABASE_BUSY
     for kind, fault in _KINDS:
         if isinstance(error, kind):

@@ -15,6 +15,7 @@ LOOKED_FOR: Final = timedelta(days=3)
 def left_over(conn: Connection, at: datetime) -> list[int]:
     """Orders under way in closed batches that nothing stops and that wait for nothing, not even for room.
 
+    Headers carry no goods: they stand in closed batches for ever.
     They stand there when a run came back to a closed batch, took up what had been held, and was killed between two
     stages. Only batches that were worked on lately are read.
     """
@@ -22,6 +23,7 @@ def left_over(conn: Connection, at: datetime) -> list[int]:
         """select s.order_id from batch b join order_state s on s.batch_id = b.id
            where b.state = 'closed' and b.closed_at > %s and b.closed_at <= %s
              and s.stage in ('ingested', 'validated', 'locked', 'routed')
+             and exists (select 1 from orders o where o.id = s.order_id and o.kind = 'goods')
              and not exists (select 1 from hold h where h.order_id = s.order_id and h.released_at is null)
              and not exists (select 1 from release_wait w where w.order_id = s.order_id)""",
         (at - LOOKED_FOR, at - LEFT_AFTER),

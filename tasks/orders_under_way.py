@@ -4,9 +4,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from psycopg.rows import TupleRow
+
 from models.batch import BatchState
 from models.database import Connection
 from models.errors import SetupError
+from models.incoming import OrderKind
 from models.order import Stage
 
 ENTRY: Final[dict[str, Stage]] = {
@@ -31,6 +34,14 @@ class OrderUnderWay:
     stage: Stage
     batch_id: int
     batch_state: BatchState
+    kind: OrderKind
+
+    @property
+    def over(self) -> str:
+        """Why it is on no way at all; "" when it is."""
+        if self.kind is OrderKind.HEADER:
+            return "it carries no goods"
+        return "it is cancelled" if self.stage is Stage.CANCELLED else ""
 
 
 def entry_of(stage: str) -> Stage:
@@ -69,13 +80,15 @@ def take_orders_under_way(conn: Connection, order_ids: Collection[int]) -> dict[
         ).fetchall()
         conn.execute("select 1 from order_state where order_id = any(%s) order by order_id for update", (ids,))
         rows = conn.execute(
-            """select s.order_id, o.order_no, o.shop_id, s.stage, s.batch_id, b.state from order_state s
+            """select s.order_id, o.order_no, o.shop_id, s.stage, s.batch_id, b.state, o.kind from order_state s
                join orders o on o.id = s.order_id join batch b on b.id = s.batch_id
                where s.order_id = any(%s) order by 1""",
             (ids,),
         ).fetchall()
         # one that came into another batch before it was locked: that batch is waited for as well
         if {row[4] for row in rows} <= {row[0] for row in batches}:
-            return {
-                row[0]: OrderUnderWay(row[0], row[1], row[2], Stage(row[3]), row[4], BatchState(row[5])) for row in rows
-            }
+            return {row[0]: _order(row) for row in rows}
+
+
+def _order(row: TupleRow) -> OrderUnderWay:
+    return OrderUnderWay(row[0], row[1], row[2], Stage(row[3]), row[4], BatchState(row[5]), OrderKind(row[6]))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from time import sleep
+from time import monotonic, sleep
 
 from psycopg.errors import QueryCanceled
 
@@ -40,6 +40,7 @@ __all__ = [
 SECOND_ATTEMPT_S = 6.5  # 5 s and the retry table's jitter of 20 %, with a little air
 WAIT_FOR_SENDER_S = 240.0
 CHUNK = 200
+PLAN_LASTS_S = 20.0  # what is asked back meanwhile must not wait until thousands of instructions are sent
 COUNTERPART_LOCKS = 7_002
 
 
@@ -164,8 +165,8 @@ def _send_chunks(
     tried: set[int] = set()
     at_once, size = senders_now(), SENDERS
     while planned := plan(counterpart, kinds, batch_ids, tried, forced):
-        before = len(tried)
-        while planned:
+        before, until = len(tried), monotonic() + PLAN_LASTS_S
+        while planned and (len(tried) == before or monotonic() < until):
             pending = next_chunk(planned[:size], forced)
             del planned[:size]
             tried |= {message.id for message in pending}

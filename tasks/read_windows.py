@@ -24,13 +24,11 @@ NAMED = 3
 
 @task(persist_result=True, task_run_name="plan · {shop}", tags=["stage:backfill"])
 def plan_backfill(shop: str, since: datetime, until: datetime, window_minutes: int, at_once: int, again: str) -> int:
-    """Check the wish and write it down with its windows, or find it, for this run to read; gives its number."""
+    """Check the wish and write it down with its windows, or find it; gives its number."""
     with in_plain_words(STEP, "windows"):
-        run_id = str(flow_run.get_id())
-        mine = of_run(run_id)
+        mine = of_run(str(flow_run.get_id()))
         if mine is None:
             mine = register(checked_wish(shop, since, until, window_minutes, at_once, again), cause(STEP))[0].id
-            give_to(mine, run_id)
         return mine
 
 
@@ -42,11 +40,14 @@ def plan_backfill(shop: str, since: datetime, until: datetime, window_minutes: i
 def read_windows(backfill_id: int) -> str:
     """Have every open window read by a run of its own; gives the totals. Raises StepFailed naming those that are left.
 
+    The backfill is this run's from now on: another one that was asked for the same meanwhile is told that it is busy.
     The number of windows under way is that of the backfill's row, which the same command asked again may change.
     """
     with in_plain_words(STEP, "windows"), get_client(sync_client=True) as prefect:
+        run_id = str(flow_run.get_id())
+        give_to(backfill_id, run_id)
         board = Board(backfill_id, prefect)
-        runs = PrefectWindows(prefect, str(flow_run.get_id()))
+        runs = PrefectWindows(prefect, run_id)
         Meter(runs, read_backfill(backfill_id).at_once, board.show).read(backfill_id)
         board.show()
         total = board.total()
@@ -66,8 +67,11 @@ def unfinished(total: Progress, problems: list[Problem]) -> str:
 
 
 def busy_with(backfill_id: int) -> StepFailed:
-    """What stops a run whose backfill another run is busy with."""
-    return step_failed(f"{STEP}: 0 windows read; another run reads backfill {backfill_id}", Fault.ANOTHER_RUN)
+    """What stops a run whose backfill another run is busy with, and a table that says so."""
+    why = f"another run reads backfill {backfill_id}"
+    obstacle = Obstacle(f"backfill {backfill_id}", None, why, Fault.ANOTHER_RUN)
+    leave_obstacles(STEP, "busy", [obstacle], "Why nothing was read")
+    return StepFailed(f"{STEP}: 0 windows read; {why}", Fault.ANOTHER_RUN)
 
 
 def _span(problem: Problem) -> str:

@@ -55,9 +55,9 @@ def redo_orders(conn: Connection, stage: str, order_ids: Sequence[int], reason: 
     Before `validate` they are reviewed anew and keep the stock that they still want, before `lock_stock` they give all
     of it back, before `route` they give back their warehouse and keep their units; their decided holds stay decided.
     Orders that would have left in one parcel with one that is routed anew are routed anew with it, and what a person
-    merged stays merged. Refused are orders that are dispatched or cancelled. Safe to repeat: an order that waits for
-    the stage already, in a batch that no run owns, stays as it is. Raises SetupError for a stage that there is not,
-    and without a reason.
+    merged stays merged. Refused are orders that are dispatched, are cancelled or carry no goods. Safe to repeat: an
+    order that waits for the stage already, in a batch that no run owns, stays as it is. Raises SetupError for a stage
+    that there is not, and without a reason.
     """
     entry, reason = entry_of(stage), said(reason, "redone")
     taken = take_orders_under_way(conn, {*order_ids, *mates(conn, order_ids)})
@@ -86,12 +86,9 @@ def redo_orders(conn: Connection, stage: str, order_ids: Sequence[int], reason: 
 
 def _obstacle(order: OrderUnderWay) -> str:
     """Why no stage of an order can be redone any more; "" when it can."""
-    match order.stage:
-        case Stage.CANCELLED:
-            return "it is cancelled"
-        case Stage.DISPATCHED:
-            return f"it is dispatched: `orderpool order cancel {order.no}` calls it off while no warehouse has it"
-    return ""
+    if order.stage is Stage.DISPATCHED:
+        return f"it is dispatched: `orderpool order cancel {order.no}` calls it off while no warehouse has it"
+    return order.over
 
 
 def _along(

@@ -25,13 +25,14 @@ TAKEN_UP = timedelta(minutes=10)
 """So long room is kept for orders that a run has taken up; a run that takes longer has stopped."""
 
 # Of the orders that wait: those that nothing else stops, of a merge the first, with all their warehouses. `free`: no
-# run has them.
+# run has them, or theirs is past dispatch and stays open for what it could not deliver.
 _IN_LINE = """
   select r.order_id, r.due_at, r.paid_at,
          array(select distinct a.warehouse_id from allocation a where a.order_id = r.order_id) as warehouses,
-         b.state <> 'open' as free
+         b.state <> 'open' or b.created_at <= %(taken_up)s as free
   from release_wait r join order_state s on s.order_id = r.order_id and s.stage = 'routed'
-  join batch b on b.id = s.batch_id and (b.state <> 'open' or b.created_at > %(taken_up)s)
+  join batch b on b.id = s.batch_id and (b.state <> 'open' or b.created_at > %(taken_up)s
+    or (select d.id from outbound_document d where d.batch_id = b.id limit 1) is not null)
   where r.order_id <> all(%(own)s::bigint[])
     and not exists (select from hold h where h.order_id = r.order_id and h.released_at is null
                     and h.code <> 'SHORT_ROUTE')
@@ -40,9 +41,12 @@ _IN_LINE = """
       where m.order_id = r.order_id and m.left_at is null and o.order_id < r.order_id and not exists (
         select from hold h where h.order_id = o.order_id and h.released_at is null and h.code <> 'SHORT_ROUTE'))"""
 
+# Of a warehouse with room those are passed over that another one has no room for: in front they would hide the others.
+# Asked so, and not with `exists`, which the planner would answer by reading every allocation there is.
 _LINE_OF_EACH = f"""
   select l.* from unnest(%(warehouses)s::int[], %(rooms)s::int[]) n(id, room) cross join lateral (
-    {_IN_LINE} and r.warehouse_id = n.id
+    {_IN_LINE} and r.warehouse_id = n.id and (n.room <= 0 or not %(full)s::int[] && array(
+      select a.warehouse_id from allocation a where a.order_id = r.order_id))
     order by r.due_at, r.paid_at, r.order_id limit greatest(n.room, 0) + 1) l"""
 
 _LINE_OF_OTHERS = f"""
@@ -97,8 +101,8 @@ def let_go(conn: Connection, order_ids: Sequence[int], why: Cause) -> list[int]:
 
 
 def could_go(conn: Connection, now: datetime, most: int) -> list[int]:
-    """Waiting orders, of no run, that their warehouses have room for by now, as far as that can be said before
-    dispatch; the earliest `most` documents, with all orders that are merged with them.
+    """Waiting orders, of no run or of one that is past dispatch, that their warehouses have room for by now, as far as
+    that can be said before dispatch; the earliest `most` documents, with all orders that are merged with them.
     """
     if conn.execute("select from release_wait limit 1").fetchone() is None:
         return []
@@ -225,6 +229,7 @@ def _line(
         {
             "warehouses": list(rooms),
             "rooms": list(rooms.values()),
+            "full": [warehouse for warehouse, room in rooms.items() if room <= 0],
             "own": list(own),
             "taken_up": now - TAKEN_UP,
             "most": most,

@@ -5,7 +5,7 @@ again from its platform, and would get another instruction with another number. 
 warehouses, orders that were paid before the restore wait at dispatch under RESTORED.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -52,26 +52,34 @@ def open_restore(conn: Connection, *, ending: bool = False) -> Restore | None:
 
 
 def hold_restored(conn: Connection, restore: Restore | None, order_ids: Sequence[int], why: Cause) -> int:
-    """Hold those of the orders that a warehouse may know already; returns how many.
-
-    Those are the ones paid before the restore; of orders paid at the door, the ones placed before it.
-    """
+    """Hold those of the orders that a warehouse may know already; returns how many."""
     if restore is None or not order_ids:
         return 0
-    rows = conn.execute(
-        "select id from orders where id = any(%s) and coalesce(paid_at, created_at) < %s order by id",
-        (list(order_ids), restore.restored_at),
-    ).fetchall()
+    known = perhaps_known(conn, order_ids)
     sentence = f"{_copied(restore)}; its warehouse may have it already, `orderpool confirm-restore` lets it go on"
     finding = Finding(HoldCode.RESTORED, sentence, {"taken_at": _china(restore.taken_at)})
-    return place_holds(conn, [(row[0], finding) for row in rows], why)
+    return place_holds(conn, [(order_id, finding) for order_id in known], why)
+
+
+def perhaps_known(conn: Connection, order_ids: Collection[int]) -> list[int]:
+    """Those of the orders of which a warehouse may have an instruction that the pool does not remember, ascending.
+
+    Until a restore is confirmed those are the ones paid before it; of orders paid at the door, the ones placed before.
+    """
+    rows = conn.execute(
+        """select id from orders where id = any(%s) and coalesce(paid_at, created_at) < (
+             select max(restored_at) from backup where restored_at is not null and confirmed_at is null)
+           order by id""",
+        (list(order_ids),),
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def confirm_restore(conn: Connection, instructed: Sequence[str], why: Cause) -> Confirmed:
     """End the wait after a restore: all go on but the orders of these numbers, which their warehouses have.
 
     Those stay under RESTORED until a person releases them by that code. Raises SetupError when no restore waits, a
-    shop was not read past it, or a number is not in the pool.
+    shop was not read past it, a number is not in the pool, or the document of one is being asked back.
     """
     restore = open_restore(conn, ending=True)
     if restore is None:
@@ -120,6 +128,19 @@ def _instructed(conn: Connection, numbers: Sequence[str]) -> list[int]:
         raise SetupError(
             f"restore: not confirmed, for {len(rows)} of {len(wanted)} order numbers are not in the pool ({shown}); "
             "read their shops again, or leave them out when they are none of ours"
+        )
+    asked_back = conn.execute(
+        """select distinct d.no from orders o join allocation a on a.order_id = o.id
+           join outbound_document d on d.id = a.document_id
+           join document_block b on b.document_id = d.id and b.lifted_at is null
+           where o.order_no = any(%s) order by 1""",
+        (wanted,),
+    ).fetchall()
+    if asked_back:
+        # its orders would go on by a new document, and the warehouse has one of after the copy
+        raise SetupError(
+            f"restore: not confirmed, for warehouses have not answered on {len(asked_back)} documents of these orders "
+            f"that are asked back ({', '.join(row[0] for row in asked_back[:SHOWN])}); wait for their reports"
         )
     found = conn.execute(
         f"""select s.order_id from order_state s join orders o on o.id = s.order_id

@@ -18,7 +18,7 @@ from tasks.left_over import left_over
 from tasks.lock_stock import could_be_served
 from tasks.promises import keep_promises
 from tasks.promo import batch_limit
-from tasks.release_room import could_go
+from tasks.release_room import TAKEN_UP, could_go
 from tasks.review_again import finish_review
 from tasks.routing_again import could_be_routed
 from tasks.runs import cause, in_plain_words
@@ -56,8 +56,8 @@ def end_waits(why: Cause) -> ResumeCount:
 def resume_waiting(conn: Connection, why: Cause) -> ResumeCount:
     """End waits whose reason is gone and move these orders into new batches, one or more per shop.
 
-    Orders of a batch that still belongs to a run are left to it. One transaction; the orders are locked by id before
-    their holds are touched, as every stage does.
+    Orders of a batch that still belongs to a run are left to it, but for those that wait for room: its dispatch is
+    done with them. One transaction; the orders are locked by id before their holds are touched, as every stage does.
     """
     give_up_old_batches(conn, why)
     close_finished_batches(conn, why)
@@ -69,8 +69,9 @@ def resume_waiting(conn: Connection, why: Cause) -> ResumeCount:
         """select s.order_id, o.shop_id, coalesce(o.ship_by, coalesce(o.paid_at, %s) + %s) from order_state s
            join orders o on o.id = s.order_id join batch b on b.id = s.batch_id
            where s.order_id = any(%s) and s.stage in ('ingested', 'validated', 'locked', 'routed')
-             and b.state <> 'open' order by s.order_id for update of s""",
-        (why.at, timedelta(hours=settings().promise_hours), due),
+             and (b.state <> 'open' or b.id = any(%s) and s.order_id = any(%s))
+           order by s.order_id for update of s""",
+        (why.at, timedelta(hours=settings().promise_hours), due, _undelivered_batches(conn, room, why), room),
     ).fetchall()
     free = {row[0] for row in rows}
     _end_timed_holds(conn, sorted(free.intersection(timed)), why)
@@ -166,6 +167,17 @@ def close_finished_batches(conn: Connection, why: Cause) -> None:
              order by id for update skip locked)""",
         (why.at,),
     )
+
+
+def _undelivered_batches(conn: Connection, order_ids: Sequence[int], why: Cause) -> list[int]:
+    """The batches of these orders that have been open for long, locked; not those that a stage is at work on."""
+    rows = conn.execute(
+        """select id from batch where state = 'open' and created_at <= %s
+             and id in (select batch_id from order_state where order_id = any(%s))
+           order by id for update skip locked""",
+        (why.at - TAKEN_UP, list(order_ids)),
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def _timed(conn: Connection, why: Cause) -> list[int]:

@@ -132,18 +132,37 @@ def settle(
 ) -> int:
     """Have exactly the works alerted that are in trouble of this kind, as asked of Prefect at `now`; how many closed.
 
-    What was told after that stays.
+    What was told after that stays, and what was over by then stays over.
     """
     mine = [trouble for trouble in troubles if trouble.rule is rule]
-    return raise_alerts(conn, rule, _standing(mine), now, flow_run_id, asked_at=now).closed
+    return raise_alerts(conn, rule, _standing(rule, mine), now, flow_run_id, asked_at=now).closed
 
 
-def _standing(troubles: Sequence[Trouble]) -> Callable[[Connection, datetime], dict[str, str]]:
+def _standing(rule: AlertRule, troubles: Sequence[Trouble]) -> Callable[[Connection, datetime], dict[str, str]]:
     def look(conn: Connection, _now: datetime) -> dict[str, str]:
         stuck = _with_open_batches(conn, [trouble.run_id for trouble in troubles if trouble.followed])
-        return _by_work(trouble for trouble in troubles if not trouble.followed or trouble.run_id in stuck)
+        over = {} if rule is AlertRule.RUN_LATE else _last_closed(conn, rule, [trouble.work for trouble in troubles])
+        return _by_work(
+            trouble
+            for trouble in troubles
+            if (not trouble.followed or trouble.run_id in stuck)
+            and not (trouble.work in over and trouble.at <= over[trouble.work])
+        )
 
     return look
+
+
+def _last_closed(conn: Connection, rule: AlertRule, works: Sequence[str]) -> dict[str, datetime]:
+    """When the last alert of each work was over.
+
+    Only so many of the runs that followed are looked at: one that was seen once is out of sight among later ones.
+    """
+    rows = conn.execute(
+        "select subject, max(closed_at) from alert where rule = %s and subject = any(%s) and closed_at is not null "
+        "group by 1",
+        (rule.value, list(works)),
+    ).fetchall()
+    return dict(rows)
 
 
 def _with_open_batches(conn: Connection, run_ids: Sequence[str]) -> set[str]:

@@ -6,17 +6,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
+from traceback import walk_tb
 from typing import Any
 
 import psycopg
 from prefect import get_run_logger
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from prefect.tasks import Task
 
 from models.database import transaction
-from models.errors import ChannelUnavailable, PipelineError, RateLimited, SetupError, StepFailed
+from models.errors import MOST_TOLD, ChannelUnavailable, PipelineError, RateLimited, SetupError, StepFailed
 from models.order import Cause
 from models.rules.faults import WISHES, Fault
 from models.settings import clock, settings
@@ -24,6 +26,10 @@ from tasks.batches import RULE_VERSION, batch_size
 from tasks.failures import fault_of, party_of, runbook_address
 
 TABLE_ROWS = 200
+OUR_ROOMS = {"models", "connectors", "tasks", "flows"}
+TELLING = (psycopg.Error, OSError, PrefectException)
+"""Errors of others whose words are about what they do, not about whom an order is for."""
+
 EXAMPLES = 5
 """How many order numbers a row about a fault names."""
 
@@ -55,8 +61,9 @@ async def failed_for_now(task: Task[Any, Any], run: TaskRun, state: State[Any]) 
 
 def step_failed(sentence: str, fault: Fault) -> StepFailed:
     """Log one plain line and make the error of a stage; the sentence begins with the step and the count."""
-    get_run_logger().error(sentence)
-    return StepFailed(sentence, fault)
+    failed = StepFailed(sentence, fault)
+    get_run_logger().error(str(failed))
+    return failed
 
 
 def is_retry() -> bool:
@@ -122,9 +129,24 @@ def stage_of(stage: str, batch_id: int) -> Iterator[None]:
 
 
 def in_one_line(error: Exception) -> str:
-    """An error in one line, our own in its own words; a database's further lines hold values of rows."""
-    words = str(error) if isinstance(error, PipelineError) else f"{type(error).__name__}: {error}"
-    return words.partition("\n")[0]
+    """An error in one line: our own and those that are TELLING in their words, another by its kind and place.
+
+    What is left out may hold values of orders: further lines of a database, and the words of what nobody foresaw.
+    """
+    if isinstance(error, PipelineError):
+        words = str(error)
+    elif isinstance(error, TELLING) and not isinstance(error, psycopg.DataError):
+        words = f"{type(error).__name__}: {error}"
+    else:
+        words = f"{type(error).__name__} at {_place_of(error)}"
+    return words.partition("\n")[0][:MOST_TOLD]
+
+
+def _place_of(error: Exception) -> str:
+    """The last line of our own code on the way to an error, `tasks.route:88`; else the last one there is."""
+    places = [f"{frame.f_globals.get('__name__')}:{line}" for frame, line in walk_tb(error.__traceback__)]
+    ours = [place for place in places if place.partition(".")[0] in OUR_ROOMS]
+    return (ours or places or ["an unknown place"])[-1]
 
 
 def _orders_of(batch_id: int) -> tuple[int | None, tuple[str, ...]]:
@@ -147,7 +169,7 @@ def leave_obstacles(stage: str, of: str | int, obstacles: Sequence[Obstacle], de
         {
             "at": obstacle.at,
             "count": "" if obstacle.count is None else obstacle.count,
-            "why": obstacle.why,
+            "why": obstacle.why[:MOST_TOLD],
             "orders such as": ", ".join(obstacle.examples),
             "what to do": WISHES[obstacle.fault],
         }
@@ -179,10 +201,14 @@ def batch_link(batch_id: int) -> str:
 
 
 def held_rows(batch_id: int) -> list[dict[str, Any]]:
-    """The batch's open holds, one row each, by order number; no personal data is in them."""
+    """The batch's open holds, one row each, by order number.
+
+    No personal data is in them: what a person wrote to a hold is told by the console alone.
+    """
     with transaction() as conn:
         rows = conn.execute(
-            """select o.order_no, h.code, h.sentence from order_state s
+            """select o.order_no, h.code, case when h.evidence ?& array['by', 'reason']
+                      then 'a person placed it and wrote why' else h.sentence end from order_state s
                join hold h on h.order_id = s.order_id and h.released_at is null
                join orders o on o.id = s.order_id
                where s.batch_id = %s order by h.code, o.id limit %s""",

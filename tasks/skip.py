@@ -32,8 +32,8 @@ def skip_batch(batch_id: int, reason: str, why: Cause, stage: str = "") -> Decid
 def skip_orders(conn: Connection, order_ids: Sequence[int], reason: str, why: Cause) -> Decided:
     """Park orders under SKIPPED until a person releases them; a stage that is at work on them is waited for.
 
-    Refused are orders that are dispatched or cancelled. Safe to repeat: an order that is parked stays so, and takes
-    another person's reason. Raises SetupError without a reason.
+    Refused are orders that are dispatched, are cancelled or carry no goods. Safe to repeat: an order that is parked
+    stays so, and takes another person's reason. Raises SetupError without a reason.
     """
     reason = said(reason, "skipped")
     taken = take_orders_under_way(conn, order_ids)
@@ -53,12 +53,9 @@ def skip_orders(conn: Connection, order_ids: Sequence[int], reason: str, why: Ca
 
 def _obstacle(order: OrderUnderWay) -> str:
     """Why an order cannot be parked any more; "" when it can."""
-    match order.stage:
-        case Stage.CANCELLED:
-            return "it is cancelled"
-        case Stage.DISPATCHED:
-            return f"it is dispatched: `orderpool order hold {order.no}` stops it while no warehouse has it"
-    return ""
+    if order.stage is Stage.DISPATCHED:
+        return f"it is dispatched: `orderpool order hold {order.no}` stops it while no warehouse has it"
+    return order.over
 
 
 def _parked(conn: Connection, order_ids: Sequence[int]) -> Mapping[int, str]:

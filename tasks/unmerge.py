@@ -13,6 +13,7 @@ from models.shipment import BlockReason
 from tasks.again import begin_again, route_again
 from tasks.asked_back import tell_of
 from tasks.documents import write_documents
+from tasks.restored import perhaps_known
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,13 @@ def go(conn: Connection, ways: Ways, why: Cause) -> None:
 
 
 def send_on(conn: Connection, order_ids: Collection[int], why: Cause) -> None:
-    """Give dispatched orders whose document ended a new one for the same warehouse, in the same batch."""
+    """Give dispatched orders whose document ended a new one for the same warehouse, in the same batch.
+
+    After a restore their warehouse may have that one already: they wait at dispatch for the confirmation.
+    """
+    known = perhaps_known(conn, order_ids)
+    route_again(conn, known, why, "the pool was restored, and its warehouse may have its next document already")
+    order_ids = sorted({*order_ids} - {*known})
     rows = conn.execute(
         """select distinct d.batch_id, d.shop_id, a.order_id from allocation a
            join outbound_document d on d.id = a.document_id where a.order_id = any(%s) order by 1, 2, 3""",

@@ -76,13 +76,16 @@ _HELD = """
 _EARLY = """
   select s.order_id, s.stage,
          case when exists (select 1 from hold h where h.order_id = s.order_id and h.resume_due) then 'resuming'
-              when b.state = 'abandoned' then 'abandoned' when b.state = 'closed' and r.order_id is not null
-              then 'metered' when b.state = 'closed' then 'left_over'
+              when b.state = 'abandoned' then 'abandoned' when r.order_id is not null then 'metered'
+              when b.state = 'closed' then 'left_over'
               when b.feed_findings is not null and b.accepted_at is null then 'feed_doubted'
               when b.created_at > %(now)s::timestamptz - %(run)s then 'running' else 'run_stopped' end,
-         coalesce(case b.state when 'closed' then r.since end, b.closed_at, b.created_at)
-  from order_state s join batch b on b.id = s.batch_id left join release_wait r on r.order_id = s.order_id
+         coalesce(r.since, b.closed_at, b.created_at)
+  from order_state s join batch b on b.id = s.batch_id
+  left join release_wait r on r.order_id = s.order_id and (b.state = 'closed' or b.state = 'open'
+    and (select d.id from outbound_document d where d.batch_id = b.id limit 1) is not null)
   where s.stage in ('ingested', 'validated', 'locked', 'routed')
+    and exists (select 1 from orders o where o.id = s.order_id and o.kind = 'goods')
     and not exists (select 1 from hold h where h.order_id = s.order_id and h.released_at is null)"""
 
 _AT_WAREHOUSE = """

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from models.database import connect
 from models.errors import SetupError
-from tasks.health import Condition, Health, health_now
+from tasks.health import PATIENCE_S, Condition, Health, health_now
 
 router = APIRouter()
 
@@ -22,7 +22,7 @@ KEPT_S = 5.0
 def health() -> JSONResponse:
     """Whether the process answers and reaches the pool."""
     try:
-        with connect(autocommit=True) as conn:
+        with connect(autocommit=True, patience_s=PATIENCE_S) as conn:
             conn.execute("select 1")
     except (psycopg.Error, SetupError):
         return JSONResponse({"status": "failing", "database": False}, 503)

@@ -15,7 +15,7 @@ MOST_WINDOWS = 2000
 MOST_AT_ONCE = 4
 """So many windows are read at the same time, by all backfills together: the work pool keeps the rest for live runs."""
 
-LONGEST_WINDOW = timedelta(days=7)
+LONGEST_WINDOW_MINUTES = 7 * 24 * 60
 
 _ROUND_MINUTES = (5, 10, 15, 30, 60, 120, 180, 240, 360, 720, 1440, 2880, 4320, 10080)
 _WINDOW = re.compile(r"(\d{1,5}) ?(m|min|h|d)?")
@@ -61,7 +61,7 @@ class Wish:
             raise SetupError(f"backfill from {self.since} to {self.until}: it ends before it begins")
         if self.until > now:
             raise SetupError(f"backfill until {self.until}: that is in the future; what comes is read as it comes")
-        if not timedelta(minutes=1) <= timedelta(minutes=self.window_minutes) <= LONGEST_WINDOW:
+        if not 1 <= self.window_minutes <= LONGEST_WINDOW_MINUTES:
             raise SetupError(f"backfill in windows of {self.window_minutes} minutes: want 1 minute to 7 days")
         if not 1 <= self.at_once <= MOST_AT_ONCE:
             raise SetupError(

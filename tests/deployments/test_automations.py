@@ -6,16 +6,17 @@ from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import State, StateType
 from prefect.events.actions import DoNothing
 from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Completed, Crashed, Failed, Running, Scheduled
+from prefect.states import AwaitingRetry, Completed, Crashed, Failed, Pending, Running, Scheduled
 
 from deployments import automations, prefect_setup
 from models.alert import AlertRule
 from models.database import transaction
 from models.settings import CHECKOUT
+from tasks import prefect_runs
 from tasks.alerts import OpenAlert, open_alerts
 from tasks.prefect_runs import runs_in_trouble
 from tasks.run_alerts import Trouble
@@ -27,7 +28,15 @@ __all__ = ["hooks_url"]
 PLAN = CHECKOUT / "tests" / "deployments" / "data" / "troubled.yaml"
 MINE = "a person's own"
 FORMER = "alert: of a version before"
-OURS = {automations.ZOMBIES, automations.FAILED, automations.CRASHED, automations.LATE, automations.SILENT}
+OURS = {
+    automations.ZOMBIES,
+    automations.UNBEGUN,
+    automations.FAILED,
+    automations.CRASHED,
+    automations.LATE,
+    automations.SILENT,
+}
+NO_BEGINNING = timedelta(seconds=10)
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +57,21 @@ def prefect(server: SyncPrefectClient, database: str) -> SyncPrefectClient:
     return server
 
 
-def set_up(prefect: SyncPrefectClient, no_heartbeat: timedelta = automations.NO_HEARTBEAT) -> automations.SetUp:
+@pytest.fixture
+def impatient(prefect: SyncPrefectClient) -> Iterator[SyncPrefectClient]:
+    """The server, where a run that was taken up has to begin within seconds."""
+    set_up(prefect, no_beginning=NO_BEGINNING)
+    yield prefect
+    set_up(prefect)
+
+
+def set_up(
+    prefect: SyncPrefectClient,
+    no_heartbeat: timedelta = automations.NO_HEARTBEAT,
+    no_beginning: timedelta = automations.NO_BEGINNING,
+) -> automations.SetUp:
     orders = prefect.read_deployment_by_name("ticker/failing").id
-    return automations.set_up_automations(prefect, orders, no_heartbeat=no_heartbeat)
+    return automations.set_up_automations(prefect, orders, no_heartbeat=no_heartbeat, no_beginning=no_beginning)
 
 
 def run_in(prefect: SyncPrefectClient, *states: State[object], name: str = "failing", **parameters: object) -> UUID:
@@ -101,6 +122,30 @@ def test_a_run_in_trouble_is_an_alert(
     assert str(state.message or "no worker took it up") in alert.sentence
 
 
+def crashed(prefect: SyncPrefectClient, run: UUID) -> str | None:
+    """What is said of a run that is called Crashed; None while it is not."""
+    state = prefect.read_flow_run(run).state
+    return str(state.message) if state and state.type is StateType.CRASHED else None
+
+
+def test_a_run_that_is_taken_up_and_does_not_begin_is_crashed_and_can_be_retried(impatient: SyncPrefectClient) -> None:
+    begun = run_in(impatient, Pending(), Running(), name="waiting", shop="A")
+    put_back = run_in(impatient, Pending(), Scheduled(name="AwaitingConcurrencySlot"), name="waiting", shop="B")
+    lost = run_in(impatient, Pending(), name="killed", shop="C")
+
+    assert eventually(lambda: crashed(impatient, lost), 60) == "not begun 10 s after it was taken up: its worker died"
+    alert = alerted(AlertRule.RUN_CRASHED)
+    assert alert is not None
+    assert alert.subject == "ticker/killed of C"
+    assert (crashed(impatient, begun), crashed(impatient, put_back)) == (None, None)
+
+    # its worker dies again: the wait begins anew with each time it is taken up
+    impatient.set_flow_run_state(lost, AwaitingRetry())
+    impatient.set_flow_run_state(lost, Pending())
+    assert crashed(impatient, lost) is None
+    assert eventually(lambda: crashed(impatient, lost), 60)
+
+
 def test_prefect_is_asked_for_runs_in_trouble(prefect: SyncPrefectClient) -> None:
     failed = run_in(prefect, Running(), Failed(message="no"), name="waiting", shop="A")
     done = run_in(prefect, Running(), Completed(), name="waiting", shop="B")
@@ -122,6 +167,18 @@ def test_a_later_run_of_the_same_work_that_completed_follows_it(prefect: SyncPre
         "ticker/silent of A": True,
         "ticker/silent of B": False,
     }
+
+
+def test_a_run_that_followed_is_found_behind_those_of_a_busier_shop(
+    prefect: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prefect_runs, "PAGE", 2)
+    quiet = run_in(prefect, Running(), Failed(message="no"), name="silent", shop="quiet")
+    run_in(prefect, Running(), Completed(), name="silent", shop="quiet")
+    for _ in range(3):
+        run_in(prefect, Running(), Completed(), name="silent", shop="busy")
+
+    assert [trouble.followed for trouble in asked(quiet)] == [True]
 
 
 def test_a_run_that_completed_by_retry_is_in_no_trouble(prefect: SyncPrefectClient) -> None:

@@ -1,16 +1,18 @@
 """Processes that something else than `orderpool up` starts."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+import yaml
 
 from deployments import addresses
 from deployments.foreground import PROCESSES, Place
 from models.errors import SetupError
-from models.settings import settings
+from models.settings import CHECKOUT, settings
 from tests.deployments.calling import run
 
 
@@ -86,3 +88,19 @@ def test_worker_is_called_after_its_machine_unless_named() -> None:
 
     assert unnamed[unnamed.index("--name") + 1].startswith("orderpool on ")
     assert named[named.index("--name") + 1] == "left"
+
+
+def test_proxy_looks_names_of_containers_up_while_it_runs() -> None:
+    (server,) = re.findall(
+        r"^ *default-server .*", (CHECKOUT / "deployments" / "haproxy.cfg").read_text(), re.MULTILINE
+    )
+
+    assert "resolvers network" in server, "a container that is made anew has another address"
+
+
+def test_containers_are_told_how_to_log_and_what_a_scrape_shows() -> None:
+    services = yaml.safe_load((CHECKOUT / "deployments" / "compose.yaml").read_text())["services"]
+    ours = {name: service["environment"] for name, service in services.items() if "build" in service}
+
+    assert all("ORDERPOOL_LOG_FORMAT" in variables for variables in ours.values())
+    assert "ORDERPOOL_METRICS_TOKEN" in ours["web"]

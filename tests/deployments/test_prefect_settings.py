@@ -28,6 +28,7 @@ def test_prefect_knows_everything_we_set() -> None:
         ("server.services.db_vacuum.enabled", ["events", "flow_runs"]),
         ("server.services.db_vacuum.retention_period", 30 * 24 * 3600),
         ("server.events.retention_period", 2 * 24 * 3600),
+        ("server.events.expired_bucket_buffer", "PT30M"),
         ("server.services.event_persister.enabled", True),
         ("server.services.late_runs.after_seconds", 120),
         ("server.services.task_run_recorder.batch_size", 200),

@@ -152,8 +152,12 @@ def test_set_up_twice_makes_one_pool_and_its_queues(prefect: SyncPrefectClient) 
 
 
 def test_paused_schedules_can_be_switched_on_again(prefect: SyncPrefectClient, ticking: DeploymentResponse) -> None:
-    prefect_setup.pause_schedules(prefect, paused=True)
-    assert prefect.read_deployment(ticking.id).paused
+    try:
+        prefect_setup.pause_schedules(prefect, paused=True)
+        assert prefect.read_deployment(ticking.id).paused
 
-    prefect_setup.pause_schedules(prefect, paused=False)
-    assert not prefect.read_deployment(ticking.id).paused
+        prefect_setup.pause_schedules(prefect, paused=False)
+        assert not prefect.read_deployment(ticking.id).paused
+    finally:
+        # our own deployments are on this server too, and the tests that follow count on nothing but themselves
+        prefect_setup.pause_schedules(prefect, paused=True)

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from prefect import tags
+from prefect.client.schemas.actions import VariableCreate
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 
 from deployments.live import Live, run_work, waiting_work
@@ -15,6 +16,7 @@ from deployments.usual_pace import RUNS_AT_ONCE, SHOPS_AT_ONCE
 from models.database import transaction
 from models.errors import SetupError
 from models.settings import clock
+from sandbox.server import Sandbox
 from tasks.promo import promo_off, promo_on
 from tasks.setup import add_shop
 from tests.clocks import StoppedClock, in_force
@@ -115,10 +117,35 @@ def test_prefect_follows_a_promo_and_its_end(prefect_server: str, database: str)
         assert prefect.read_work_pool(WORK_POOL).concurrency_limit == RUNS_AT_ONCE
 
 
-def test_the_live_process_reads_a_shop_by_a_run_that_names_the_promo(prefect_server: str, database: str) -> None:
+def test_prefect_is_told_of_a_promo_that_ends_while_another_process_shows_it(
+    prefect_server: str, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deployments.prefect_setup import client, set_up_work_pool
+
+    with client() as prefect:
+        set_up_work_pool(prefect)
+        begin("big")
+        show = prefect.create_variable
+
+        def beaten(variable: VariableCreate) -> None:
+            show(variable)
+            promo_off(why(at=clock().now()))
+            show(variable)
+
+        monkeypatch.setattr(prefect, "create_variable", beaten)
+        bring_in_line(prefect)
+
+        assert prefect.read_variable_by_name(VARIABLE) is None
+        assert prefect.read_work_pool(WORK_POOL).concurrency_limit == RUNS_AT_ONCE
+
+
+def test_the_live_process_reads_a_shop_by_a_run_that_names_the_promo(
+    prefect_server: str, database: str, running_sandbox: Sandbox
+) -> None:
     from deployments.prefect_setup import client
 
-    add_shop("W1", "woocommerce", credentials=WOO)
+    # refused at once: a shop that is not reached would be asked three times
+    add_shop("W1", "woocommerce", credentials={**WOO, "endpoint": running_sandbox.shop("woo-1")["endpoint"]})
     begin("big")
     live = Live(waiting_work, run_work, shops_at_once=shops_at_once)
 

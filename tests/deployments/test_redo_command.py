@@ -1,11 +1,8 @@
 """`orderpool redo` and `skip` as a person gives them."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 
+from tests.deployments.calling import answer
 from tests.fakes import FakePool, payload
 
 
@@ -20,26 +17,14 @@ def failed(database: str) -> FakePool:
     return pool
 
 
-def orderpool(*arguments: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "deployments.cli", *arguments],
-        env=os.environ,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
-
-
 def test_orders_are_sent_back_each_with_its_sentence(failed: FakePool) -> None:
-    assert orderpool("redo", "lock_stock", "--order", "1", "--order", "3", "--reason", "counted anew") == (
+    assert answer("redo", "lock_stock", "--order", "1", "--order", "3", "--reason", "counted anew") == (
         1,
         "order 1 of WOO: goes back and does lock_stock again with the next resume_orders run\n"
         "orderpool: order 3: cannot redo lock_stock; it is dispatched: `orderpool order cancel 3` calls it off while "
         "no warehouse has it\n",
     )
-    assert orderpool("redo", "dispatch", "--order", "2", "--reason", "so") == (
+    assert answer("redo", "dispatch", "--order", "2", "--reason", "so") == (
         0,
         "order 2 of WOO: had not done dispatch yet, it is routed; it goes on with the next resume_orders run\n",
     )
@@ -49,7 +34,7 @@ def test_orders_are_sent_back_each_with_its_sentence(failed: FakePool) -> None:
 def test_a_batch_is_told_in_numbers(failed: FakePool) -> None:
     failed.execute("update order_state set stage = 'cancelled' where order_id = 3")
 
-    assert orderpool("redo", "route", "--batch", "1", "--reason", "new areas") == (
+    assert answer("redo", "route", "--batch", "1", "--reason", "new areas") == (
         0,
         "batch 1: 2 orders go back and do route again, 0 had not done it yet; all go on with the next resume_orders "
         "run\n",
@@ -60,11 +45,11 @@ def test_a_batch_is_told_in_numbers(failed: FakePool) -> None:
 
 
 def test_orders_or_a_batch_are_parked(failed: FakePool) -> None:
-    assert orderpool("skip", "--order", "1", "--reason", "poison") == (
+    assert answer("skip", "--order", "1", "--reason", "poison") == (
         0,
         "order 1 of WOO: parked; `orderpool order release 1 --code SKIPPED` lets it go on\n",
     )
-    assert orderpool("skip", "--batch", "1", "--stage", "dispatch", "--reason", "poison") == (
+    assert answer("skip", "--batch", "1", "--stage", "dispatch", "--reason", "poison") == (
         0,
         "batch 1: 2 orders are parked under SKIPPED; now its run can be retried\n",
     )
@@ -82,7 +67,7 @@ def test_orders_or_a_batch_are_parked(failed: FakePool) -> None:
     ],
 )
 def test_a_wish_that_cannot_be_is_one_sentence(database: str, arguments: tuple[str, ...], said: str) -> None:
-    code, told = orderpool(*arguments)
+    code, told = answer(*arguments)
 
     assert (code, told.count("\n")) == (1, 1)
     assert told.startswith(f"orderpool: {said}")

@@ -1,11 +1,10 @@
 """`orderpool user` as a person gives it."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
+
+from tests.deployments.calling import answer
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -13,9 +12,7 @@ PASSWORD = "correct horse battery"
 
 
 def user(*arguments: str, given: str = "") -> tuple[int, str]:
-    command = [sys.executable, "-m", "deployments.cli", "user", *arguments]
-    done = subprocess.run(command, env=os.environ, input=given, capture_output=True, text=True, timeout=60, check=False)
-    return done.returncode, done.stdout + done.stderr
+    return answer("user", *arguments, given=given)
 
 
 def test_somebody_is_added_listed_changed_and_switched_off() -> None:

@@ -48,3 +48,15 @@ def test_what_fails_each_time_is_told_after_the_third(database: str) -> None:
         in_transaction(work)
 
     assert len(tries) == 3
+
+
+def test_a_connection_whose_other_end_is_gone_is_closed_within_a_minute(database: str) -> None:
+    with connect() as conn:
+        given = conn.info.get_parameters()
+
+    # else a machine that is gone would keep its locks for two hours
+    for side in (given, dict(part.split("=") for part in given["options"].split(" ") if "=" in part)):
+        prefix = "" if side is given else "tcp_"
+        idle, again, times = (int(side[f"{prefix}keepalives_{name}"]) for name in ("idle", "interval", "count"))
+        assert idle + again * times <= 60
+    assert int(given["tcp_user_timeout"]) <= 60_000

@@ -1,11 +1,15 @@
 """Backfills: a wish is written down once, its windows are read a few at a time, another attempt takes what is left."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from models.database import transaction
 from models.errors import SetupError
+from models.rules.faults import Fault
+from tasks import runs
 from tasks.backfill import (
     checked_wish,
     give_to,
@@ -19,6 +23,7 @@ from tasks.backfill import (
 )
 from tasks.backfill_meter import SETTLING_BEATS, Meter, Standing
 from tasks.backfill_progress import list_backfills, problems_of, progress_of, total_of
+from tasks.read_windows import busy_with
 from tests.fakes import NOON, FakePool
 from tests.tasks.backfilling import DAY, WHO, FakeRuns, asked, wished
 
@@ -50,6 +55,13 @@ def test_a_run_finds_its_backfill_again(pool: FakePool) -> None:
     give_to(backfill.id, "run-7")
 
     assert (of_run("run-7"), of_run("run-8")) == (backfill.id, None)
+
+
+def test_a_backfill_stays_with_its_run_when_another_is_asked_for_the_same(pool: FakePool) -> None:
+    first, _ = register(wished(), replace(WHO, flow_run_id="run-7"))
+    again, _ = register(wished(), replace(WHO, flow_run_id="run-8"))
+
+    assert (again.id, again.flow_run_id, of_run("run-7"), of_run("run-8")) == (first.id, "run-7", first.id, None)
 
 
 def test_all_shops_are_the_active_ones_that_can_be_asked(pool: FakePool) -> None:
@@ -166,6 +178,19 @@ def test_a_backfill_is_read_by_one_run_at_a_time(pool: FakePool) -> None:
 
     with only_run_of_backfill(backfill.id) as first, only_run_of_backfill(backfill.id, wait_s=1) as second:
         assert (first, second) == (True, False)
+
+
+def test_who_finds_it_busy_is_told_with_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[dict[str, Any]] = []
+    monkeypatch.setattr(runs, "create_table_artifact", lambda **table: left.append(table))
+
+    failed = busy_with(7)
+
+    assert (str(failed), failed.fault) == (
+        "backfill: 0 windows read; another run reads backfill 7",
+        Fault.ANOTHER_RUN,
+    )
+    assert [(table["key"], row["at"]) for table in left for row in table["table"]] == [("backfill-busy", "backfill 7")]
 
 
 def test_how_far_it_is_comes_from_the_pool_alone(pool: FakePool) -> None:

@@ -56,6 +56,7 @@ ERRORS: list[tuple[Exception, str, Fault]] = [
     (PipelineError("the sender broke"), SHOP, Fault.BUG),
     (KeyError("total"), SHOP, Fault.BUG),
     (OSError(errno.EIO, "broken"), SHOP, Fault.BUG),
+    (ChannelRejected("WH-S", "send", "HTTP 400 too many clients"), WAREHOUSE, Fault.WMS_REFUSES),
     (StepFailed("route: 3 orders stopped", Fault.DISK_FULL), SHOP, Fault.DISK_FULL),
 ]
 

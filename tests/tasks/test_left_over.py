@@ -90,3 +90,12 @@ def test_an_order_of_a_batch_that_belongs_to_a_run_is_left_to_it(pool: FakePool)
     pool.through_the_stages(to="lock_stock")
 
     assert resume(pool, NOON + 2 * LEFT_AFTER) == 0
+
+
+def test_an_order_that_carries_no_goods_is_not_left_over(pool: FakePool) -> None:
+    pool.take([payload(1)])
+    pool.execute("update orders set kind = 'header'")
+    pool.execute("update batch set state = 'closed', closed_at = %s", NOON)
+
+    assert resume(pool, NOON + LEFT_AFTER) == 0
+    assert pool.stages() == {"1": "ingested"}

@@ -7,12 +7,15 @@ import pytest
 
 from models.database import connect, transaction
 from models.hold import Finding, HoldCode, place_holds
+from models.order import Stage
+from models.rules.owners import Standstill
 from tasks.dispatch import dispatch_batch
 from tasks.promo import promo_off, promo_on, shipped_profiles
 from tasks.reconcile import reconcile
 from tasks.release_room import could_go, renew_room_waits, room_waits, rooms_of
 from tasks.resume import resume_waiting
 from tasks.track import track_batch
+from tasks.waiting import waiting_orders
 from tests.clocks import StoppedClock
 from tests.fakes import NOON, FakePool, payload, why
 from tests.tasks import merged as merging
@@ -211,6 +214,38 @@ def test_an_order_of_two_warehouses_goes_when_both_have_room(promo: FakePool) ->
     ships(promo, 1)
     assert resumed(promo) == ["1", "2"]
     assert len(promo.rows("select id from outbound_document where state = 'created'")) == 2
+
+
+def test_orders_that_lack_room_elsewhere_do_not_stop_those_behind_them(promo: FakePool) -> None:
+    promo.stock(CUP=0, CUP_B=50, TEA_B=0)
+    promo.execute("update warehouse set in_progress_limit = case code when 'WH-A' then 2 else 1 end")
+    both = [payload(n, units={"TEA": 1, "CUP": 1}) for n in (4, 5, 6)]
+    promo.take([payload(1), payload(2), payload(3, units={"CUP": 1}), *both, payload(7)])
+    (batch,) = promo.open_batches()
+    promo.through_the_stages("route", [batch])
+    assert dispatched(promo, batch) == ["1", "2", "3"]
+    assert waits(promo) == [("4", "WH-A"), ("5", "WH-A"), ("6", "WH-A"), ("7", "WH-A")]
+
+    ships(promo, 1, 2)
+
+    assert resumed(promo) == ["1", "2", "3", "7"]
+    ships(promo, 3)
+    assert resumed(promo) == ["1", "2", "3", "4", "7"]
+
+
+def test_who_waits_goes_on_although_others_of_the_run_were_not_delivered(promo: FakePool) -> None:
+    batch = arrive(promo, [1, 2, 3], due=[1, 2, 3])
+    with transaction() as conn:
+        dispatch_batch(conn, batch, why())
+    ships(promo, 1)
+
+    assert resumed(promo) == ["1", "2"]  # their run may be at work yet
+    with transaction() as conn:
+        (standing,) = [each for each in waiting_orders(conn, NOON).standings if each.stage is Stage.ROUTED]
+    assert (standing.reason, standing.since) == (Standstill.METERED, NOON)
+    assert resumed(promo, NOON + timedelta(minutes=11)) == ["1", "2", "3"]
+    assert promo.rows("select state from batch where id = %s", batch) == [("open",)]
+    assert promo.untrue() == []
 
 
 def test_what_waits_is_counted_per_warehouse(promo: FakePool) -> None:

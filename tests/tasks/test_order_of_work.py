@@ -1,5 +1,6 @@
 """What waits is worked off in the order of its promises, and reports of warehouses before those of carriers."""
 
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 import pytest
@@ -7,9 +8,10 @@ import pytest
 from models.database import transaction
 from models.messages import OutboxKind
 from models.settings import settings
+from tasks import outbox
 from tasks.batches import by_promise
 from tasks.inbox import keep_all
-from tasks.outbox_calls import SENDERS, senders_now
+from tasks.outbox_calls import SENDERS, Pending, senders_now
 from tasks.outbox_rows import next_chunk, plan
 from tasks.promo import promo_on, shipped_profiles
 from tasks.resume import resume_waiting
@@ -68,6 +70,24 @@ def test_what_is_asked_back_goes_before_instructions(three: FakePool) -> None:
     )
 
     assert planned(OutboxKind.OUTBOUND_CREATED, OutboxKind.OUTBOUND_CANCEL) == [4, 1, 2, 3]
+
+
+def test_what_becomes_urgent_while_others_are_sent_does_not_wait_for_all_of_them(
+    three: FakePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three.through_the_stages("dispatch")
+    for name, value in {"SENDERS": 1, "CHUNK": 1, "PLAN_LASTS_S": 0}.items():
+        monkeypatch.setattr(outbox, name, value)
+    sent: list[int] = []
+
+    def sender(_counterpart: str, pending: Sequence[Pending]) -> Mapping[int, Callable[[], None]]:
+        sent.extend(message.subject_id for message in pending)
+        three.execute("update outbound_document set ship_by = %s where id = 3", NOON)
+        return {message.id: lambda: None for message in pending}
+
+    outbox.deliver(WH_A, sender, (OutboxKind.OUTBOUND_CREATED,), why())
+
+    assert sent == [1, 3, 2]
 
 
 def test_nobody_is_asked_to_give_back_what_he_has_not_heard_of(three: FakePool) -> None:

@@ -89,6 +89,14 @@ def test_a_failed_run_is_over_when_a_later_one_completed(pool: FakePool) -> None
     assert settled(replace(FAILED, followed=True)) == []
 
 
+def test_what_was_over_stays_over_when_what_followed_is_out_of_sight(pool: FakePool) -> None:
+    told(FAILED)
+    settled(replace(FAILED, followed=True))
+
+    assert settled(FAILED, minutes=2) == []
+    assert len(settled(replace(FAILED, at=NOON + 2 * MINUTE), minutes=3)) == 1
+
+
 def test_a_failed_run_whose_orders_wait_for_retry_is_not_over(pool: FakePool) -> None:
     pool.batch_of([{"TEA": 1}])
     pool.execute("update batch set flow_run_id = 'run-9', state = 'open'")

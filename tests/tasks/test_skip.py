@@ -110,6 +110,14 @@ def test_orders_that_are_dispatched_cancelled_or_not_known_are_refused(tea: Fake
     assert tea.holds() == {}
 
 
+def test_an_order_that_carries_no_goods_is_refused(tea: FakePool) -> None:
+    tea.execute("update orders set kind = 'header' where id = 1")
+
+    assert park(1).refused == {1: "order 1: cannot skip; it carries no goods"}
+    assert redo("validate", [1], "so", person()).refused == {1: "order 1: cannot redo validate; it carries no goods"}
+    assert tea.rows("select count(*) from batch") == [(1,)]
+
+
 def test_a_missing_reason_or_batch_is_an_error(tea: FakePool) -> None:
     with pytest.raises(SetupError, match="cannot be skipped without a reason"):
         skip([1], " ", person())

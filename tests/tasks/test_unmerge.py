@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from models.database import transaction
+from models.errors import SetupError
 from models.messages import OutboxKind
 from tasks.confirm import apply_confirmations
 from tasks.desk import hold
@@ -14,6 +15,7 @@ from tasks.merging import unmerge_by_hand
 from tasks.outbox import Pending, deliver_due
 from tasks.reconcile import reconcile
 from tasks.render import render_cancels
+from tasks.restored import Confirmed, confirm_restore, recovered
 from tasks.route import route_batch
 from tests.clocks import TickingClock
 from tests.fakes import FakePool, payload
@@ -257,3 +259,33 @@ class TestAtTheWarehouse:
         through(validated(pool, {"TEA": 1}))
 
         assert "it leaves by itself" in unmerge_by_hand([1], "alone", person()).refused[1]
+
+
+class TestAfterARestore:
+    """The copy knows the document of the three; after it was taken one left, and the others went on by another."""
+
+    @pytest.fixture
+    def restored(self, three: FakePool) -> FakePool:
+        deliver()
+        with transaction() as conn:
+            recovered(conn, cause().at, b"key", cause())
+        shop_says(three, 2, "cancelled", units={"CUP": 1})
+        three.execute("update shop set watermark = null")
+        deliver()
+        return three
+
+    def test_the_others_get_no_second_document(self, restored: FakePool) -> None:
+        report(restored, "cancelled", reason_code="UNMERGE")
+        resumed(restored)
+
+        assert papers(restored) == []
+        assert restored.holds() == {"1": ["RESTORED"], "3": ["RESTORED"]}
+        with transaction() as conn:
+            assert confirm_restore(conn, ["1"], cause()) == Confirmed(released=1, kept=1)
+        resumed(restored)
+        assert papers(restored) == [("3",)]
+        assert reconcile() == []
+
+    def test_it_is_not_confirmed_before_the_warehouse_answered(self, restored: FakePool) -> None:
+        with pytest.raises(SetupError, match="have not answered on 1 documents"), transaction() as conn:
+            confirm_restore(conn, ["1", "3"], cause())

@@ -165,6 +165,12 @@ def test_a_cancelled_order_does_not_stand(pool: FakePool) -> None:
     assert waiting().standings == []
 
 
+def test_an_order_that_carries_no_goods_does_not_stand(one: FakePool) -> None:
+    one.execute("update orders set kind = 'header'")
+
+    assert reasons(waiting()) == {}
+
+
 def test_every_open_hold_is_counted(one: FakePool) -> None:
     hold([HoldCode.REMARK, HoldCode.MANUAL])
     with transaction() as conn:

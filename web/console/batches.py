@@ -62,7 +62,7 @@ def redo(request: Request, person: Annotated[Person, allowed("decide")], batch_i
 @router.post(BATCH + "/skip", response_class=HTMLResponse, openapi_extra=posts("stage", "reason"))
 def skip(request: Request, person: Annotated[Person, allowed("decide")], batch_id: BatchId, fields: Posted) -> Response:
     """Park the batch's orders, or those that wait for one stage, so that its run can finish."""
-    skipped = skip_batch(batch_id, fields.text("reason", 500), cause(person), fields.get("stage", ""))
+    skipped = skip_batch(batch_id, fields.text("reason", 500), cause(person), fields.text("stage"))
     return _answer(request, person, batch_id, "skip", skipped)
 
 

@@ -56,6 +56,7 @@ def test_another_wish_has_another_key(other: dict[str, Any]) -> None:
         ({"until": NOW + timedelta(minutes=1)}, "that is in the future"),
         ({"window_minutes": 0}, "want 1 minute to 7 days"),
         ({"window_minutes": 7 * 24 * 60 + 1}, "want 1 minute to 7 days"),
+        ({"window_minutes": 10**15}, "want 1 minute to 7 days"),
         ({"at_once": 0}, "want 1 to 4"),
         ({"at_once": 5}, "live runs need the rest"),
         ({"window_minutes": 1}, "2,880 windows of 1 minutes are more than 2,000; windows of 5 minutes are few enough"),
