@@ -21,9 +21,9 @@ class Outcome:
     """What a load test measured.
 
     `waits_s`: per order, from its payment in the shop until its warehouse had every instruction. `lost` are orders
-    that no warehouse heard of and nobody holds, `doubled` what reached the outside more than once. `cores` per group of
-    processes are those of the busiest minute, `cpu_s` the CPU seconds in all. `peaks` per queue: the most that waited,
-    and the longest wait in seconds.
+    that no warehouse heard of and nobody holds, `doubled` what reached the outside more than once. `unfinished` says
+    what had not come to its end when nobody waited any longer. `cores` per group of processes are those of the busiest
+    minute, `cpu_s` the CPU seconds in all. `peaks` per queue: the most that waited, and the longest wait in seconds.
     """
 
     orders: int
@@ -33,6 +33,7 @@ class Outcome:
     lost: int
     doubled: int
     untied: Sequence[str]
+    unfinished: Sequence[str] = ()
     held: Sequence[Held] = ()
     shipped_back: int = 0
     cpu_s: Mapping[str, float] = field(default_factory=dict)
@@ -42,7 +43,7 @@ class Outcome:
 
     def obstacles(self, p99_s: float) -> list[str]:
         """Why the test is not passed; empty when it is."""
-        found = []
+        found = list(self.unfinished)
         if self.lost:
             found.append(f"{self.lost:,} orders are lost")
         if self.doubled:

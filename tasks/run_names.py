@@ -11,6 +11,9 @@ from models.errors import SetupError
 from models.settings import SHANGHAI, clock
 from tasks.windows import in_china
 
+LONGEST_SHOPS = 60
+"""Letters that the shops of a backfill may take in its name; of more it says how many they are."""
+
 
 def process_orders_name() -> str:
     """The shop and the window in China's time: the one this run has, was asked for, or is about to claim."""
@@ -60,7 +63,9 @@ def audit_name() -> str:
 def backfill_name() -> str:
     """The shops and the span in China's time: `backfill · all · 11-11 00:00 - 11-12 00:00`."""
     parameters = flow_run.get_parameters()
-    return f"backfill · {parameters.get('shop') or 'all'} · {_span(parameters['since'], parameters['until'])}"
+    shops = str(parameters.get("shop") or "all")
+    told = shops if len(shops) <= LONGEST_SHOPS else f"{shops.count(',') + 1} shops"
+    return f"backfill · {told} · {_span(parameters['since'], parameters['until'])}"
 
 
 def minute_name(flow: str) -> str:

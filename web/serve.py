@@ -10,6 +10,10 @@ from web.app import create_app
 
 GRACE_S = 10
 
+MOST_AT_ONCE = 500
+"""Connections at a time; more are answered 503, and senders come again. What each may send is bounded, so this bounds
+the memory of all."""
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Serve until SIGTERM."""
@@ -25,6 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
         log_config=None,
         access_log=False,  # it would write paths with tokens
         server_header=False,
+        limit_concurrency=MOST_AT_ONCE,
         forwarded_allow_ips=settings().trusted_proxies,
         timeout_graceful_shutdown=GRACE_S,
     )

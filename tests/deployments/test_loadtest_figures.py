@@ -107,6 +107,7 @@ def test_a_good_outcome_passes_and_says_its_figures() -> None:
         ({"untied": ["order 1: odd"]}, "1 facts do not tie out, first: order 1: odd"),
         ({"waits_s": [61.0] * 100}, "p99 is 61.0 s, wanted at most 60 s"),
         ({"waits_s": []}, "no order reached a warehouse"),
+        ({"unfinished": ["3 orders still wait 900 s later"]}, "3 orders still wait 900 s later"),
     ],
 )
 def test_what_is_wrong_is_in_the_way(change: dict[str, Any], obstacle: str) -> None:
