@@ -6,7 +6,8 @@ PipelineError
 ├── SetupError                the installation or the request is at fault: a person must act
 └── ChannelError              the other side is at fault
     ├── ChannelUnavailable    timeout before sending, 5xx: retry
-    │   └── CounterpartBusy   another run of ours is talking to it: wait for that
+    │   ├── CounterpartBusy   another run of ours is talking to it: wait for that
+    │   └── PutOff            it does not take this very thing now: retry, and go on with the others
     ├── RateLimited           with retry_after_s: wait, then retry
     ├── OutcomeUnknown        sent, no answer: repeat by the command's repeat class
     ├── ChannelDenied         token or permission: alert, a person must act
@@ -75,6 +76,10 @@ class ChannelUnavailable(ChannelError):
 
 class CounterpartBusy(ChannelUnavailable):
     """Another run of ours is talking to the other side, which takes one at a time."""
+
+
+class PutOff(ChannelUnavailable):
+    """Not taken now, for what is said of this very thing: the other side is there for the others."""
 
 
 class RateLimited(ChannelError):

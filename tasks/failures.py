@@ -13,6 +13,7 @@ from models.errors import (
     CounterpartBusy,
     FeedError,
     OutcomeUnknown,
+    PutOff,
     RateLimited,
     SetupError,
     StepFailed,
@@ -67,7 +68,7 @@ def fault_of(error: Exception, party: str) -> Fault:
     for kind, fault in _KINDS:
         if isinstance(error, kind):
             return fault
-    if isinstance(error, ChannelUnavailable):
+    if isinstance(error, ChannelUnavailable) and not isinstance(error, PutOff):
         return _DOWN[party]
     if isinstance(error, ChannelDenied) and party != WAREHOUSE:
         return Fault.ACCESS_DENIED

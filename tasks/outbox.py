@@ -9,13 +9,13 @@ from time import monotonic, sleep
 from psycopg.errors import QueryCanceled
 
 from models.database import connect, transaction
-from models.errors import ChannelUnavailable, CounterpartBusy
+from models.errors import ChannelUnavailable, CounterpartBusy, PutOff
 from models.messages import OutboxKind
 from models.order import Cause
 from models.rules.faults import Fault
 from models.settings import clock
 from tasks.effects import Effect, post
-from tasks.outbox_calls import SENDERS, Pending, PutOffAlone, RefusedAlone, Sender, Shared, senders_now, try_all
+from tasks.outbox_calls import SENDERS, Pending, RefusedAlone, Sender, Shared, senders_now, try_all
 from tasks.outbox_rows import RETRY_AFTER, fault_at, next_chunk, note_outcome, plan, started
 from tasks.withdraw import lift_blocks, settle_reported, with_stale_instructions, withdraw_stale
 
@@ -27,7 +27,6 @@ __all__ = [
     "Delivery",
     "Effect",
     "Pending",
-    "PutOffAlone",
     "RefusedAlone",
     "Sender",
     "Shared",
@@ -195,7 +194,7 @@ def _count(outcome: Delivery, counterpart: str, sent: int, errors: Mapping[int, 
 def _is_down(errors: Sequence[Exception]) -> bool:
     """Whether these errors, of all messages of a round, are those of a counterpart that takes nothing."""
     refused_one = any(isinstance(error, RefusedAlone) for error in errors)
-    return not refused_one and not all(isinstance(error, PutOffAlone) for error in errors)
+    return not refused_one and not all(isinstance(error, PutOff) for error in errors)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from models.errors import ChannelRejected, ChannelUnavailable, PipelineError
+from models.errors import ChannelRejected, PipelineError
 from models.messages import OutboxKind
 from tasks.promo import current_promo
 
@@ -35,10 +35,6 @@ class Pending:
 
 class RefusedAlone(ChannelRejected):
     """Refused for good, for what is said in this very message: the other side is there for the others."""
-
-
-class PutOffAlone(ChannelUnavailable):
-    """Not taken now, for what is said of this very message: the other side is there for the others."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

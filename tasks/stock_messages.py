@@ -7,9 +7,9 @@ from typing import Protocol
 
 from connectors.base import StockLevel, StockOutcome, StockVerdict
 from models.database import Connection, transaction
-from models.errors import OutcomeUnknown, PipelineError
+from models.errors import OutcomeUnknown, PipelineError, PutOff
 from models.settings import clock
-from tasks.outbox import Pending, PutOffAlone, RefusedAlone, Shared
+from tasks.outbox import Pending, RefusedAlone, Shared
 
 REMEMBERED = timedelta(days=1)
 """Messages that are over are forgotten after so long, when their listing gets another."""
@@ -258,7 +258,7 @@ def _tell(shop: Shop, code: str, tellings: Sequence[Telling]) -> dict[int, Excep
 
 def _obstacle(code: str, outcome: StockOutcome) -> Exception:
     action = f"show {outcome.level.units} of {outcome.level.sku_code}"
-    kind = RefusedAlone if outcome.verdict is StockVerdict.REFUSED else PutOffAlone
+    kind = RefusedAlone if outcome.verdict is StockVerdict.REFUSED else PutOff
     return kind(code, action, outcome.reason)
 
 

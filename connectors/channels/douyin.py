@@ -193,7 +193,7 @@ class DouyinChannel(CalledShop):
         """Report a parcel with its carrier and number: a whole order at once, else the pieces that are in it.
 
         The platform refuses what is shipped already: then the order is read, and our number on it is success. While
-        a refund waits for an answer or the platform reviews the risk it is ChannelUnavailable: later it may be shipped.
+        a refund waits for an answer or the platform reviews the risk it is PutOff: later it may be shipped.
         """
         code = self._carriers.get(parcel.carrier)
         if code is None:

@@ -21,6 +21,7 @@ from models.errors import (
     ChannelRejected,
     ChannelUnavailable,
     OutcomeUnknown,
+    PutOff,
     RateLimited,
     TokenRefused,
 )
@@ -147,7 +148,7 @@ def error_of(answer: Mapping[str, Any], who: str, action: str, *, changes: bool)
     if code in _DENIED or code == 40003 or sub_code.startswith(("dop.authorization", "isv.app-permissions")):
         return ChannelDenied(who, action, obstacle)
     if number in _NOT_YET or number in _BUSY:
-        return ChannelUnavailable(who, action, obstacle)
+        return (PutOff if number in _NOT_YET else ChannelUnavailable)(who, action, obstacle)
     if code in _PLATFORM_FAULT or sub_code.startswith("isp.") or code in (0, 10001):
         # partly done, or nobody knows
         return (OutcomeUnknown if changes else ChannelUnavailable)(who, action, obstacle)

@@ -21,6 +21,7 @@ from models.errors import (
     ChannelRejected,
     ChannelUnavailable,
     OutcomeUnknown,
+    PutOff,
     RateLimited,
     TokenRefused,
 )
@@ -121,8 +122,8 @@ class TestErrors:
             (40003, "isv.access-token-no-existed", False, ChannelDenied),
             (50001, "", False, TokenRefused),
             (50002, "isv.business-failed:60018", True, ChannelRejected),
-            (50002, "isv.business-failed:60040", True, ChannelUnavailable),
-            (50002, "isv.business-failed:60109", True, ChannelUnavailable),
+            (50002, "isv.business-failed:60040", True, PutOff),
+            (50002, "isv.business-failed:60109", True, PutOff),
             (50002, "isv.business-failed:8888", True, ChannelUnavailable),
             (60000, "isv.traffic-limited", True, RateLimited),
             ("60000", "", True, RateLimited),

@@ -16,6 +16,7 @@ from models.errors import (
     FeedError,
     OutcomeUnknown,
     PipelineError,
+    PutOff,
     RateLimited,
     SetupError,
     StepFailed,
@@ -32,6 +33,7 @@ KINDS = (OutboxKind.OUTBOUND_CREATED,)
 SAID = ("them", "call", "no")
 ERRORS: list[tuple[Exception, str, Fault]] = [
     (ChannelUnavailable(*SAID), SHOP, Fault.PLATFORM_DOWN),
+    (PutOff(*SAID), SHOP, Fault.PLATFORM_REFUSES),
     (ChannelUnavailable(*SAID), WAREHOUSE, Fault.WMS_DOWN),
     (ChannelUnavailable(*SAID), CARRIER, Fault.CARRIER_DOWN),
     (CounterpartBusy(*SAID), WAREHOUSE, Fault.ANOTHER_RUN),

@@ -1,14 +1,22 @@
 """The outbox: every effect leaves once, in order, and again by the retry table when it does not get through."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
 from models.database import connect, transaction
-from models.errors import ChannelDenied, ChannelRejected, ChannelUnavailable, PipelineError, RateLimited, SetupError
+from models.errors import (
+    ChannelDenied,
+    ChannelRejected,
+    ChannelUnavailable,
+    PipelineError,
+    PutOff,
+    RateLimited,
+    SetupError,
+)
 from models.messages import OutboxKind
 from models.rules.faults import Fault
 from tasks.outbox import (
@@ -161,6 +169,25 @@ def test_a_dead_counterpart_costs_a_few_calls(pool: FakePool, stopped: StoppedCl
     outcome = deliver_due(outside.send, KINDS, why())
 
     assert outcome.failed == {"warehouse:WH-A": SENDERS}
+
+
+def test_messages_that_are_put_off_one_by_one_do_not_stop_those_behind_them(
+    pool: FakePool, stopped: StoppedClock
+) -> None:
+    write(SENDERS + 3)
+    first = {row[0] for row in pool.rows("select id from outbox order by id limit %s", SENDERS)}
+
+    def send(_: str, pending: Sequence[Pending]) -> Mapping[int, Callable[[], None] | Shared]:
+        return {message.id: _put_off if message.id in first else lambda: None for message in pending}
+
+    outcome = deliver_due(send, KINDS, why())
+
+    assert (outcome.delivered, outcome.failed) == (3, {"warehouse:WH-A": SENDERS})
+    assert outcome.faults == {"warehouse:WH-A": Fault.WMS_REFUSES}
+
+
+def _put_off() -> None:
+    raise PutOff("WH-A", "send", "asked about it, not now")
 
 
 def test_a_later_revision_waits_for_the_earlier_one(pool: FakePool, stopped: StoppedClock) -> None:
