@@ -7,7 +7,7 @@ import httpx
 from tasks.credentials import Owner
 
 _TIMEOUT = httpx.Timeout(15.0, connect=5.0)
-_LIMITS = httpx.Limits(max_connections=20, max_keepalive_connections=10, keepalive_expiry=30.0)
+_LIMITS = httpx.Limits(max_connections=20, max_keepalive_connections=20, keepalive_expiry=30.0)
 # a proxy of the environment must not stand between a machine and itself
 _DIRECT = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}
 

@@ -76,17 +76,22 @@ class Drain:
                 self._site.prefect.call("POST", f"flow_runs/{run['id']}/set_state", _crash())
                 self.called_dead.append(run["name"])
                 kind = "CRASHED"
-            if kind == "FAILED" and self._waits_for_people(str(run["state"]["message"])):
-                # what is left waits for a person, and the accounts ask whether there is a reason
+            if kind == "FAILED" and self._is_left_to_people(run):
+                # the accounts ask whether there is a reason
                 continue
             if kind in {"FAILED", "CRASHED"}:
                 self._retry(run)
             if kind not in {"COMPLETED", "CANCELLED"}:
                 yield f"{run['name']} {kind}"
 
-    def _waits_for_people(self, sentence: str) -> bool:
-        """Whether a run failed only because shops hear of no parcel whose buyer takes the order back."""
-        _, failed, places = sentence.partition(UNDELIVERED)
+    def _is_left_to_people(self, run: dict[str, Any]) -> bool:
+        """Whether a run failed only because shops hear of no parcel whose buyer takes the order back.
+
+        Not as long as a Retry may help others of its messages.
+        """
+        if undelivered(self._site) and self.retried[run["id"]] < MOST_RETRIES:
+            return False
+        _, failed, places = str(run["state"]["message"]).partition(UNDELIVERED)
         named = {place for place in (*SHOPS, *SITES, CARRIER) if f" {place}: " in places}
         left = [(shop, no) for state in ("pending", "refused") for shop, no in ship_backs(self._site, state)]
         return bool(failed and named) and all(
