@@ -127,7 +127,8 @@ class Drain:
         self._site.prefect.retry(run["id"])
 
     def _do_the_rest(self, left: dict[str, int]) -> None:
-        """Start what the schedules would start."""
+        """Start what the schedules would start, when they would: nothing else is left to wait for."""
+        self._site.let_waits_pass()
         for shop in SHOPS:
             if left.get(unread_of(shop)):
                 self._site.prefect.start("process_orders/orders", {"shop": shop})

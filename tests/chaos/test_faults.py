@@ -21,8 +21,7 @@ SHORT = (
 
 IN_A_ROUND = 4
 EACH = 2
-PATIENCE_S = 480
-"""Longer than the third attempt at a message waits."""
+PATIENCE_S = 300
 
 
 def survive(kinds: Sequence[str], number: int, site: Site, load: Load, report: Report, draw: random.Random) -> None:
