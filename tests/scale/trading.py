@@ -84,7 +84,9 @@ class Day:
             run.state = found[run.id]["type"]
             if run.state in {"FAILED", "CRASHED"}:
                 run.retried = True
-                self.prefect.retry(run.id)
+                # one whose signs of life were lost with Redis is called dead, and may complete all the same
+                if self.prefect.state(run.id)["type"] != "COMPLETED":
+                    self.prefect.retry(run.id)
             elif run.state in ENDS:
                 run.ended_at = time.monotonic()
         return sum(run.ended_at is not None for run in runs)
