@@ -104,20 +104,13 @@ def hook_url() -> str:
 def _zombies(no_heartbeat: timedelta) -> AutomationCore:
     # the last two are names that our flows give to Completed
     ends = ("Completed", "Failed", "TimedOut", "Cancelled", "Crashed", "Skipped", "Paused")
-    signs_of_an_end = {f"prefect.flow-run.{end}" for end in ends}
-    return AutomationCore(
-        name=ZOMBIES,
-        description="A run whose process died cannot say so itself.",
-        trigger=EventTrigger(
-            posture=Posture.Proactive,
-            after={"prefect.flow-run.heartbeat"},
-            expect={"prefect.flow-run.heartbeat", *signs_of_an_end},
-            match=ResourceSpecification.model_validate(_RUNS),
-            for_each={"prefect.resource.id"},
-            threshold=1,
-            within=no_heartbeat,
-        ),
-        actions=[_crash(f"no heartbeat for {no_heartbeat.seconds} s: the process of this run died")],
+    return _crashed_in_silence(
+        ZOMBIES,
+        "A run whose process died cannot say so itself.",
+        after="prefect.flow-run.heartbeat",
+        expect={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{end}" for end in ends)},
+        within=no_heartbeat,
+        why=f"no heartbeat for {no_heartbeat.seconds} s: the process of this run died",
     )
 
 
@@ -126,26 +119,36 @@ def _unbegun(no_beginning: timedelta) -> AutomationCore:
 
     It would keep its place among the runs of the work pool for ever. Whatever is heard of it says that it is not so.
     """
-    return AutomationCore(
-        name=UNBEGUN,
-        description="A worker that died cannot start what it took up, and no other worker takes it.",
-        trigger=EventTrigger(
-            posture=Posture.Proactive,
-            after={"prefect.flow-run.Pending"},
-            # Pending itself among it: a run that is retried is waited for anew
-            expect={"prefect.flow-run.*"},
-            match=ResourceSpecification.model_validate(_RUNS),
-            for_each={"prefect.resource.id"},
-            threshold=1,
-            within=no_beginning,
-        ),
-        actions=[_crash(f"not begun {no_beginning.seconds} s after it was taken up: its worker died")],
+    return _crashed_in_silence(
+        UNBEGUN,
+        "A worker that died cannot start what it took up, and no other worker takes it.",
+        after="prefect.flow-run.Pending",
+        # Pending itself among it: a run that is retried is waited for anew
+        expect={"prefect.flow-run.*"},
+        within=no_beginning,
+        why=f"not begun {no_beginning.seconds} s after it was taken up: its worker died",
     )
 
 
-def _crash(why: str) -> ActionTypes:
-    # not forced: Prefect refuses it for a run that has ended meanwhile
-    return ChangeFlowRunState(name=None, state=StateType.CRASHED, force=False, message=why)
+def _crashed_in_silence(
+    name: str, description: str, *, after: str, expect: set[str], within: timedelta, why: str
+) -> AutomationCore:
+    """Call a run Crashed of which nothing that is expected is heard for so long after an event."""
+    return AutomationCore(
+        name=name,
+        description=description,
+        trigger=EventTrigger(
+            posture=Posture.Proactive,
+            after={after},
+            expect=expect,
+            match=ResourceSpecification.model_validate(_RUNS),
+            for_each={"prefect.resource.id"},
+            threshold=1,
+            within=within,
+        ),
+        # not forced: Prefect refuses it for a run that has ended meanwhile
+        actions=[ChangeFlowRunState(name=None, state=StateType.CRASHED, force=False, message=why)],
+    )
 
 
 def _told(block: UUID, name: str, *states: str) -> AutomationCore:

@@ -117,7 +117,8 @@ def run_load(folder: Path, load: Load, profile: str, tell: Tell = print) -> Outc
             feed.run(tell)
             unfinished = _await_all(sum(feed.given.values()), tell)
             seconds = time.monotonic() - began
-            unfinished += [] if unfinished else _await_effects(tell)
+            if not unfinished:
+                unfinished = _await_effects(tell)
         tell("reading the books")
         return _outcome(scratch.outside, feed, meter, seconds, began_at, unfinished)
 
@@ -166,16 +167,17 @@ def _ship(outside: Outside, code: str, over: threading.Event) -> None:
 
 
 def _await_all(orders: int, tell: Tell) -> list[str]:
-    """Wait until every order is with its warehouse or held for people; says what is not after a while."""
+    """Wait until every order is with its warehouse or held for people; says what is left."""
     return _await("orders", lambda: orders - _through(), tell)
 
 
 def _await_effects(tell: Tell) -> list[str]:
-    """Wait until warehouses have shipped everything and everybody who is to know of it was told; as above."""
+    """Wait until warehouses have shipped everything and everybody who is to know of it was told; says what is left."""
     return _await("documents, reports and messages", _untold, tell)
 
 
 def _await(what: str, left: Callable[[], int], tell: Tell) -> list[str]:
+    """Wait until nothing is left, `PATIENCE_S` at most; then a sentence on what is."""
     deadline, told = time.monotonic() + PATIENCE_S, time.monotonic()
     while waiting := left():
         if time.monotonic() > deadline:

@@ -15,9 +15,9 @@ LOOKED_FOR: Final = timedelta(days=3)
 def left_over(conn: Connection, at: datetime) -> list[int]:
     """Orders under way in closed batches that nothing stops and that wait for nothing, not even for room.
 
-    Headers carry no goods: they stand in closed batches for ever.
-    They stand there when a run came back to a closed batch, took up what had been held, and was killed between two
-    stages. Only batches that were worked on lately are read.
+    Orders stand there when a run came back to a closed batch, took up what had been held, and was killed between two
+    stages. Headers are none of them: they carry no goods, and stay in closed batches for ever. Only batches that were
+    worked on lately are read.
     """
     rows = conn.execute(
         """select s.order_id from batch b join order_state s on s.batch_id = b.id

@@ -24,15 +24,18 @@ It is taken after the orders and before any stock; see docs/adr/0013-metered-rel
 TAKEN_UP = timedelta(minutes=10)
 """So long room is kept for orders that a run has taken up; a run that takes longer has stopped."""
 
+PAST_DISPATCH = "(select d.id from outbound_document d where d.batch_id = b.id limit 1) is not null"
+"""Of batch `b`: its dispatch has written what there was room for."""
+
 # Of the orders that wait: those that nothing else stops, of a merge the first, with all their warehouses. `free`: no
 # run has them, or theirs is past dispatch and stays open for what it could not deliver.
-_IN_LINE = """
+_IN_LINE = f"""
   select r.order_id, r.due_at, r.paid_at,
          array(select distinct a.warehouse_id from allocation a where a.order_id = r.order_id) as warehouses,
          b.state <> 'open' or b.created_at <= %(taken_up)s as free
   from release_wait r join order_state s on s.order_id = r.order_id and s.stage = 'routed'
   join batch b on b.id = s.batch_id and (b.state <> 'open' or b.created_at > %(taken_up)s
-    or (select d.id from outbound_document d where d.batch_id = b.id limit 1) is not null)
+    or {PAST_DISPATCH})
   where r.order_id <> all(%(own)s::bigint[])
     and not exists (select from hold h where h.order_id = r.order_id and h.released_at is null
                     and h.code <> 'SHORT_ROUTE')

@@ -14,6 +14,7 @@ from models.database import Connection
 from models.hold import HoldCode
 from models.order import Stage
 from models.rules.owners import Owner, Reason, Standstill, owner_of, precedence
+from tasks.release_room import PAST_DISPATCH
 
 BUCKETS = (timedelta(hours=1), timedelta(hours=4), timedelta(days=1), timedelta(days=3))
 """Ages that part the buckets: under an hour, under four, under a day, under three days, older."""
@@ -73,7 +74,7 @@ _HELD = """
   order by h.order_id, r.rank, h.placed_at, h.code"""
 
 # without an index on stages this reads every state once: the whole set is wanted, also what is lost
-_EARLY = """
+_EARLY = f"""
   select s.order_id, s.stage,
          case when exists (select 1 from hold h where h.order_id = s.order_id and h.resume_due) then 'resuming'
               when b.state = 'abandoned' then 'abandoned' when r.order_id is not null then 'metered'
@@ -83,7 +84,7 @@ _EARLY = """
          coalesce(r.since, b.closed_at, b.created_at)
   from order_state s join batch b on b.id = s.batch_id
   left join release_wait r on r.order_id = s.order_id and (b.state = 'closed' or b.state = 'open'
-    and (select d.id from outbound_document d where d.batch_id = b.id limit 1) is not null)
+    and {PAST_DISPATCH})
   where s.stage in ('ingested', 'validated', 'locked', 'routed')
     and exists (select 1 from orders o where o.id = s.order_id and o.kind = 'goods')
     and not exists (select 1 from hold h where h.order_id = s.order_id and h.released_at is null)"""
