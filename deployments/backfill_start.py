@@ -27,25 +27,24 @@ SETTLED_S = 30.0
 Tell = Callable[[str], None]
 
 
-def start(wish: Wish, why: Cause, tell: Tell) -> BackfillRow:
+def start(prefect: SyncPrefectClient, wish: Wish, why: Cause, tell: Tell) -> BackfillRow:
     """Write the wish down and have it read, or say how the same one that was asked for before stands.
 
     One that did not finish goes on. Raises SetupError when Prefect is not there to read it.
     """
-    with prefect_setup.client() as prefect:
-        backfill, is_new = register(wish, why)
-        if backfill.ended_at:
-            tell(f"backfill {backfill.id}: was read to its end for {backfill.asked_by}; --again NOTE reads it anew")
-            return backfill
-        run = _run_of(prefect, backfill)
-        if run is None:
-            run = _begin(prefect, backfill, wish)
-            tell(f"backfill {backfill.id}: {'begins' if is_new else 'goes on'}, {wish.windows:,} windows")
-        elif run.state is not None and run.state.is_final():
-            _go_on(prefect, run.id, run.state)
-            tell(f"backfill {backfill.id}: its run stood as {run.state.name}; it goes on")
-        else:
-            tell(f"backfill {backfill.id}: is under way, its run is {run.state_name}")
+    backfill, is_new = register(wish, why)
+    if backfill.ended_at:
+        tell(f"backfill {backfill.id}: was read to its end for {backfill.asked_by}; --again NOTE reads it anew")
+        return backfill
+    run = _run_of(prefect, backfill)
+    if run is None:
+        run = _begin(prefect, backfill, wish)
+        tell(f"backfill {backfill.id}: {'begins' if is_new else 'goes on'}, {wish.windows:,} windows")
+    elif run.state is not None and run.state.is_final():
+        _go_on(prefect, run.id, run.state)
+        tell(f"backfill {backfill.id}: its run stood as {run.state.name}; it goes on")
+    else:
+        tell(f"backfill {backfill.id}: is under way, its run is {run.state_name}")
     return read_backfill(backfill.id)
 
 

@@ -59,9 +59,10 @@ def begin(
 
     os.environ.update(environment())
     # imported with Prefect's settings in the environment
-    from deployments import backfill_start
+    from deployments import backfill_start, prefect_setup
 
-    found = backfill_start.start(wish, by_hand(), typer.echo)
+    with prefect_setup.client() as prefect:
+        found = backfill_start.start(prefect, wish, by_hand(), typer.echo)
     if wait_for_it and not found.ended_at:
         backfill_start.wait(found.id, typer.echo)
 

@@ -3,13 +3,13 @@
 import uuid
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any
 
 import pytest
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Failed, Running
 
-from deployments import backfill_start, prefect_setup
+from deployments import backfill_start
 from models.order import Cause
 from models.rules.backfill_windows import Wish
 from tasks.backfill import checked_wish, register
@@ -28,12 +28,6 @@ class OneRun:
     states: list[State[Any]]
     set: list[str] = field(default_factory=list)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing to close."""
-
     def read_flow_run(self, run_id: uuid.UUID) -> FlowRun:
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         return FlowRun(id=run_id, flow_id=RUN, state=state, state_type=state.type)
@@ -48,12 +42,6 @@ class OneRun:
         self.set.append(str(state.name))
 
 
-def prefect_with(monkeypatch: pytest.MonkeyPatch, *states: State[Any]) -> OneRun:
-    prefect = OneRun(list(states))
-    monkeypatch.setattr(prefect_setup, "client", lambda: prefect)
-    return prefect
-
-
 @pytest.fixture
 def wish(pool: FakePool) -> Wish:
     """One that a run reads already."""
@@ -62,18 +50,18 @@ def wish(pool: FakePool) -> Wish:
     return wish
 
 
-def test_one_whose_run_failed_goes_on(wish: Wish, monkeypatch: pytest.MonkeyPatch) -> None:
-    prefect = prefect_with(monkeypatch, Failed())
+def test_one_whose_run_failed_goes_on(wish: Wish) -> None:
+    prefect = OneRun([Failed()])
 
-    backfill_start.start(wish, Cause("person:bob", NOON, None, 1), print)
+    backfill_start.start(prefect, wish, Cause("person:bob", NOON, None, 1), print)  # type: ignore[arg-type]
 
     assert prefect.set == ["AwaitingRetry"]
 
 
-def test_one_that_somebody_retried_meanwhile_is_left_to_that(wish: Wish, monkeypatch: pytest.MonkeyPatch) -> None:
-    prefect = prefect_with(monkeypatch, Failed(), Running())
+def test_one_that_somebody_retried_meanwhile_is_left_to_that(wish: Wish) -> None:
+    prefect = OneRun([Failed(), Running()])
 
-    backfill_start.start(wish, Cause("person:bob", NOON, None, 1), print)
+    backfill_start.start(prefect, wish, Cause("person:bob", NOON, None, 1), print)  # type: ignore[arg-type]
 
     assert prefect.set == []
 
