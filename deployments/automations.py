@@ -107,7 +107,7 @@ def _zombies(no_heartbeat: timedelta) -> AutomationCore:
     return _crashed_in_silence(
         ZOMBIES,
         "A run whose process died cannot say so itself.",
-        after="prefect.flow-run.heartbeat",
+        after={"prefect.flow-run.heartbeat"},
         expect={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{end}" for end in ends)},
         within=no_heartbeat,
         why=f"no heartbeat for {no_heartbeat.seconds} s: the process of this run died",
@@ -115,15 +115,16 @@ def _zombies(no_heartbeat: timedelta) -> AutomationCore:
 
 
 def _unbegun(no_beginning: timedelta) -> AutomationCore:
-    """A run whose worker died between taking it up and starting its process stays Pending, and gives no heartbeat.
+    """A run whose worker died between taking it up and starting its process stays as it was, and gives no heartbeat.
 
     It would keep its place among the runs of the work pool for ever. Whatever is heard of it says that it is not so.
     """
     return _crashed_in_silence(
         UNBEGUN,
         "A worker that died cannot start what it took up, and no other worker takes it.",
-        after="prefect.flow-run.Pending",
-        # Pending itself among it: a run that is retried is waited for anew
+        # each says that a worker went on with it
+        after={f"prefect.flow-run.{step}" for step in ("Pending", "Submitting", "InfrastructurePending")},
+        # these among it: a run that is retried is waited for anew
         expect={"prefect.flow-run.*"},
         within=no_beginning,
         why=f"not begun {no_beginning.seconds} s after it was taken up: its worker died",
@@ -131,7 +132,7 @@ def _unbegun(no_beginning: timedelta) -> AutomationCore:
 
 
 def _crashed_in_silence(
-    name: str, description: str, *, after: str, expect: set[str], within: timedelta, why: str
+    name: str, description: str, *, after: set[str], expect: set[str], within: timedelta, why: str
 ) -> AutomationCore:
     """Call a run Crashed of which nothing that is expected is heard for so long after an event."""
     return AutomationCore(
@@ -139,7 +140,7 @@ def _crashed_in_silence(
         description=description,
         trigger=EventTrigger(
             posture=Posture.Proactive,
-            after={after},
+            after=after,
             expect=expect,
             match=ResourceSpecification.model_validate(_RUNS),
             for_each={"prefect.resource.id"},

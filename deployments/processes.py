@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -68,6 +69,15 @@ def launch(command: Sequence[str], env: Mapping[str, str], log: Path, folder: Pa
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+
+def end_as_by_ctrl_c() -> None:
+    """Have this process, by whatever means it is told to end, still stop what it started.
+
+    A job in the background ignores Ctrl-C, and told to terminate a process runs nothing more of its own.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def rotate(log: Path, limit_bytes: int = 10_000_000, keep: int = 3) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, LiteralString, TypeVar
 
 import psycopg
@@ -14,6 +14,7 @@ from psycopg.rows import TupleRow
 from sqlalchemy import Engine, create_engine
 
 from models.flat_lists import use_flat_lists
+from models.kept_connections import KeptConnections
 from models.settings import settings
 
 use_flat_lists()
@@ -25,6 +26,7 @@ Connection = psycopg.Connection[TupleRow]
 _SILENT_S, _AGAIN_S, _TIMES = 30, 10, 3
 
 _TRIES = 3
+_MOST_IDLE = 16
 _Result = TypeVar("_Result")
 
 
@@ -49,11 +51,59 @@ def connect(url: str | None = None, *, autocommit: bool = False, patience_s: int
     )
 
 
+def _unprepared(*, autocommit: bool) -> Connection:
+    conn = connect(autocommit=autocommit)
+    conn.prepare_threshold = None  # the plan for one batch, or one filter, is a bad one for the next
+    return conn
+
+
+_kept = KeptConnections(partial(_unprepared, autocommit=False), _MOST_IDLE)
+_kept_for_locks = KeptConnections(partial(_unprepared, autocommit=True), _MOST_IDLE)
+
+
+def _place() -> str:
+    return f"{settings().pool_url()} {settings().statement_timeout_s}"
+
+
 @contextmanager
 def transaction() -> Iterator[Connection]:
-    """One connection, one transaction: committed at the end, rolled back on any error."""
-    with connect() as conn:
-        yield conn
+    """One transaction: committed at the end, rolled back on any error. Its connection is kept for the next one."""
+    with _kept.lent(_place()) as conn:
+        try:
+            yield conn
+            conn.commit()
+        except BaseException:
+            # a connection that broke has nothing left to roll back, and why it broke is what counts
+            with suppress(psycopg.Error):
+                conn.rollback()
+            raise
+
+
+@contextmanager
+def session_lock(key: LiteralString, values: Sequence[object], wait_s: float) -> Iterator[Connection | None]:
+    """Hold an advisory lock through the block; gives its connection, None when another held it for `wait_s` seconds.
+
+    `key` is the lock's key as SQL, such as `%s, hashtext(%s)`. The death of the process gives the lock back at once.
+    """
+    with _kept_for_locks.lent(_place()) as conn:
+        try:
+            yield conn if _is_ours(conn, key, values, wait_s) else None
+        finally:
+            try:
+                conn.execute("select pg_advisory_unlock_all()")
+            except psycopg.Error:
+                conn.close()
+
+
+def _is_ours(conn: Connection, key: LiteralString, values: Sequence[object], wait_s: float) -> bool:
+    conn.execute("select set_config('statement_timeout', %s, false)", (str(int(wait_s * 1000)),))
+    try:
+        conn.execute(sql.SQL("select pg_advisory_lock({})").format(sql.SQL(key)), values)
+    except psycopg.errors.QueryCanceled:
+        return False
+    finally:
+        conn.execute("reset statement_timeout")
+    return True
 
 
 def in_transaction(work: Callable[[Connection], _Result]) -> _Result:

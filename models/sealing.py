@@ -8,7 +8,9 @@ import hashlib
 import hmac
 import os
 import re
+from contextlib import suppress
 from functools import lru_cache
+from tempfile import NamedTemporaryFile
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -35,17 +37,15 @@ def _key() -> bytes:
 
 def _key_file_text() -> str:
     path = settings().key_file
+    with suppress(FileNotFoundError):
+        return path.read_text()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        # whole or not at all: a second process must never read a half-written key
-        draft = path.with_suffix(f".{os.getpid()}")
-        draft.write_text(os.urandom(32).hex())
-        draft.chmod(0o600)
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink(missing_ok=True)
+    # whole or not at all: another process or thread must never read a half-written key
+    with NamedTemporaryFile("w", dir=path.parent, prefix=f"{path.name}.") as draft:
+        draft.write(os.urandom(32).hex())
+        draft.flush()
+        with suppress(FileExistsError):
+            os.link(draft.name, path)
     return path.read_text()
 
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from threading import Lock
 from typing import cast
 
-from models.database import connect, one
+from models.database import one, transaction
 from models.errors import RateLimited
 from models.settings import clock, settings
 
@@ -97,7 +97,7 @@ class PoolBudget:
         with self._lock:
             self._lease.left = 0
             self._paused_until = max(self._paused_until, until)
-        with connect(autocommit=True) as conn:
+        with transaction() as conn:
             conn.execute(
                 """insert into call_budget (shop_code, next_at) values (%(shop)s, %(until)s)
                    on conflict (shop_code) do update set next_at = greatest(call_budget.next_at, excluded.next_at)""",
@@ -122,7 +122,7 @@ class PoolBudget:
         """
         now = self._present.now()
         span = self._ask_for * self._interval
-        with connect(autocommit=True) as conn:
+        with transaction() as conn:
             # a time that no pause explains was written by a clock that went wrong
             row = conn.execute(
                 """insert into call_budget as b (shop_code, next_at) values (%(shop)s, %(now)s + %(span)s)

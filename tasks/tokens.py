@@ -5,12 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from psycopg.errors import QueryCanceled
 from psycopg.types.json import Jsonb
 
 from connectors import registry
 from connectors.base import Authoriser, Channel, Credentials, Tokens
-from models.database import Connection, connect, transaction
+from models.database import Connection, session_lock, transaction
 from models.errors import ChannelDenied, ChannelUnavailable, PipelineError, SetupError
 from models.settings import clock
 from tasks.clients import client_of
@@ -160,13 +159,10 @@ def _known(conn: Connection, shop_code: str) -> tuple[type[Channel], dict[str, s
 @contextmanager
 def alone_with(shop_code: str) -> Iterator[Connection]:
     """The only one to change a shop's tokens, with a connection; the lock ends with the process."""
-    with connect(autocommit=True) as conn:
-        conn.execute("select set_config('statement_timeout', %s, false)", (str(WAIT_FOR_OTHERS_S * 1000),))
-        try:
-            conn.execute("select pg_advisory_lock(%s, hashtext(%s))", (_LOCKS, shop_code))
-        except QueryCanceled as error:
+    with session_lock("%s, hashtext(%s)", (_LOCKS, shop_code), WAIT_FOR_OTHERS_S) as conn:
+        if conn is None:
             still = f"another run is still at it after {WAIT_FOR_OTHERS_S} s"
-            raise ChannelUnavailable(shop_code, "refresh the token", still) from error
+            raise ChannelUnavailable(shop_code, "refresh the token", still)
         yield conn
 
 

@@ -4,14 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import LiteralString
-
-import psycopg
-from psycopg.sql import SQL
 
 from connectors.base import Capabilities
 from models.batch import WindowOrigin, WindowState
-from models.database import Connection, connect, transaction
+from models.database import Connection, session_lock, transaction
 from models.errors import SetupError
 from models.settings import SHANGHAI, clock
 
@@ -53,9 +49,10 @@ def find_shop(conn: Connection, code: str) -> ShopRow:
 @contextmanager
 def only_run_of(shop_code: str, wait_s: int = 60) -> Iterator[bool]:
     """Hold the shop for one run; yields False when another run kept it for `wait_s` seconds."""
-    with connect(autocommit=True) as conn:
+    with transaction() as conn:
         shop = find_shop(conn, shop_code)
-        yield _has_lock(conn, "pg_advisory_lock(%s, %s)", (_SHOP_LOCKS, shop.id), wait_s)
+    with session_lock("%s, %s", (_SHOP_LOCKS, shop.id), wait_s) as alone:
+        yield alone is not None
 
 
 @contextmanager
@@ -72,18 +69,8 @@ def only_run_of_window(shop_code: str, since: datetime, until: datetime | None, 
 @contextmanager
 def only_holder(name: str, wait_s: int) -> Iterator[bool]:
     """Hold a name that one process at a time may have; yields False when another kept it for `wait_s` seconds."""
-    with connect(autocommit=True) as conn:
-        yield _has_lock(conn, "pg_advisory_lock(hashtextextended(%s, 0))", (name,), wait_s)
-
-
-def _has_lock(conn: Connection, lock: LiteralString, key: tuple[object, ...], wait_s: int) -> bool:
-    # the lock belongs to the session, so the death of the process gives it back at once
-    conn.execute("select set_config('statement_timeout', %s, false)", (str(wait_s * 1000),))
-    try:
-        conn.execute(SQL("select {}").format(SQL(lock)), key)
-    except psycopg.errors.QueryCanceled:
-        return False
-    return True
+    with session_lock("hashtextextended(%s, 0)", (name,), wait_s) as alone:
+        yield alone is not None
 
 
 def claim_window(

@@ -6,7 +6,7 @@ from typing import Any
 
 from connectors.registry import own_mapping
 from models.batch import BatchOrigin
-from models.database import connect, transaction
+from models.database import transaction
 from models.order import Cause
 from models.sealing import unseal
 from tasks.counterparts import mapping_version_id, shop_mapping
@@ -205,7 +205,7 @@ class FakePool:
 
     def rows(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
         """The rows of a query on the pool."""
-        with connect() as conn:
+        with transaction() as conn:
             return conn.execute(query.encode(), arguments or None).fetchall()
 
     def execute(self, statement: str, *arguments: object) -> None:

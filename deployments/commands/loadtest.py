@@ -27,8 +27,10 @@ def loadtest(
     from deployments.loadtest import Load, run_load
     from deployments.loadtest_shape import USUAL, read_shape
     from deployments.loadtest_verdict import verdict
+    from deployments.processes import end_as_by_ctrl_c
     from models.settings import settings
 
+    end_as_by_ctrl_c()
     hours = read_shape(USUAL if shape == "usual" else Path(shape))
     load = Load(round(times * a_day), round(minutes * 60), hours)
     outcome = run_load(settings().var / "loadtest", load, profile, lambda line: typer.echo(line, err=True))

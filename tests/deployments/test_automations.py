@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.events.actions import DoNothing
 from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import AwaitingRetry, Completed, Crashed, Failed, Pending, Running, Scheduled
+from prefect.states import AwaitingRetry, Completed, Crashed, Failed, Pending, Running, Scheduled, Submitting
 
 from deployments import automations, prefect_setup
 from models.alert import AlertRule
@@ -139,10 +139,12 @@ def test_a_run_that_is_taken_up_and_does_not_begin_is_crashed_and_can_be_retried
     assert alert.subject == "ticker/killed of C"
     assert (crashed(impatient, begun), crashed(impatient, put_back)) == (None, None)
 
-    # its worker dies again: the wait begins anew with each time it is taken up
+    # its worker dies again: the wait begins anew with each time it is taken up, and with each step of the worker's
+    submitted = run_in(impatient, Pending(), Submitting(), name="killed", shop="D")
     impatient.set_flow_run_state(lost, AwaitingRetry())
     impatient.set_flow_run_state(lost, Pending())
     assert crashed(impatient, lost) is None
+    assert eventually(lambda: crashed(impatient, submitted), 60)
     assert eventually(lambda: crashed(impatient, lost), 60)
 
 

@@ -32,7 +32,6 @@ from tests.stock.workers import trade_until, workers
 from tests.stock.world import World
 
 SLICE_S = 0.5
-WARM_UP_S = 2
 KEY = Path("secrets") / "key"
 
 
@@ -67,7 +66,7 @@ def elsewhere(var: Path) -> Iterator[None]:
 
 @contextmanager
 def trading(crowd: ProcessPoolExecutor) -> Iterator[None]:
-    """Two processes do a seller's business, from a while before the block until its end."""
+    """Two processes do a seller's business, from their first orders until the end of the block."""
     over = threading.Event()
 
     def trade(seed: int) -> None:
@@ -77,8 +76,10 @@ def trading(crowd: ProcessPoolExecutor) -> Iterator[None]:
 
     with ThreadPoolExecutor() as threads:
         both = [threads.submit(trade, seed) for seed in (1, 2)]
-        time.sleep(WARM_UP_S)
         try:
+            while not counted("select count(*) from orders"):
+                assert not any(each.done() for each in both)
+                time.sleep(0.1)
             yield
             assert not any(each.done() for each in both)
         finally:

@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ import psutil
 import pytest
 
 from deployments import processes
+from models.settings import CHECKOUT
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
 STUBBORN = [
@@ -88,3 +90,22 @@ def test_log_past_its_limit_is_set_aside(folder: Path) -> None:
 
     assert sorted(path.name for path in folder.iterdir()) == ["part.log.1", "part.log.2"]
     assert (folder / "part.log.1").read_text() == "third"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_process_told_to_end_still_stops_what_it_started(number: signal.Signals) -> None:
+    code = (
+        "import time\nfrom deployments.processes import end_as_by_ctrl_c\n"
+        "end_as_by_ctrl_c()\n"
+        "try:\n    print('at work', flush=True); time.sleep(60)\nfinally:\n    print('stopped')\n"
+    )
+    # like a job in the background
+    command = ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, "-c", code]
+    process = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout
+    assert process.stdout.readline() == "at work\n"
+
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=20)
+
+    assert said == "stopped\n"

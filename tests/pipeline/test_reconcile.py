@@ -33,14 +33,19 @@ def shipped_in_part(world: World) -> World:
 @pytest.fixture(scope="module")
 def lively_pool(postgres: str) -> Iterator[str]:
     """The name of a pool with something of everything in it, that nobody is connected to."""
-    with shared_pool(postgres, "lively") as url, leading_to(url):
-        before = clock()
-        with connect(url, autocommit=True) as conn:
-            pool, world = FakePool(), StockWorld(conn)
-            set_clock(world)
-            lively.enliven(pool, world)
-            set_clock(before)
-        engine_for(url).dispose()
+    with shared_pool(postgres, "lively") as url:
+        with leading_to(url):
+            before = clock()
+            with connect(url, autocommit=True) as conn:
+                pool, world = FakePool(), StockWorld(conn)
+                set_clock(world)
+                lively.enliven(pool, world)
+                set_clock(before)
+            engine_for(url).dispose()
+        with psycopg.connect(postgres, autocommit=True) as conn:
+            # what this process keeps, or a thread of it opens again, would be in the way of a copy
+            conn.execute("alter database lively allow_connections false")
+            conn.execute("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = 'lively'")
         yield url
 
 

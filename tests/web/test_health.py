@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from models.database import version_of_code
 from models.settings import clock, settings
 from tests.web.conftest import Pool
 from web.health import forget
@@ -46,7 +47,7 @@ def test_a_pool_of_another_version_takes_no_work(web: httpx.Client, pool: Pool) 
     try:
         answer = web.get("/health/ready")
     finally:
-        pool.execute("update alembic_version set version_num = '0005'")
+        pool.execute(f"update alembic_version set version_num = '{version_of_code()}'")
 
     assert (answer.status_code, answer.json()["status"]) == (503, "failing")
     assert answer.json()["pool"] == {"reachable": True, "migrated": False}
