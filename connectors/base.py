@@ -377,17 +377,29 @@ class Message:
     data: Mapping[str, Any]
 
 
+Envelope = Mapping[str, Any]
+"""A warehouse's report: `type`, `timestamp` (ISO 8601, when it happened) and `data`."""
+
+
 class Wms(Protocol):
     """How a warehouse is told what to ship. Made from a client, its code, its credentials and a clock."""
 
     repeat_class: RepeatClass
     needs: ClassVar[tuple[str, ...]]  # the credentials that a person has to give
     for_people: ClassVar[bool]  # people read its messages: `data` has the address of a page, and until when it is there
+    reads_long: ClassVar[bool]  # it reads from us what is too long for a message
 
     def __init__(self, client: httpx.Client, name: str, credentials: "Credentials", now: Now) -> None: ...
 
-    def send(self, message: Message) -> None:
-        """Deliver one message; raises ChannelError types (RateLimited carries Retry-After)."""
+    def groups(self, messages: Sequence[Message]) -> list[Sequence[Message]]:
+        """Which of these messages go together in one call, in their order."""
+
+    def send(self, *messages: Message) -> Mapping[str, Envelope]:
+        """Deliver one message, or a group in one call, all of it or nothing.
+
+        Returns what the answer reports already, by the message's key. Raises ChannelError types (RateLimited carries
+        Retry-After).
+        """
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         """The parsed envelope of a signed incoming body; raises ChannelDenied when the signature is wrong."""

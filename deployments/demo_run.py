@@ -1,6 +1,5 @@
 """`orderpool demo`: a whole installation, a month of real baskets, one outage, and figures that are checked."""
 
-import signal
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from deployments.demo_baskets import read_invoices
 from deployments.demo_sandbox import Outside, sandbox_process
 from deployments.demo_screen import Screen
 from deployments.parts import POSTGRES
+from deployments.processes import end_as_by_ctrl_c
 from models.console import Role
 from models.database import transaction
 from models.errors import PipelineError
@@ -32,9 +32,7 @@ def run_demo() -> None:
     The pool has to be empty or an earlier demo's, which is then emptied. Attended, everything stays up until
     Ctrl-C; otherwise everything is stopped at the end.
     """
-    # told to end, by whatever means, it still stops what it started
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    end_as_by_ctrl_c()
     screen, began = Screen(), time.monotonic()
     with screen.phase("make room"):
         _make_room(screen)

@@ -49,10 +49,11 @@ class Outside:
         for start in range(0, len(orders), ORDERS_PER_CALL):
             self.do("POST", f"shops/{shop}/orders", {"orders": list(orders[start:][:ORDERS_PER_CALL])})
 
-    def connect_warehouse(self, code: str, hooks_url: str, pull_token: str) -> None:
-        """Tell a warehouse where its reports go, and with which token it may fetch long documents."""
+    def connect_warehouse(self, code: str, hooks_url: str, pull_token: str, *, batches: bool = False) -> None:
+        """Tell a warehouse where its reports go, whether in batches, and with which token it fetches long documents."""
         callback_url = f"{hooks_url}/hooks/wms/{code}"
-        self.do("POST", "warehouses", {"code": code, "callback_url": callback_url, "pull_token": pull_token})
+        wish = {"code": code, "callback_url": callback_url, "pull_token": pull_token, "batches": batches}
+        self.do("POST", "warehouses", wish)
 
     def break_warehouse(self, code: str) -> None:
         """Let a warehouse's system answer 503 until it is mended."""
@@ -70,9 +71,12 @@ class Outside:
         """How many documents a warehouse has not shipped."""
         return int(self.do("GET", "books?summary=1")["warehouses"][code]["outstanding"])
 
-    def ship(self, code: str, limit: int | None = None) -> int:
-        """Let a warehouse ship what waits there, at most `limit` documents; returns how many reports it made."""
-        return int(self.do("POST", f"warehouses/{code}/ship", {"limit": limit})["sent"])
+    def ship(self, code: str, limit: int | None = None, *, repeats: bool = False) -> int:
+        """Let a warehouse ship what waits there, at most `limit` documents; returns how many reports it made.
+
+        With `repeats` it reports again what we did not take.
+        """
+        return int(self.do("POST", f"warehouses/{code}/ship", {"limit": limit, "repeats": repeats})["sent"])
 
     def advance_parcels(self, to: str, waybills: Sequence[str]) -> int:
         """Let these parcels travel on, as far as somebody follows them; returns how many pushes that made."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from prefect import Flow
 
 BEAT_S = 2.0
-GAP_S = 5.0  # between two runs of the same work, so that what comes meanwhile goes together
+GAP_S = 5.0  # between the beginnings of two runs of the same work, so that what comes meanwhile goes together
 LONGEST_WAIT_S = 60.0
 GRACE_S = 8.0
 
@@ -175,16 +175,16 @@ class Live:
         job.thread.start()
 
     def _work(self, work: str, job: Job) -> None:
-        wait_s = self.gap_s
+        job.not_before = time.monotonic() + self.gap_s
         try:
             self.run(work)
             job.failures, job.obstacle = 0, ""
         except Exception as error:  # noqa: BLE001  whatever one flow raises, the others go on
             job.failures, job.obstacle = job.failures + 1, _words(error)
             wait_s = min(self.gap_s * 2 ** min(job.failures, 10), LONGEST_WAIT_S)
+            job.not_before = time.monotonic() + wait_s
             told = {"event": "work_failed", "work": work, "failures": job.failures, "again_in_s": wait_s}
             _log.error("%s: %s; again in %.0f s", work, job.obstacle, wait_s, extra=told)
-        job.not_before = time.monotonic() + wait_s
 
     def _running(self) -> list[str]:
         return [work for work, job in self.jobs.items() if job.is_running]

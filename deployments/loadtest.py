@@ -105,7 +105,7 @@ def run_load(folder: Path, load: Load, profile: str, tell: Tell = print) -> Outc
     installation does not come up.
     """
     with scratch_installation(folder) as scratch:
-        shops = scratch.connect(SKUS, UNITS, AT_ONCE)
+        shops = scratch.connect(SKUS, UNITS, AT_ONCE, batches=True)
         if missing := set(SHARES) - set(shops):
             raise SetupError(f"load test: the simulated world has no shop {', '.join(sorted(missing))}")
         for shop, lag_s in LISTED_LATE.items():
@@ -161,7 +161,7 @@ def _shipping(outside: Outside) -> Iterator[None]:
 def _ship(outside: Outside, code: str, over: threading.Event) -> None:
     while not over.wait(SHIP_EVERY_S):
         try:
-            outside.ship(code, MOST_A_SHIPMENT)
+            outside.ship(code, MOST_A_SHIPMENT, repeats=True)
         except httpx.HTTPError:
             continue  # it is asked again
 

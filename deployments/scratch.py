@@ -29,18 +29,25 @@ class Scratch:
         """Where its web pages and hooks answer."""
         return addresses.read()["web_url"]
 
-    def connect(self, skus: Mapping[str, str], units: int, shop_settings: Mapping[str, Any] | None = None) -> list[str]:
+    def connect(
+        self,
+        skus: Mapping[str, str],
+        units: int,
+        shop_settings: Mapping[str, Any] | None = None,
+        *,
+        batches: bool = False,
+    ) -> list[str]:
         """Set up every shop, warehouse and the carrier of the sandbox, with `units` of each SKU (code to name) in each
-        warehouse; returns the shops' codes.
+        warehouse; returns the shops' codes. With `batches` warehouses are told and tell several things in one call.
 
         Shops get no schedule: `prefect_setup.add_shop_schedule` adds one.
         """
         world = self.outside.world()
         shops = connect_shops(world, shop_settings)
-        tokens = connect_warehouses(world, self.folder)
+        tokens = connect_warehouses(world, self.folder, batches=batches)
         fill_stock(self.folder, skus, {(site, sku): units for site in SITES for sku in skus})
         for code in SITES:
-            self.outside.connect_warehouse(code, self.web_url, tokens[code])
+            self.outside.connect_warehouse(code, self.web_url, tokens[code], batches=batches)
         return shops
 
 

@@ -14,6 +14,8 @@ from connectors.channels.jd_protocol import sign as jd_sign
 from connectors.channels.pinduoduo_protocol import sign as pinduoduo_sign
 from connectors.channels.taobao_protocol import sign as taobao_sign
 from connectors.channels.woocommerce import oauth_signature, webhook_is_signed, webhook_signature
+from connectors.wms.qimen_protocol import is_signed as qimen_is_signed
+from connectors.wms.qimen_protocol import sign as qimen_sign
 from connectors.wms.webhook import TOLERANCE_S, BadSignature, sign_body, verify_body
 
 TOP_METHODS: Final = {"md5": "md5", "hmac-md5": "hmac", "hmac": "hmac", "hmac-sha256": "hmac-sha256"}
@@ -185,6 +187,15 @@ def _check_push(vector: Vector, form: Mapping[str, str], param: str, salt: str) 
     _agree(accepted, salt != "" and sent == param and carried.upper() == _expected(vector).upper())
 
 
+def _check_qimen(vector: Vector) -> None:
+    request, secret = _object(vector, "request", "params"), _secret(vector)
+    query, body = _texts(_object(request, "query_params")), _text(request.get("body") or "").encode()
+    wrap = _text(vector.get("wrap") or "both")
+    _compare(qimen_sign(query, body, secret, wrap), vector)
+    carried = query.get("sign", _expected(vector))
+    _agree(qimen_is_signed({**query, "sign": carried}, body, secret, wrap), carried == _expected(vector))
+
+
 def _check_standardwebhooks(vector: Vector) -> None:
     request = _object(vector, "request", "params")
     secrets = _secrets(vector)
@@ -216,6 +227,7 @@ CHECKS: Final[Mapping[str, Callable[[Vector], None]]] = {
     "douyin": _check_douyin,
     "woocommerce": _check_woocommerce,
     "kuaidi100": _check_kuaidi100,
+    "qimen": _check_qimen,
     "standardwebhooks": _check_standardwebhooks,
 }
 

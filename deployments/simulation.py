@@ -43,6 +43,9 @@ UNHURRIED: Mapping[str, Any] = {"capabilities": {"calls_per_s": 1000}}
 OPTIONAL_CREDENTIALS = ("refresh_token", "consent_url", "token_url", "webhook_secret")
 
 
+QIMEN_CREDENTIALS = ("app_key", "customer_id", "sign_method", "wrap")
+
+
 def connect_shops(world: Mapping[str, Any], settings: Mapping[str, Any] | None = None) -> list[str]:
     """Add every shop (with these settings) and the carrier of a sandbox's world; returns the shops' codes."""
     own = {**UNHURRIED, **(settings or {})}
@@ -56,10 +59,11 @@ def connect_shops(world: Mapping[str, Any], settings: Mapping[str, Any] | None =
     return [shop["code"] for shop in world["shops"]]
 
 
-def connect_warehouses(world: Mapping[str, Any], folder: Path) -> dict[str, str]:
+def connect_warehouses(world: Mapping[str, Any], folder: Path, *, batches: bool = False) -> dict[str, str]:
     """Import the three warehouses, reached through the sandbox's WMS, and their service areas.
 
-    Returns the token with which each may fetch documents, where it was made now.
+    With `batches` those that speak webhooks take several instructions in one call. Returns the token with which each
+    may fetch documents, where it was made now.
     """
     systems = {warehouse["code"]: warehouse for warehouse in world["warehouses"]}
     rows = [
@@ -68,9 +72,12 @@ def connect_warehouses(world: Mapping[str, Any], folder: Path) -> dict[str, str]
             **site,
             "sender_name": site["name"],
             "sender_phone": "0571-88880000",
+            "wms": systems[code]["platform"],
+            **{name: systems[code].get(name, "") for name in QIMEN_CREDENTIALS},
             "endpoint": systems[code]["endpoint"],
             "secret": systems[code]["secret"],
-            "inbound_secret": systems[code]["callback_secret"],
+            "inbound_secret": systems[code].get("callback_secret", ""),
+            "batches": "yes" if batches else "no",
         }
         for code, site in SITES.items()
     ]

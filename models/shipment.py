@@ -28,7 +28,15 @@ class DocumentState(StrEnum):
 CLOSED = frozenset({DocumentState.SHIPPED, DocumentState.SHORT})
 """States in which nothing more of a document leaves."""
 
-_LEFT = CLOSED | {DocumentState.PART_SHIPPED}
+LEFT = CLOSED | {DocumentState.PART_SHIPPED}
+"""States in which something of a document has left."""
+
+GIVEN_BACK = frozenset({DocumentState.REJECTED, DocumentState.CANCELLED})
+"""States in which its warehouse will not ship a document."""
+
+ENDED = CLOSED | GIVEN_BACK
+"""States in which its warehouse does nothing more about a document."""
+
 _FORWARD = (
     DocumentState.CREATED,
     DocumentState.ACCEPTED,
@@ -47,8 +55,8 @@ DOCUMENT_STEPS: dict[DocumentState, frozenset[DocumentState]] = {
     DocumentState.PART_SHIPPED: frozenset({DocumentState.PART_SHIPPED}) | CLOSED,
     DocumentState.SHIPPED: frozenset(),
     DocumentState.SHORT: frozenset(),
-    DocumentState.REJECTED: _LEFT,
-    DocumentState.CANCELLED: _LEFT,
+    DocumentState.REJECTED: LEFT,
+    DocumentState.CANCELLED: LEFT,
 }
 """States only move forward; a late lower one is history, not a step back. What left the house left: shipped wins."""
 
@@ -103,6 +111,7 @@ class BlockReason(StrEnum):
     NOT_READY = "not_ready"  # the platform no longer lets the order leave
     UNMERGE = "unmerge"  # an order of it is to leave by itself
     REMARK = "remark"  # a note asks for what stops a parcel
+    DESK = "desk"  # a person stops an order of it
 
 
 class DocumentBlock(SQLModel, table=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,11 @@ class ShopBook:
     refused: list[dict[str, Any]] = field(default_factory=list)
     webhooks: Counter[str] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
+    _waybills: defaultdict[str, set[str | None]] = field(default_factory=lambda: defaultdict(set))
+
+    def waybills_of(self, order_no: str) -> set[str | None]:
+        """Return what an order was shipped back with so far; None stands for a parcel without a number."""
+        return set(self._waybills.get(order_no, ()))
 
     def ship_back(
         self,
@@ -30,6 +35,7 @@ class ShopBook:
         request_key: str | None,
     ) -> None:
         """Book that the shop was told a parcel is on its way."""
+        self._waybills[order_no].add(waybill)
         self.ship_backs.append(
             {
                 "order_no": order_no,

@@ -24,7 +24,8 @@ RETRY_DELAYS_S = (5.0, 30.0, 60.0, 120.0)
 class Callback:
     """One message. `render(forged)` gives body and headers, signed anew for each attempt.
 
-    Both functions can be pickled: a message that is owed outlives the process.
+    `query(forged)` gives parameters that go with the URL, where a party signs there. All functions can be pickled:
+    a message that is owed outlives the process.
     """
 
     target: str
@@ -32,6 +33,7 @@ class Callback:
     operation: str
     render: Callable[[bool], tuple[bytes, dict[str, str]]]
     acknowledged: Callable[[httpx.Response], bool]
+    query: Callable[[bool], dict[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,11 @@ class Courier:
         self._owed = [other for other in self._owed if id(other) not in mine]
         return list(outcome.values())
 
+    async def deliver_in_turn(self, groups: list[list[Callback]], retry_delays_s: tuple[float, ...] = ()) -> list[bool]:
+        """Deliver one group after the other, all of them owed from now on."""
+        self._owed += [callback for group in groups for callback in group]
+        return [taken for group in groups for taken in await self.deliver(group, retry_delays_s)]
+
     async def _deliver_once(self, callbacks: list[Callback]) -> list[bool]:
         """Send all, at most eight at once, and return which were acknowledged.
 
@@ -185,9 +192,10 @@ class Courier:
 
     async def _attempt(self, callback: Callback, forged: bool) -> bool:
         body, headers = callback.render(forged)
+        query = callback.query(forged) if callback.query else None
         async with self._limit:
             try:
-                response = await self._client.post(callback.url, content=body, headers=headers)
+                response = await self._client.post(callback.url, content=body, headers=headers, params=query)
             except (httpx.HTTPError, httpx.InvalidURL):
                 return False
         return callback.acknowledged(response)

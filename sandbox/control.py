@@ -11,12 +11,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox.answers import json_answer
+from sandbox.callbacks import RETRY_DELAYS_S
 from sandbox.clock import parse_instant
 from sandbox.crowd import crowd
 from sandbox.errors import ControlError, NotSimulated
 from sandbox.orders import Order, apply_event, change_order, read_order
 from sandbox.outside import Outside
-from sandbox.wms import PAGE_ITEMS
+from sandbox.qimen import Qimen
+from sandbox.warehouses import Warehouse
+from sandbox.wms import PAGE_ITEMS, Wms
 from sandbox.world import Shop
 
 DOUYIN_TAGS = {
@@ -244,17 +247,18 @@ class Control:
     async def accept(self, request: Request) -> Any:
         """Let a warehouse accept what waits."""
         warehouse, body = self._world.warehouse(request.path_params["code"]), await _body(request)
-        return await self._outside.wms.accept(warehouse, warehouse.outstanding(*_chosen(body)))
+        return await self._system(warehouse).accept(warehouse, warehouse.outstanding(*_chosen(body)))
 
     async def ship(self, request: Request) -> Any:
-        """Let a warehouse ship what waits."""
+        """Let a warehouse ship what waits; with `repeats` it sends again what was not taken."""
         warehouse, body = self._world.warehouse(request.path_params["code"]), await _body(request)
-        return await self._outside.wms.ship(warehouse, warehouse.outstanding(*_chosen(body)), body)
+        delays_s = RETRY_DELAYS_S if body.get("repeats") else ()
+        return await self._system(warehouse).ship(warehouse, warehouse.outstanding(*_chosen(body)), body, delays_s)
 
     async def change_warehouse_stock(self, request: Request) -> Any:
         """Let units come (`change`: by SKU) or go in a warehouse and report it, else report all that lies there."""
         warehouse, body = self._world.warehouse(request.path_params["code"]), await _body(request)
-        wms = self._outside.wms
+        wms = self._system(warehouse)
         if "change" in body:
             reason, ref_no = str(body.get("reason") or "ADJUST"), str(body.get("ref_no") or "")
             return await wms.change_stock(warehouse, dict(body["change"]), reason, ref_no)
@@ -263,7 +267,7 @@ class Control:
     async def send(self, request: Request) -> Any:
         """Let a warehouse say anything."""
         warehouse = self._world.warehouse(request.path_params["code"])
-        return await self._outside.wms.send(warehouse, await _body(request))
+        return await self._system(warehouse).send(warehouse, await _body(request))
 
     async def advance(self, request: Request) -> Any:
         """Let followed parcels travel on."""
@@ -293,6 +297,9 @@ class Control:
             self._world.warehouse(code)
         elif kind == "carrier" and code != "kuaidi100":
             raise NotSimulated(f"there is no carrier {code}")
+
+    def _system(self, warehouse: Warehouse) -> Wms | Qimen:
+        return self._outside.qimen if warehouse.speaks == "qimen" else self._outside.wms
 
     def _shop(self, request: Request) -> Shop:
         return self._world.shop(request.path_params["code"])

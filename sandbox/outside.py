@@ -9,6 +9,7 @@ from sandbox.jd import JdGateway
 from sandbox.kuaidi100 import Kuaidi100
 from sandbox.parcels import ParcelBook
 from sandbox.pinduoduo import PinduoduoGateway
+from sandbox.qimen import Qimen
 from sandbox.taobao import TaobaoGateway
 from sandbox.wms import Wms
 from sandbox.woocommerce import WooStores
@@ -29,6 +30,7 @@ class Outside:
         self.douyin = DouyinGateway(self.world, self.courier, self.faulty)
         self.woo = WooStores(self.world, self.courier, self.faulty)
         self.wms = Wms(self.world, self.courier, self.parcels, self.faulty)
+        self.qimen = Qimen(self.world, self.courier, self.parcels, self.faulty)
         self.kuaidi100 = Kuaidi100(self.world, self.courier, self.parcels, self.faulty)
 
     def reset(self) -> None:

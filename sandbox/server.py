@@ -80,6 +80,7 @@ def build_app(outside: Outside) -> Starlette:
             *outside.douyin.routes(),
             Route("/woo/{code}/wp-json/wc/v3/{path:path}", outside.woo.call, methods=REST_METHODS),
             Route("/wms/{code}/inbound", outside.wms.inbound, methods=["POST"]),
+            Route("/qimen/{code}/router/qimen/service", outside.qimen.call, methods=["POST"]),
             Route("/poll", outside.kuaidi100.subscribe, methods=["POST"]),
             Route("/poll/query.do", outside.kuaidi100.query, methods=["POST"]),
             Route("/poll/maptrack.do", outside.kuaidi100.query, methods=["POST"]),

@@ -10,7 +10,19 @@ from sandbox.orders import Order
 
 FIRST = datetime(1, 1, 2, tzinfo=UTC)
 LAST = datetime(9999, 12, 30, tzinfo=UTC)
+FEW = 500
+"""So many entries are put where they belong one by one; to sort a long index anew would take longer."""
+
 _AFTER_ALL = "\U0010ffff"
+
+
+def _put_in(index: list[tuple[datetime, str]], entries: list[tuple[datetime, str]]) -> None:
+    if len(entries) > FEW:
+        index += entries
+        index.sort()
+        return
+    for entry in entries:
+        insort(index, entry)
 
 
 class Shelf:
@@ -40,10 +52,8 @@ class Shelf:
             self._by_modified = [entry for entry in self._by_modified if entry[1] not in replaced]
             self._by_created = [entry for entry in self._by_created if entry[1] not in replaced]
         self._orders.update(added)
-        self._by_modified += [(order.modified_at, no) for no, order in added.items()]
-        self._by_created += [(order.created_at, no) for no, order in added.items()]
-        self._by_modified.sort()
-        self._by_created.sort()
+        _put_in(self._by_modified, [(order.modified_at, no) for no, order in added.items()])
+        _put_in(self._by_created, [(order.created_at, no) for no, order in added.items()])
         return len(added)
 
     def touch(self, order: Order, moment: datetime) -> None:

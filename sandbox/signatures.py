@@ -34,9 +34,15 @@ def top(params: Mapping[str, str], secret: str, method: str, body: str = "") -> 
     raise ValueError(f"unknown sign_method {method!r}")
 
 
-def qimen(params: Mapping[str, str], body: str, secret: str, method: str) -> str:
-    """Sign a Qimen call: as TOP, but blank values are left out and the body is signed."""
-    return top({key: value for key, value in params.items() if value.strip()}, secret, method, body)
+def qimen(params: Mapping[str, str], body: str, secret: str, method: str, wrap: str = "both") -> str:
+    """Sign a Qimen call: as TOP, but blank values are left out and the body is signed.
+
+    `wrap` trailing: the secret stands behind what md5 hashes, not round it.
+    """
+    kept = {key: value for key, value in params.items() if value.strip()}
+    if method == "md5" and wrap == "trailing":
+        return hashlib.md5((_joined(kept) + body + secret).encode()).hexdigest().upper()
+    return top(kept, secret, method, body)
 
 
 def jd(params: Mapping[str, str], secret: str) -> str:

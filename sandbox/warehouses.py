@@ -11,6 +11,7 @@ from sandbox.errors import ControlError
 from sandbox.waybills import WaybillPrinter
 
 OPEN_STATES = frozenset({"received", "accepted"})
+LANGUAGES = frozenset({"webhook", "qimen"})
 
 
 @dataclass(slots=True)
@@ -60,12 +61,44 @@ class Receipt:
 
 
 @dataclass(slots=True)
+class QimenHabits:
+    """What Qimen leaves to each system, and how this one does it.
+
+    `repeat` is what it answers to an order that it has (success or exists), `cancel` when a cancel is answered
+    (final: at once, later: by a report), `refuses` are SKUs it does not know, `defective` units that cannot be sold.
+    """
+
+    sign_method: str = "md5"
+    wrap: str = "both"
+    repeat: str = "success"
+    cancel: str = "final"
+    refuses: frozenset[str] = frozenset()
+    defective: dict[str, int] = field(default_factory=dict)
+
+    def configure(self, body: dict[str, Any]) -> None:
+        """Take over what a control body says; what it does not name stays."""
+        choices = {
+            "sign_method": ("md5", "hmac", "hmac-sha256"),
+            "wrap": ("both", "trailing"),
+            "repeat": ("success", "exists"),
+            "cancel": ("final", "later"),
+        }
+        for name, known in choices.items():
+            if (wish := body.get(name, getattr(self, name))) not in known:
+                raise ControlError(f"qimen {name} {wish!r} is not one of {', '.join(known)}")
+            setattr(self, name, wish)
+        self.refuses = frozenset(map(str, body.get("refuses", self.refuses)))
+        self.defective = {str(sku): int(units) for sku, units in body.get("defective", self.defective).items()}
+
+
+@dataclass(slots=True)
 class Warehouse:
     """One warehouse system. `secret` signs what it is sent, `callback_secret` what it sends.
 
     `stamps` says which time its callbacks carry: the wall's, as the published library verifies it, or the
     platform's, for a receiver that lives in simulated time. `stock` is what lies there, kept for documents or not;
-    with `tells_changes` it also tells by how much shipping lowered it.
+    with `tells_changes` it also tells by how much shipping lowered it. With `batches` it sends its reports together.
+    `speaks` is its language: webhooks or Qimen, where one app_key and its secret sign both ways.
     """
 
     code: str
@@ -79,6 +112,11 @@ class Warehouse:
     cancel_reason: str = ""
     stamps: str = "wall"
     tells_changes: bool = False
+    batches: bool = False
+    speaks: str = "webhook"
+    app_key: str = ""
+    app_secret: str = ""
+    qimen: QimenHabits = field(default_factory=QimenHabits)
     documents: dict[str, Document] = field(default_factory=dict)
     receipts: dict[str, Receipt] = field(default_factory=dict)
     stock: dict[str, int] = field(default_factory=dict)
@@ -90,6 +128,11 @@ class Warehouse:
         """How faults name it."""
         return f"wms:{self.code}"
 
+    @property
+    def customer_id(self) -> str:
+        """What Qimen calls the contract between the seller and this warehouse."""
+        return f"c{self.app_key}"
+
     def configure(self, body: dict[str, Any]) -> None:
         """Take over the settings of a control body; what it does not name stays."""
         mode = body.get("mode", self.mode)
@@ -98,13 +141,18 @@ class Warehouse:
         stamps = body.get("stamps", self.stamps)
         if stamps not in {"wall", "platform"}:
             raise ControlError(f"warehouse {self.code}: stamps {stamps!r} is neither wall nor platform")
-        self.mode, self.stamps = mode, stamps
+        speaks = body.get("speaks", self.speaks)
+        if speaks not in LANGUAGES:
+            raise ControlError(f"warehouse {self.code}: speaks {speaks!r}, which is not one of {sorted(LANGUAGES)}")
+        self.qimen.configure(dict(body.get("qimen") or {}))
+        self.mode, self.stamps, self.speaks = mode, stamps, speaks
         self.callback_url = str(body.get("callback_url", self.callback_url) or "")
         self.ship_after_s = float(body.get("ship_after_s", self.ship_after_s) or 0)
         self.carrier = str(body.get("carrier") or self.carrier)
         self.pull_token = str(body.get("pull_token", self.pull_token) or "")
         self.cancel_reason = str(body.get("cancel_reason", self.cancel_reason) or "")
         self.tells_changes = bool(body.get("tells_changes", self.tells_changes))
+        self.batches = bool(body.get("batches", self.batches))
         self.stock |= {str(sku): int(quantity) for sku, quantity in (body.get("stock") or {}).items()}
 
     def change_stock(self, changes: dict[str, Any]) -> dict[str, int]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -15,27 +15,37 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sandbox import signatures
-from sandbox.callbacks import RETRY_DELAYS_S, Callback, Courier, is_success
+from sandbox.callbacks import RETRY_DELAYS_S, Callback, is_success
 from sandbox.clock import CHINA, wall_now
-from sandbox.faulty import Faulty
-from sandbox.parcels import ParcelBook
+from sandbox.warehouse_system import WarehouseSystem, count, taken_into_work
 from sandbox.warehouses import OPEN_STATES, Document, Receipt, Warehouse, pack
-from sandbox.world import World, webhook_secret
+from sandbox.world import webhook_secret
 
 TOLERANCE_S = 300
 MAX_BODY_BYTES = 20 * 1024
 PULL_TRIES = 3
 PAGE_ITEMS = 100
+BATCH = "outbound.batch"
+MOST_IN_A_BATCH = 100
+ENTRY_BYTES = 200  # what is written around a message in a batch, its id included
 
 
-class Wms:
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a warehouse has to say, under the id by which it is taken once."""
+
+    id: str
+    kind: str
+    happened: str
+    data: dict[str, Any]
+
+    def body(self) -> dict[str, Any]:
+        """Return the envelope."""
+        return {"type": self.kind, "timestamp": self.happened, "data": self.data}
+
+
+class Wms(WarehouseSystem):
     """All simulated warehouses: what they answer and what they report."""
-
-    def __init__(self, world: World, courier: Courier, parcels: ParcelBook, faulty: Faulty) -> None:
-        self._world = world
-        self._courier = courier
-        self._parcels = parcels
-        self._faulty = faulty
 
     async def inbound(self, request: Request) -> Response:
         """Take one message from the order system."""
@@ -58,16 +68,27 @@ class Wms:
         try:
             message = json.loads(body)
             kind, data = str(message["type"]), dict(message["data"])
-            version = int(data.get("version") or 1)
+            int(data.get("version") or 1)
         except (ValueError, KeyError, TypeError):
             return JSONResponse({"error": "the body is not a message with type and data"}, 400)
-        webhook_id = request.headers["webhook-id"]
+        bearer = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        if kind != BATCH:
+            return JSONResponse(self._take_one(warehouse, request.headers["webhook-id"], kind, data, bearer))
+        try:
+            carried = [(str(one["id"]), str(one["type"]), dict(one["data"])) for one in data["messages"]]
+        except (KeyError, TypeError, ValueError):
+            return JSONResponse({"error": "the batch is not a list of messages with id, type and data"}, 400)
+        return JSONResponse({"results": [self._take_one(warehouse, *one, bearer) for one in carried]})
+
+    def _take_one(
+        self, warehouse: Warehouse, webhook_id: str, kind: str, data: dict[str, Any], bearer: str
+    ) -> dict[str, Any]:
         if webhook_id in warehouse.receipts:
             warehouse.receipts[webhook_id].received += 1
-            return JSONResponse({"result": "duplicate"})
-        warehouse.receipts[webhook_id] = Receipt(webhook_id, kind, str(data.get("outbound_no") or ""), version)
-        bearer = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-        return JSONResponse(self._handle(warehouse, kind, data, bearer))
+            return {"result": "duplicate"}
+        receipt = Receipt(webhook_id, kind, str(data.get("outbound_no") or ""), int(data.get("version") or 1))
+        warehouse.receipts[webhook_id] = receipt
+        return self._handle(warehouse, kind, data, bearer)
 
     def _signature_problem(self, request: Request, body: bytes, secret: str) -> str | None:
         headers = request.headers
@@ -117,9 +138,7 @@ class Wms:
             rejection = {"reason_code": "SHIPPED", "reason": "already shipped"}
             self._report(warehouse, known, "outbound.rejected", rejection)
             return {"result": "ignored", "reason": "already shipped"}
-        wms_no = (
-            known.wms_no if known else f"W{self._world.now().astimezone(CHINA):%Y%m%d}{len(warehouse.documents):06}"
-        )
+        wms_no = known.wms_no if known else self._next_wms_no(warehouse)
         document = Document(no, wms_no, version, data, events=known.events if known else 0)
         document.pull_url = str(data.get("pull_url") or "")
         document.pull_token = str(data.get("pull_token") or bearer or warehouse.pull_token)
@@ -163,19 +182,9 @@ class Wms:
             document.data = {**document.data, "receiver": data.get("receiver")}
             document.version = max(document.version, int(data.get("version") or 0))
 
-    async def _work(self, warehouse: Warehouse, document: Document) -> None:
-        await self.accept(warehouse, [document])
-        if warehouse.ship_after_s:
-            await asyncio.sleep(warehouse.ship_after_s)
-        if warehouse.documents.get(document.outbound_no) is document and document.state in OPEN_STATES:
-            await self.ship(warehouse, [document], {}, RETRY_DELAYS_S)
-
     async def accept(self, warehouse: Warehouse, documents: list[Document]) -> dict[str, int]:
         """Take documents into work and report so."""
-        fresh = [document for document in documents if document.state == "received"]
-        for document in fresh:
-            document.state = "accepted"
-        reports = [self._callback(warehouse, "outbound.accepted", self._facts(document)) for document in fresh]
+        reports = [self._said("outbound.accepted", self._facts(document)) for document in taken_into_work(documents)]
         return await self._send(warehouse, reports)
 
     async def ship(
@@ -196,32 +205,22 @@ class Wms:
             packages = pack(
                 document, carrier, int(wishes.get("packages") or 1), wishes.get("short") or {}, self._world.printer
             )
-            document.state = "shipped"
-            document.waybills = [package["tracking_no"] for package in packages]
-            left: Counter[str] = Counter()
-            for package in packages:
-                self._parcels.handed_over(package["carrier_code"], package["tracking_no"])
-                for line in package["lines"]:
-                    if line["sku"] in warehouse.stock:
-                        left[line["sku"]] -= line["qty"]
-            gone = warehouse.change_stock(left)
+            gone = self._hand_over(warehouse, document, packages)
             if gone and warehouse.tells_changes:
-                reports.append(self._changed(warehouse, gone, "SALE", document.outbound_no))
+                reports.append(self._changed(gone, "SALE", document.outbound_no))
             detail = {"final": bool(wishes.get("final", True)), "packages": packages}
-            reports.append(self._callback(warehouse, "outbound.shipped", self._facts(document) | detail))
+            reports.append(self._said("outbound.shipped", self._facts(document) | detail))
         return await self._send(warehouse, reports, retry_delays_s)
 
     async def send(self, warehouse: Warehouse, body: dict[str, Any]) -> dict[str, int]:
         """Send any message as the warehouse; `webhook_id` repeats an earlier one."""
-        callback = self._callback(
-            warehouse, str(body.get("type")), dict(body.get("data") or {}), str(body.get("webhook_id") or "")
-        )
-        return await self._send(warehouse, [callback])
+        said = self._said(str(body.get("type")), dict(body.get("data") or {}), str(body.get("webhook_id") or ""))
+        return await self._send(warehouse, [said])
 
     def _report(self, warehouse: Warehouse, document: Document, kind: str, detail: dict[str, Any]) -> None:
-        callback = self._callback(warehouse, kind, self._facts(document) | detail)
+        said = [self._said(kind, self._facts(document) | detail)]
         if warehouse.callback_url:
-            self._courier.send_later([callback], RETRY_DELAYS_S, partial(_count, warehouse))
+            self._courier.send_later([self._callback(warehouse, said)], RETRY_DELAYS_S, partial(count, warehouse))
 
     async def report_stock(
         self, warehouse: Warehouse, page_items: int = PAGE_ITEMS, retry_delays_s: tuple[float, ...] = ()
@@ -232,11 +231,7 @@ class Wms:
         now = self._world.now().astimezone(CHINA).isoformat()
         said = {"snapshot_id": uuid4().hex, "as_of": now, "pages": len(pages), "occurred_at": now, "complete": True}
         reports = [
-            self._callback(
-                warehouse,
-                "inventory.snapshot",
-                said | {"event_id": uuid4().hex, "page": number, "items": page},
-            )
+            self._said("inventory.snapshot", said | {"event_id": uuid4().hex, "page": number, "items": page})
             for number, page in enumerate(pages, start=1)
         ]
         return await self._send(warehouse, reports, retry_delays_s)
@@ -246,15 +241,15 @@ class Wms:
     ) -> dict[str, int]:
         """Let units come or go and report by how much."""
         done = warehouse.change_stock(changes)
-        return await self._send(warehouse, [self._changed(warehouse, done, reason, ref_no)] if done else [])
+        return await self._send(warehouse, [self._changed(done, reason, ref_no)] if done else [])
 
-    def _changed(self, warehouse: Warehouse, changes: dict[str, int], reason: str, ref_no: str) -> Callback:
+    def _changed(self, changes: dict[str, int], reason: str, ref_no: str) -> Report:
         items = [
             {"sku": sku, "stock_type": "GOOD", "delta": change, "reason": reason, "ref_no": ref_no}
             for sku, change in changes.items()
         ]
         data = {"event_id": uuid4().hex, "occurred_at": self._world.now().astimezone(CHINA).isoformat()}
-        return self._callback(warehouse, "inventory.changed", data | {"items": items})
+        return self._said("inventory.changed", data | {"items": items})
 
     def _facts(self, document: Document) -> dict[str, Any]:
         return {
@@ -264,12 +259,19 @@ class Wms:
             "occurred_at": self._world.now().astimezone(CHINA).isoformat(),
         }
 
-    def _callback(self, warehouse: Warehouse, kind: str, data: dict[str, Any], webhook_id: str = "") -> Callback:
-        message_id = webhook_id or f"msg_{uuid4().hex}"
+    def _said(self, kind: str, data: dict[str, Any], webhook_id: str = "") -> Report:
         happened = data.get("occurred_at") or self._world.now().astimezone(CHINA).isoformat()
-        body = json.dumps({"type": kind, "timestamp": happened, "data": data}, ensure_ascii=False).encode()
-        render = partial(self._signed, warehouse, message_id, body)
-        return Callback(warehouse.target, warehouse.callback_url, kind, render, is_success)
+        return Report(webhook_id or f"msg_{uuid4().hex}", kind, happened, data)
+
+    def _callback(self, warehouse: Warehouse, reports: list[Report]) -> Callback:
+        """Make the message that carries one report, or several as a batch."""
+        whole = reports[0]
+        if len(reports) > 1:
+            carried = [{"id": report.id, **report.body()} for report in reports]
+            whole = Report(f"msg_{uuid4().hex}", BATCH, whole.happened, {"messages": carried})
+        body = json.dumps(whole.body(), ensure_ascii=False).encode()
+        render = partial(self._signed, warehouse, whole.id, body)
+        return Callback(warehouse.target, warehouse.callback_url, whole.kind, render, is_success)
 
     def _signed(self, warehouse: Warehouse, message_id: str, body: bytes, forged: bool) -> tuple[bytes, dict[str, str]]:
         secret = webhook_secret("forged") if forged else warehouse.callback_secret
@@ -283,11 +285,14 @@ class Wms:
         }
 
     async def _send(
-        self, warehouse: Warehouse, callbacks: list[Callback], retry_delays_s: tuple[float, ...] = ()
+        self, warehouse: Warehouse, reports: list[Report], retry_delays_s: tuple[float, ...] = ()
     ) -> dict[str, int]:
         if not warehouse.callback_url:
-            callbacks = []
-        return _count(warehouse, await self._courier.deliver(callbacks, retry_delays_s))
+            reports = []
+        groups = _in_batches(reports) if warehouse.batches else [[report] for report in reports]
+        callbacks = [self._callback(warehouse, group) for group in groups]
+        taken = await self._courier.deliver(callbacks, retry_delays_s)
+        return count(warehouse, [done for group, done in zip(groups, taken, strict=True) for _ in group])
 
     async def _pull(self, warehouse: Warehouse, document: Document) -> None:
         """Fetch a document that was announced without its lines."""
@@ -306,10 +311,17 @@ class Wms:
         warehouse.pull_failures += 1
 
 
-def _count(warehouse: Warehouse, outcome: list[bool]) -> dict[str, int]:
-    counts = Counter(sent=len(outcome), acknowledged=sum(outcome), failed=len(outcome) - sum(outcome))
-    warehouse.callbacks.update(counts)
-    return dict(counts)
+def _in_batches(reports: list[Report]) -> list[list[Report]]:
+    groups: list[list[Report]] = []
+    room = 0
+    for report in reports:
+        size = len(json.dumps(report.body(), ensure_ascii=False).encode()) + ENTRY_BYTES
+        if size > room or len(groups[-1]) == MOST_IN_A_BATCH:
+            groups.append([])
+            room = MAX_BODY_BYTES - ENTRY_BYTES
+        groups[-1].append(report)
+        room -= size
+    return groups
 
 
 def _refuse(kind: str) -> Response:

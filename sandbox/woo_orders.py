@@ -169,7 +169,7 @@ def _set_meta(call: WooCall, order: Order, rows: list[dict[str, Any]]) -> None:
 
 
 def _book_ship_backs(call: WooCall, order: Order, completed: bool) -> None:
-    booked = {row["waybill"] for row in call.shop.book.ship_backs if row["order_no"] == order.no}
+    booked = call.shop.book.waybills_of(order.no)
     carriers = _meta_texts(order, r"tracking_(carrier|provider)")
     for position, waybill in enumerate(_meta_texts(order, r"tracking_number")):
         if waybill not in booked:

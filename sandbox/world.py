@@ -358,7 +358,11 @@ class World:
             raise ControlError("a warehouse needs a code without a slash")
         if code not in self.warehouses:
             self.warehouses[code] = Warehouse(
-                code, webhook_secret(f"inbound {code}"), webhook_secret(f"callback {code}")
+                code,
+                webhook_secret(f"inbound {code}"),
+                webhook_secret(f"callback {code}"),
+                app_key=str(stable_id("qimen app", code, digits=8)),
+                app_secret=invented(f"qimen secret {code}", 32),
             )
         return self.warehouses[code]
 
@@ -407,6 +411,20 @@ class World:
 
     def warehouse_entry(self, warehouse: Warehouse) -> dict[str, Any]:
         """Return how a client reaches a warehouse's system."""
+        if warehouse.speaks == "qimen":
+            return {
+                "code": warehouse.code,
+                "platform": "qimen",
+                "endpoint": f"{self.url}/qimen/{warehouse.code}/router/qimen/service",
+                "app_key": warehouse.app_key,
+                "secret": warehouse.app_secret,
+                "customer_id": warehouse.customer_id,
+                "sign_method": warehouse.qimen.sign_method,
+                "wrap": warehouse.qimen.wrap,
+                "callback_url": warehouse.callback_url,
+                "mode": warehouse.mode,
+                "ship_after_s": warehouse.ship_after_s,
+            }
         return {
             "code": warehouse.code,
             "platform": "webhook",

@@ -1,6 +1,6 @@
 """What a newer platform version of a known order does: each change has the effect that the table of amendments says."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -113,8 +113,8 @@ def amend_orders(conn: Connection, batch_id: int, amendments: Sequence[Amendment
     _move_deadlines(conn, rulings)
     _end_waits_in_time(conn, [ruling.order_id for ruling in rulings if Field.PROMISE in ruling.effects])
     _block_documents(conn, rulings, why)
-    _tell_a_person(conn, [ruling for ruling in rulings if _concerns_a_person(ruling)], why)
-    ask_back(conn, {document for ruling in rulings for document in _at_warehouse(ruling)}, why)
+    asked = ask_back(conn, {document for ruling in rulings for document in _at_warehouse(ruling)}, why)
+    _tell_a_person(conn, [ruling for ruling in rulings if _concerns_a_person(ruling)], asked, why)
     return len(again)
 
 
@@ -212,26 +212,30 @@ def _concerns_a_person(ruling: _Ruling) -> bool:
     return bool(ruling.fields(Effect.BLOCK) or ruling.fields(Effect.REFUSE))
 
 
-def _tell_a_person(conn: Connection, rulings: Sequence[_Ruling], why: Cause) -> None:
-    """Hold orders that were dispatched and changed; a hold that is open tells all that changed since it was placed."""
+def _tell_a_person(conn: Connection, rulings: Sequence[_Ruling], asked: Collection[int], why: Cause) -> None:
+    """Hold orders that were dispatched and changed; a hold that is open tells all that changed since it was placed.
+
+    `asked`: the documents that their warehouses are asked to give back.
+    """
     rows = conn.execute(
         """select order_id, evidence->'fields' from hold
            where order_id = any(%s) and code = 'CHANGED_LATE' and released_at is null""",
         ([ruling.order_id for ruling in rulings],),
     ).fetchall()
     told: dict[int, list[str] | None] = dict(rows)
-    findings = [(ruling.order_id, _finding(ruling, told.get(ruling.order_id) or ())) for ruling in rulings]
+    findings = [(ruling.order_id, _finding(ruling, told.get(ruling.order_id) or (), asked)) for ruling in rulings]
     place_holds(conn, findings, why, renew=True)
 
 
-def _finding(ruling: _Ruling, told: Sequence[str]) -> Finding:
+def _finding(ruling: _Ruling, told: Sequence[str], asked: Collection[int]) -> Finding:
     """What a person is to know: what changed, with what the open hold told before."""
     order = ruling.amendment.order
     stopped, refused = ruling.fields(Effect.BLOCK), ruling.fields(Effect.REFUSE)
     nos = [document.no for document in ruling.known.documents]
+    back = [document.no for document in ruling.known.documents if document.id in asked]
     fields = list(dict.fromkeys([*told, *(field.value for field in (*stopped, *refused))]))
     news = ", ".join(fields)
-    end = f"{', '.join(nos)} left before; what was shipped stays" if refused else _what_stops(ruling.known)
+    end = f"{', '.join(nos)} left before; what was shipped stays" if refused else _what_stops(ruling.known, back)
     return Finding(
         HoldCode.CHANGED_LATE,
         f"the shop changed the order after its dispatch ({news}); {end}",
@@ -240,21 +244,24 @@ def _finding(ruling: _Ruling, told: Sequence[str]) -> Finding:
             "documents": nos,
             "pay_state": order.pay_state.value,
             "refunded_fen": order.refunded_fen,
+            **({"asked_back": back} if back else {}),
         },
     )
 
 
 def _at_warehouse(ruling: _Ruling) -> list[int]:
-    """The documents that are blocked and that a warehouse has, or may have: merged orders of them may go on alone."""
+    """The documents that are blocked and that a warehouse has, or may have."""
     if not ruling.fields(Effect.BLOCK):
         return []
     return [document.id for document in ruling.known.documents if document.handover is Handover.SENT]
 
 
-def _what_stops(known: Known) -> str:
+def _what_stops(known: Known, asked_back: Sequence[str]) -> str:
     nos = ", ".join(document.no for document in known.documents if not document.ended)
     if known.standing is Standing.UNSENT:
         return f"{nos} was not sent yet and is taken back"
+    if asked_back:
+        return f"{nos} is blocked, and its warehouse is asked to give {', '.join(asked_back)} back"
     return f"{nos} is blocked; its warehouse works from what was known then" if nos else "its warehouse gave it back"
 
 

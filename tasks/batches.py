@@ -19,7 +19,7 @@ RULE_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class BatchRow:
-    """A batch and the shop it belongs to."""
+    """A batch and the shop it belongs to; `window_s` is how long a time it was read of, None where it has no window."""
 
     id: int
     shop_id: int
@@ -29,6 +29,7 @@ class BatchRow:
     state: BatchState
     rejected: int
     accepted: bool
+    window_s: float | None
 
 
 def take_batch(conn: Connection, batch_id: int) -> BatchRow:
@@ -37,13 +38,15 @@ def take_batch(conn: Connection, batch_id: int) -> BatchRow:
     Raises SetupError when there is no such batch.
     """
     row = conn.execute(
-        """select b.id, b.shop_id, s.code, s.channel, s.lock_unpaid, b.state, b.rejected, b.accepted_at is not null
-           from batch b join shop s on s.id = b.shop_id where b.id = %s for update of b""",
+        """select b.id, b.shop_id, s.code, s.channel, s.lock_unpaid, b.state, b.rejected, b.accepted_at is not null,
+                  extract(epoch from w.until - w.since)::float8
+           from batch b join shop s on s.id = b.shop_id left join ingest_window w on w.id = b.window_id
+           where b.id = %s for update of b""",
         (batch_id,),
     ).fetchone()
     if row is None:
         raise SetupError(f"batch {batch_id}: there is no such batch in the pool")
-    return BatchRow(row[0], row[1], row[2], row[3], row[4], BatchState(row[5]), row[6], row[7])
+    return BatchRow(row[0], row[1], row[2], row[3], row[4], BatchState(row[5]), *row[6:])
 
 
 def orders_in(conn: Connection, batch_id: int, stage: Stage) -> list[int]:

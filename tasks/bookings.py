@@ -14,7 +14,9 @@ from models.hold import Finding, HoldCode, place_holds
 from models.messages import OutboxKind
 from models.order import Cause, write_own_events
 from models.sealing import seal
-from models.shipment import CLOSED, DocumentState
+from models.shipment import CLOSED, ENDED, GIVEN_BACK, DocumentState
+from tasks.asked_back import forget_wishes
+from tasks.desk_answers import settle_stopped
 from tasks.ledger import Shipment, ship
 from tasks.outbox import Effect, post
 from tasks.ship_backs import message_key, post_when_complete
@@ -22,7 +24,7 @@ from tasks.shop_settings import capabilities_of
 from tasks.stock_counters import columns
 from tasks.stock_feed import recount, take_stock
 from tasks.stock_kept import differences, kept_of
-from tasks.unmerge import give_back_answered, refusal_answered
+from tasks.unmerge import Refusal, give_back_answered, refusal_answered
 
 
 @dataclass(slots=True)
@@ -44,7 +46,7 @@ class Document:
     """An outbound document as reports find it.
 
     `numbers_at_once`: its shop is told of an order's boxes only when the last of them left. `asked_back`: its warehouse
-    was asked to give it back, so that merged orders can go their ways.
+    was asked to give it back.
     """
 
     id: int
@@ -92,7 +94,7 @@ class Changes:
     events: list[tuple[int, str, dict[str, Any]]] = field(default_factory=list)
     holds: list[tuple[int, Finding]] = field(default_factory=list)
     given_back: list[int] = field(default_factory=list)  # documents, as their warehouses were asked to
-    kept_together: list[int] = field(default_factory=list)  # documents that are not given back
+    not_given_back: dict[int, Refusal] = field(default_factory=dict)  # by document
 
     def hold(self, document: Document, order_ids: Iterable[int], code: HoldCode, sentence: str, **facts: str) -> None:
         """Have these orders of a document looked at by a person; `facts` are more evidence."""
@@ -162,6 +164,7 @@ def save_changes(conn: Connection, changes: Changes, held: frozenset[int], why: 
     kept = kept_of(conn, ids)
     _save_documents(conn, touched)
     _save_parcels(conn, changes.parcels, why)
+    forget_wishes(conn, [d.id for d in touched if d.asked_back and d.state in ENDED])
     kept_back = [d.id for d in touched if d.counterpart and d.numbers_at_once and d.state in CLOSED]
     post_when_complete(conn, kept_back, why.at)
     for wave in _waves(changes.shipments):
@@ -171,11 +174,13 @@ def save_changes(conn: Connection, changes: Changes, held: frozenset[int], why: 
     place_holds(conn, changes.holds, why)
     write_own_events(conn, changes.events, why)
     # what left the house left, also when it is told in one chunk with the answer
-    given_back = [i for i in changes.given_back if changes.documents[i].state is DocumentState.CANCELLED]
+    given_back = [i for i in changes.given_back if changes.documents[i].state in GIVEN_BACK]
     if given_back:
+        back = sorted({order_id for i in given_back for order_id in changes.documents[i].order_ids})
         give_back_answered(conn, given_back, why)
-    if changes.kept_together:
-        refusal_answered(conn, changes.kept_together, why)
+        settle_stopped(conn, back, why)
+    if changes.not_given_back:
+        refusal_answered(conn, changes.not_given_back, why)
 
 
 def _save_documents(conn: Connection, documents: Sequence[Document]) -> None:

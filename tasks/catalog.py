@@ -23,6 +23,7 @@ from models.warehouse import WarehouseKind
 from tasks.access import log_changes
 from tasks.cells import as_carrier, as_division, as_time, as_yes_no
 from tasks.credentials import Owner, keep_secrets, new_token, new_webhook_secret, secrets_of
+from tasks.qimen_columns import QIMEN_COLUMNS, QIMEN_LACKING
 from tasks.routing_again import hold_up_routing, try_all_again
 from tasks.sheets import Column, Row, Sheet, as_code, as_count, as_room, as_text, read_sheet
 
@@ -30,6 +31,7 @@ MADE_UP = {"secret": new_webhook_secret, "inbound_secret": new_webhook_secret, "
 """Warehouse credentials that are ours to choose: made at the first import when the file has none."""
 
 _WAREHOUSE_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
+_WEBHOOK_MARK = "whsec_"
 _SECRET_BYTES = range(24, 65)
 _KINDS = {"own": "own", "自营": "own", "supplier": "supplier", "供应商": "supplier", "代发": "supplier"}
 
@@ -107,10 +109,10 @@ def _mail_addresses(written: str) -> str:
 def _webhook_secret(written: str) -> str:
     for secret in written.split():  # two while one is changed for the other
         try:
-            key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+            key = base64.b64decode(secret.removeprefix(_WEBHOOK_MARK), validate=True)
         except (binascii.Error, ValueError):
             key = b""
-        if not secret.startswith("whsec_") or len(key) not in _SECRET_BYTES:
+        if not secret.startswith(_WEBHOOK_MARK) or len(key) not in _SECRET_BYTES:
             raise BadValue("is not `whsec_` followed by 24 to 64 bytes in padded base64")
     return written
 
@@ -119,6 +121,10 @@ def _pull_token(written: str) -> str:
     if len(written) < 16 or not written.isascii():
         raise BadValue("is shorter than 16 characters, or not plain ASCII")
     return written
+
+
+def _batches(written: str) -> str:
+    return "yes" if as_yes_no(written) else "no"
 
 
 WAREHOUSES = (
@@ -130,9 +136,11 @@ WAREHOUSES = (
     Column("sender_phone", ("发件电话", "寄件电话", "电话"), as_text),
     Column("wms", ("对接方式", "WMS"), _wms, default="webhook"),
     Column("endpoint", ("接口地址", "推送地址"), _endpoint),
-    Column("secret", ("推送密钥", "密钥"), _webhook_secret, secret=True),
+    Column("secret", ("推送密钥", "密钥"), as_text, secret=True),  # its form depends on the kind of WMS
     Column("inbound_secret", ("回传密钥",), _webhook_secret, secret=True),
     Column("pull_token", ("取数令牌",), _pull_token, secret=True),
+    Column("batches", ("成批推送",), _batches),
+    *QIMEN_COLUMNS,
     Column("mail_from", ("发件邮箱",), _mail_address),
     Column("mail_to", ("收件邮箱", "供应商邮箱"), _mail_addresses),
     Column("mail_user", ("邮箱账号", "邮箱用户"), as_text),
@@ -155,11 +163,12 @@ _WAREHOUSE_FIELDS = (
     "name division address sender_name sender_phone wms carrier kind cutoff daily_limit in_progress_limit active"
 ).split()
 _MAIL = ("mail_from", "mail_to", "mail_user", "mail_password")
-_CREDENTIALS = ("endpoint", *MADE_UP, *_MAIL)
+_CREDENTIALS = ("endpoint", *MADE_UP, "batches", *_MAIL, *(column.name for column in QIMEN_COLUMNS))
 _LACKING = {
     "endpoint": "is empty, and none is known yet; where does this warehouse take messages?",
     "mail_from": "is empty, and none is known yet; from which address do its instructions come?",
     "mail_to": "is empty, and none is known yet; to which address do its instructions go?",
+    **QIMEN_LACKING,
 }
 _WAREHOUSES_NOW = """select code, name, division_code, address, sender_name, sender_phone, wms, carrier, kind, cutoff,
                              daily_limit, in_progress_limit, active
@@ -205,21 +214,44 @@ def save_warehouses(sheet: Sheet, why: Cause | None = None, *, mended: bool = Tr
 
 def _require_credentials(conn: Connection, sheet: Sheet) -> None:
     """Refuse rows that lack what their kind of WMS cannot do without, or have the endpoint of another kind."""
+    codes = [row["code"] for row in sheet.rows]
     known: dict[str, dict[str, bytes]] = {}
     for code, name, value in conn.execute(
         """select owner_code, name, value_enc from credential
            where owner_kind = 'warehouse' and owner_code = any(%s) and name = any(%s)""",
-        ([row["code"] for row in sheet.rows], list(_LACKING)),
+        (codes, list(_LACKING)),
     ):
         known.setdefault(code, {})[name] = value
+    kinds: dict[str, str] = dict(
+        conn.execute("select code, wms from warehouse where code = any(%s)", (codes,)).fetchall()
+    )
     for row in sheet.rows:
         there = known.get(row["code"], {})
+        secret = unseal(there["secret"]) if "secret" in there else ""
+        _require_secret(sheet, row, secret, kinds.get(row["code"], ""))
         for name in WMS[row["wms"]].needs if row["wms"] in WMS else ():
             if not row[name] and name not in there:
                 sheet.refuse(row, name, _LACKING[name], "")
         endpoint = row["endpoint"] or (unseal(there["endpoint"]) if "endpoint" in there else "")
         if endpoint and (row["wms"] == "email") != (endpoint.partition(":")[0] in SCHEMES):
-            sheet.refuse(row, "wms", "does not go with its endpoint: email takes smtps://..., webhook https://...")
+            sheet.refuse(row, "wms", "does not go with its endpoint: email takes smtps://..., others https://...")
+
+
+def _require_secret(sheet: Sheet, row: Row, known: str, former: str) -> None:
+    """Refuse a row whose secret, or the known one where it has none, is of another kind of WMS than it has now.
+
+    `former` is the kind that it had.
+    """
+    if row["wms"] == "qimen":
+        if (row["secret"] or known).startswith(_WEBHOOK_MARK):
+            sheet.refuse(row, "secret", "is that of a webhook; want the secret of the app_key")
+        return
+    try:
+        _webhook_secret(row["secret"])
+    except BadValue as error:
+        sheet.refuse(row, "secret", error.why)
+    if row["wms"] == "webhook" and former == "qimen" and known and not row["secret"]:
+        sheet.refuse(row, "secret", "is empty, and the known one is not that of a webhook")
 
 
 def _keep_credentials(conn: Connection, row: Row, why: Cause | None) -> dict[str, str]:

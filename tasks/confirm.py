@@ -10,10 +10,11 @@ from connectors.converters import BadValue, iso_time
 from models.database import Connection
 from models.hold import HoldCode
 from models.order import Cause
-from models.shipment import CLOSED, DOCUMENT_STEPS, DocumentState
+from models.shipment import CLOSED, DOCUMENT_STEPS, ENDED, GIVEN_BACK, LEFT, DocumentState
 from tasks.bookings import Changes, Document, NewParcel, load_documents, save_changes
 from tasks.ledger import Shipment
 from tasks.shortfalls import with_orders
+from tasks.unmerge import Refusal
 
 STATES = {
     "outbound.accepted": DocumentState.ACCEPTED,
@@ -32,7 +33,6 @@ CANCEL_FAILED = "outbound.cancel_failed"
 
 _PACKED = CLOSED | {DocumentState.PACKED, DocumentState.PART_SHIPPED}
 _KEEPING = _PACKED | {DocumentState.ACCEPTED, DocumentState.PICKING, DocumentState.PICKED}
-_ENDED = CLOSED | {DocumentState.REJECTED, DocumentState.CANCELLED}
 
 MAX_WAYBILL = 64
 
@@ -149,8 +149,11 @@ def _apply(
     if document is None or document.warehouse_code != warehouse_code:
         raise _Untrue(f"{warehouse_code} has no outbound document {data.get('outbound_no', '(none)')}")
     if kind == CANCEL_FAILED:
-        return _keep_together(document, changes, data)
+        return _keep(document, changes, data)
     to = STATES[kind]
+    closed = to is DocumentState.SHIPPED and data.get("packages") == [] and data.get("final") is True
+    if closed and document.state not in LEFT:
+        to = DocumentState.CANCELLED  # closed before anything of it left
     note = {"document": document.no, "wms_no": str(data.get("wms_no", ""))[:64]}
     events = [(order_id, f"document_{to.value}", note) for order_id in document.order_ids]
     # a clock that goes ahead of ours must not put what happened after the counts to come
@@ -161,9 +164,9 @@ def _apply(
         return Outcome(parcels=parcels, batch_id=document.batch_id)
     changes.events += events
     _move(document, to, at, changes)
-    if to is DocumentState.CANCELLED and document.asked_back:
+    if to in GIVEN_BACK and document.asked_back:
         changes.given_back.append(document.id)
-    elif to in (DocumentState.REJECTED, DocumentState.CANCELLED):
+    elif to in GIVEN_BACK:
         reason = str(data.get("reason_code") or "no reason given")[:64]
         sentence = f"{warehouse_code} answers {to.value}: {reason}"
         facts = {"warehouse": warehouse_code, "state": to.value, "reason": reason}
@@ -171,15 +174,14 @@ def _apply(
     return Outcome()
 
 
-def _keep_together(document: Document, changes: Changes, data: Mapping[str, Any]) -> Outcome:
+def _keep(document: Document, changes: Changes, data: Mapping[str, Any]) -> Outcome:
     """The answer of a warehouse that does not give a document back."""
     if not document.asked_back:
         raise _Untrue(f"document {document.no}: nobody asked for it back")
     reason = str(data.get("reason_code") or "no reason given")[:64]
-    changes.events += [
-        (order_id, "unmerge_refused", {"document": document.no, "reason": reason}) for order_id in document.order_ids
-    ]
-    changes.kept_together.append(document.id)
+    what = "unmerge_refused" if len(document.order_ids) > 1 else "not_given_back"
+    changes.events += [(order_id, what, {"document": document.no, "reason": reason}) for order_id in document.order_ids]
+    changes.not_given_back[document.id] = Refusal(document.warehouse_code, document.no, reason)
     return Outcome()
 
 
@@ -193,16 +195,18 @@ def _move(document: Document, to: DocumentState, at: datetime, changes: Changes)
     if to not in DOCUMENT_STEPS[document.state]:
         raise _Untrue(f"document {document.no} is {document.state} already")
     document.state = to
-    document.ended_at = at if to in _ENDED else None
+    document.ended_at = at if to in ENDED else None
 
 
 def _ship(
     document: Document, waybills: _Waybills, changes: Changes, envelope: Mapping[str, Any], shipped_at: datetime
 ) -> int:
-    packages = _fresh_packages(document, waybills, _packages(envelope))
     data = _data(envelope)
     said_final = data.get("final")
-    boxes = _boxes(document, packages, whole=said_final is not False and len(_packages(envelope)) == 1)
+    closes = said_final is True and _brings_nothing(document, waybills, envelope)
+    packages = [] if closes else _fresh_packages(document, waybills, _packages(envelope))
+    whole = said_final is not False and len(_packages(envelope)) == 1
+    boxes = [] if closes else _boxes(document, packages, whole=whole)
     shipped = sum((Counter(box) for box in boxes), Counter[str]())
     lacking = {line.order_id for number, line in document.lines.items() if line.open > shipped[number]}
     final = bool(said_final) if said_final is not None else not lacking
@@ -228,6 +232,14 @@ def _ship(
         )
     _take_out(document, shipped, final, shipped_at, changes)
     return len(packages)
+
+
+def _brings_nothing(document: Document, waybills: _Waybills, envelope: Mapping[str, Any]) -> bool:
+    """Whether a report on a document that left in part names no box, or only known ones."""
+    packages = _packages(envelope)
+    readable = bool(packages) or _data(envelope).get("packages") == []
+    known = all(waybills.known_to(document, str(package["tracking_no"])) for package in packages)
+    return document.state is DocumentState.PART_SHIPPED and readable and known
 
 
 def _package_no(document: Document, package: Mapping[str, Any], waybill: str) -> str:

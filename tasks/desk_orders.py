@@ -10,7 +10,9 @@ from models.incoming import OrderKind, PayState
 from models.masking import brief
 from models.order import Cause, Stage
 from models.rules.amendment import Handover, Standing, standing
+from models.shipment import BlockReason
 from tasks.again import begin_again
+from tasks.asked_back import ask_back, askable, block
 from tasks.kept_stock import take_stock_of
 from tasks.known_orders import KnownDocument, documents_of
 from tasks.shop_settings import handling_of
@@ -48,10 +50,14 @@ class DeskOrder:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Orders locked for a decision, by id, and the unsent documents that can be taken back, each with its orders."""
+    """Orders locked for a decision, by id, and the unsent documents that can be taken back, each with its orders.
+
+    `askable` are the documents that their warehouses can be asked to give back.
+    """
 
     orders: dict[int, DeskOrder]
     unsent: dict[int, list[int]] = field(default_factory=dict)
+    askable: frozenset[int] = frozenset()
 
     def obstacle(self, order: DeskOrder) -> str:
         """Why an order cannot be stopped any more; "" when it can."""
@@ -60,7 +66,8 @@ class Taken:
             back = {document.id for document in order.documents} <= self.unsent.keys()
             return "" if back else f"{nos} also carries an order that has a part at a warehouse"
         if order.standing is Standing.AT_WAREHOUSE:
-            return _at_warehouse(order.documents)
+            there = {document.id for document in order.documents if not document.ended}
+            return "" if there and there <= self.askable else _at_warehouse(order.documents)
         return {
             Standing.HEADER: "it carries no goods",
             Standing.EMPTY: "it is cancelled",
@@ -114,9 +121,12 @@ def take_orders(conn: Connection, order_ids: Collection[int]) -> Taken:
         orders[order_id] = DeskOrder(order_id, no, Stage(stage), at, ship_by, handling_of(settings), mine)
     unsent = {d.id for of in documents.values() for d in of if d.handover is Handover.UNSENT}
     asked = set(order_ids)
+    back = takeable(conn, sorted(unsent)) if unsent else {}
+    there = {d.id for i in asked & documents.keys() for d in documents[i] if d.handover is Handover.SENT}
     return Taken(
         {order_id: order for order_id, order in orders.items() if order_id in asked},
-        takeable(conn, sorted(unsent)) if unsent else {},
+        back,
+        frozenset(askable(conn, there)),
     )
 
 
@@ -131,6 +141,19 @@ def take_back(conn: Connection, taken: Taken, orders: Sequence[DeskOrder], why: 
     if documents:
         end_documents(conn, list(documents), why)
     return with_them
+
+
+def ask_warehouses(conn: Connection, orders: Sequence[DeskOrder], why: Cause) -> None:
+    """Ask for the documents of those of these orders that are at a warehouse; they are blocked until it answers."""
+    there = [
+        (document.id, order.id)
+        for order in orders
+        if order.standing is Standing.AT_WAREHOUSE
+        for document in order.documents
+        if not document.ended
+    ]
+    block(conn, there, BlockReason.DESK, why)
+    ask_back(conn, {document_id for document_id, _ in there}, why)
 
 
 def restart(conn: Connection, order_ids: Collection[int], why: Cause) -> None:

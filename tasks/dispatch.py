@@ -20,6 +20,7 @@ from tasks.runs import cause, is_retry, leave_table, stage_of
 from tasks.send import send
 from tasks.undelivered import obstacles_of, undelivered
 
+WAREHOUSES_AT_ONCE = 4
 _KINDS = (OutboxKind.OUTBOUND_CREATED,)
 _DOCUMENTS = b"select count(*) from outbound_document where batch_id = %s"
 
@@ -82,7 +83,9 @@ def dispatch(batch_id: int) -> DispatchCount:
     with stage_of("dispatch", batch_id):
         why = cause("dispatch")
         count = in_transaction(lambda conn: dispatch_batch(conn, batch_id, why))
-        deliver_batches([batch_id], _KINDS, send, cause("dispatch"), forced=is_retry())
+        deliver_batches(
+            [batch_id], _KINDS, send, cause("dispatch"), forced=is_retry(), counterparts_at_once=WAREHOUSES_AT_ONCE
+        )
         with transaction() as conn:
             missing = obstacles_of(conn, [batch_id], _KINDS)
             waits = room_waits(conn, [batch_id])

@@ -8,10 +8,8 @@ from models.database import Connection
 from models.incoming import IncomingOrder, LineState, OrderKind, PayState
 from models.order import Stage
 from models.rules.amendment import Facts, Handover, LineFacts, Standing, handover, standing
-from models.shipment import DocumentState
+from models.shipment import ENDED, DocumentState
 from tasks.receivers import Personal, load_personal
-
-_ENDED = frozenset({DocumentState.SHIPPED, DocumentState.SHORT, DocumentState.REJECTED, DocumentState.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,5 +124,5 @@ def documents_of(conn: Connection, order_ids: list[int]) -> dict[int, list[Known
     found: dict[int, list[KnownDocument]] = {}
     for order_id, document_id, no, state in owners:
         way = handover(DocumentState(state), may_be_known=document_id in told or document_id not in sent)
-        found.setdefault(order_id, []).append(KnownDocument(document_id, no, way, DocumentState(state) in _ENDED))
+        found.setdefault(order_id, []).append(KnownDocument(document_id, no, way, DocumentState(state) in ENDED))
     return found

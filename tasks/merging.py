@@ -10,6 +10,7 @@ from models.masking import brief
 from models.order import Cause, Stage, write_events
 from models.rules.amendment import Handover
 from models.rules.merging import Candidate, obstacle
+from models.shipment import BlockReason
 from tasks.again import route_again
 from tasks.asked_back import ask_back, block
 from tasks.decided import Decided
@@ -197,7 +198,7 @@ def _let_go(
 ) -> None:
     because = "a person wants it to leave by itself"
     mine = [(document, order.id) for order in orders for document in documents.get(order.id, ())]
-    block(conn, [(d.id, order_id) for d, order_id in mine if d.handover is Handover.SENT], why)
+    block(conn, [(d.id, order_id) for d, order_id in mine if d.handover is Handover.SENT], BlockReason.UNMERGE, why)
     unsent = takeable(conn, sorted({d.id for d, _ in mine if d.handover is Handover.UNSENT}))
     ways = ways_of(conn, unsent)
     routed = [order.id for order in orders if order.stage is Stage.ROUTED]

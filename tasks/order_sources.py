@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from models.database import Connection
 from models.hold import HoldCode
 from models.rules.order_status import WAITS_FOR_PAYMENT, WAITS_FOR_STOCK, Status
-from models.shipment import CLOSED, DocumentState
+from models.shipment import CLOSED, GIVEN_BACK
 from tasks.order_search import find_orders
 from tasks.order_wish import EARLY, Wish
 
@@ -34,8 +34,6 @@ class Limits:
 
 
 LIMITS = Limits()
-
-_NEVER_LEAVES = (DocumentState.REJECTED, DocumentState.CANCELLED)
 
 
 class _Source(NamedTuple):
@@ -144,7 +142,7 @@ def _wide(wish: Wish, limits: Limits) -> Iterator[_Source]:
         yield from _of_status(wish.status, limits)
     if wish.stage in EARLY:
         yield _Source(_grouped(f"{_HELD} union {_UNDER_WAY}"), limits.open, {"codes": _ALL_CODES})
-    if wish.document in _NEVER_LEAVES:
+    if wish.document in GIVEN_BACK:
         yield _Source(_REFUSED, limits.open, {})
     elif wish.document and wish.document not in CLOSED:
         yield _Source(f"{_AT_WAREHOUSE} and d.state = %(state)s", limits.open, {"state": wish.document.value})

@@ -1,14 +1,14 @@
 """The outbox: effects on the outside, written with their cause and delivered exactly once."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from time import monotonic, sleep
 
-from psycopg.errors import QueryCanceled
-
-from models.database import connect, transaction
+from models.database import session_lock, transaction
 from models.errors import ChannelUnavailable, CounterpartBusy, PutOff
 from models.messages import OutboxKind
 from models.order import Cause
@@ -21,6 +21,7 @@ from tasks.withdraw import lift_blocks, settle_reported, with_stale_instructions
 
 __all__ = [
     "COUNTERPART_LOCKS",
+    "MOST_IN_A_TURN",
     "RETRY_AFTER",
     "SECOND_ATTEMPT_S",
     "SENDERS",
@@ -39,36 +40,66 @@ __all__ = [
 SECOND_ATTEMPT_S = 6.5  # 5 s and the retry table's jitter of 20 %, with a little air
 WAIT_FOR_SENDER_S = 240.0
 CHUNK = 200
+MOST_IN_A_TURN = 1000
 PLAN_LASTS_S = 20.0  # what is asked back meanwhile must not wait until thousands of instructions are sent
 COUNTERPART_LOCKS = 7_002
 
 
 @dataclass(slots=True)
 class Delivery:
-    """What became of messages: how many were delivered, and per counterpart what stood in the way of how many."""
+    """What became of messages: how many were delivered, and per counterpart what stood in the way of how many.
+
+    `has_more` when they were as many as one turn may send, so that more may wait.
+    """
 
     delivered: int = 0
     failed: dict[str, int] = field(default_factory=dict)
     obstacles: dict[str, str] = field(default_factory=dict)
     faults: dict[str, Fault] = field(default_factory=dict)
+    has_more: bool = False
+
+    def add(self, other: "Delivery") -> None:
+        """Count another turn's with this one's."""
+        self.delivered += other.delivered
+        for counterpart, number in other.failed.items():
+            self.failed[counterpart] = self.failed.get(counterpart, 0) + number
+        self.obstacles |= other.obstacles
+        self.faults |= other.faults
 
 
 def deliver_batches(
-    batch_ids: Sequence[int], kinds: Sequence[OutboxKind], sender: Sender, why: Cause, *, forced: bool = False
+    batch_ids: Sequence[int],
+    kinds: Sequence[OutboxKind],
+    sender: Sender,
+    why: Cause,
+    *,
+    forced: bool = False,
+    counterparts_at_once: int = 1,
 ) -> None:
     """Make the first two attempts at batches' messages.
 
+    Counterparts have a lock each, for which another run may keep us waiting: who is in a hurry waits for several.
     `forced` (a person's Retry) ignores next-attempt times and tries refused ones again; the second attempt is
     made only for what the retry table allows by then, so a named wait is kept.
     """
-    for counterpart in _waiting(batch_ids, kinds, clock().now(), refused=forced):
-        deliver(counterpart, sender, kinds, why, batch_ids, forced=forced)
+    first = partial(deliver, sender=sender, kinds=kinds, why=why, batch_ids=batch_ids, forced=forced)
+    if not forced:  # what is tried whatever its time would be tried again in each turn
+        first = partial(first, most=MOST_IN_A_TURN)
+    _each(first, _waiting(batch_ids, kinds, clock().now(), refused=forced), counterparts_at_once)
     soon = clock().now() + timedelta(seconds=SECOND_ATTEMPT_S)
     again = _waiting(batch_ids, kinds, soon, refused=False)
     if again:
         sleep(SECOND_ATTEMPT_S)
-    for counterpart in again:
-        deliver(counterpart, sender, kinds, why, batch_ids)
+    _each(partial(deliver, sender=sender, kinds=kinds, why=why, batch_ids=batch_ids), again, counterparts_at_once)
+
+
+def _each(send_to: Callable[[str], Delivery], counterparts: Sequence[str], at_once: int) -> None:
+    """In turns, so that one with thousands of messages neither keeps the others waiting nor gets all at a stroke."""
+    waiting = list(counterparts)
+    while waiting:
+        with ThreadPoolExecutor(at_once) as pool:
+            turns = {counterpart: pool.submit(send_to, counterpart) for counterpart in waiting}
+        waiting = [counterpart for counterpart, turn in turns.items() if turn.result().has_more]
 
 
 def _waiting(batch_ids: Sequence[int], kinds: Sequence[OutboxKind], by: datetime, *, refused: bool) -> list[str]:
@@ -84,7 +115,7 @@ def _waiting(batch_ids: Sequence[int], kinds: Sequence[OutboxKind], by: datetime
 
 
 def deliver_due(sender: Sender, kinds: Sequence[OutboxKind], why: Cause) -> Delivery:
-    """Send every message that is due, one counterpart after the other; a counterpart that is down stops only itself."""
+    """Send every message that is due, the counterparts in turns; one that is down stops only itself."""
     with transaction() as conn:
         due = conn.execute(
             """select distinct counterpart from outbox
@@ -92,19 +123,20 @@ def deliver_due(sender: Sender, kinds: Sequence[OutboxKind], why: Cause) -> Deli
             (clock().now(), [kind.value for kind in kinds]),
         ).fetchall()
         stale = with_stale_instructions(conn)
-    total = Delivery()
-    for counterpart in sorted({*stale, *(row[0] for row in due)}):
-        try:
-            outcome = deliver(counterpart, sender, kinds, why)
-        except ChannelUnavailable as error:
-            outcome = Delivery(
-                0, {counterpart: 0}, {counterpart: str(error)}, {counterpart: fault_at(error, counterpart)}
-            )
-        total.delivered += outcome.delivered
-        total.failed |= outcome.failed
-        total.obstacles |= outcome.obstacles
-        total.faults |= outcome.faults
+    total, waiting = Delivery(), sorted({*stale, *(row[0] for row in due)})
+    while waiting:
+        turns = {counterpart: _turn(counterpart, sender, kinds, why) for counterpart in waiting}
+        for outcome in turns.values():
+            total.add(outcome)
+        waiting = [counterpart for counterpart, outcome in turns.items() if outcome.has_more]
     return total
+
+
+def _turn(counterpart: str, sender: Sender, kinds: Sequence[OutboxKind], why: Cause) -> Delivery:
+    try:
+        return deliver(counterpart, sender, kinds, why, most=MOST_IN_A_TURN)
+    except ChannelUnavailable as error:
+        return Delivery(0, {counterpart: 0}, {counterpart: str(error)}, {counterpart: fault_at(error, counterpart)})
 
 
 def deliver(
@@ -115,9 +147,11 @@ def deliver(
     batch_ids: Sequence[int] | None = None,
     *,
     forced: bool = False,
+    most: int | None = None,
 ) -> Delivery:
     """Send one counterpart's messages that are due: of batches, or all; `forced` also those that are not.
 
+    It ends when `most` of them were tried, or a chunk more, if there are so many.
     Only one process sends to a counterpart at a time, so a message is never under way twice; the lock ends with
     the process. A few messages go first: while none of a round gets through the other side is down, and no more
     are tried. Instructions of documents that were blocked, or whose orders were cancelled meanwhile, are withdrawn;
@@ -127,7 +161,7 @@ def deliver(
     outcome = Delivery()
     about_orders = tuple(kind for kind in kinds if kind is not OutboxKind.STOCK)
     if about_orders:
-        _deliver_about_orders(outcome, counterpart, sender, about_orders, why, batch_ids, forced)
+        _deliver_about_orders(outcome, counterpart, sender, about_orders, why, batch_ids, forced, most)
     if OutboxKind.STOCK in kinds:
         with _only_sender_to(counterpart, "stock of "):
             _send_chunks(outcome, counterpart, sender, (OutboxKind.STOCK,), batch_ids, forced)
@@ -142,6 +176,7 @@ def _deliver_about_orders(
     why: Cause,
     batch_ids: Sequence[int] | None,
     forced: bool,
+    most: int | None,
 ) -> None:
     with _only_sender_to(counterpart):
         with transaction() as conn:
@@ -150,7 +185,7 @@ def _deliver_about_orders(
             settle_reported(conn, counterpart, why.at)
         with transaction() as conn:
             withdraw_stale(conn, counterpart, why)
-        _send_chunks(outcome, counterpart, sender, kinds, batch_ids, forced)
+        _send_chunks(outcome, counterpart, sender, kinds, batch_ids, forced, most)
 
 
 def _send_chunks(
@@ -160,9 +195,10 @@ def _send_chunks(
     kinds: Sequence[OutboxKind],
     batch_ids: Sequence[int] | None,
     forced: bool,
+    most: int | None = None,
 ) -> None:
     tried: set[int] = set()
-    at_once, size = senders_now(), SENDERS
+    size = SENDERS
     while planned := plan(counterpart, kinds, batch_ids, tried, forced):
         before, until = len(tried), monotonic() + PLAN_LASTS_S
         while planned and (len(tried) == before or monotonic() < until):
@@ -172,10 +208,13 @@ def _send_chunks(
             pending = started(pending)
             if not pending:
                 continue
-            errors = try_all(sender, counterpart, pending, at_once)
+            errors = try_all(sender, counterpart, pending, senders_now(counterpart))
             note_outcome(counterpart, pending, errors)
             _count(outcome, counterpart, len(pending), errors)
             if len(errors) == len(pending) and _is_down(list(errors.values())):
+                return
+            if most is not None and len(tried) >= most:
+                outcome.has_more = True
                 return
             size = CHUNK
         if len(tried) == before:
@@ -199,13 +238,10 @@ def _is_down(errors: Sequence[Exception]) -> bool:
 
 @contextmanager
 def _only_sender_to(counterpart: str, lane: str = "") -> Iterator[None]:
-    with connect(autocommit=True) as conn:
-        conn.execute("select set_config('statement_timeout', %s, false)", (str(int(WAIT_FOR_SENDER_S * 1000)),))
-        try:
-            # whoever sends now may be sending ours: wait for them
-            conn.execute("select pg_advisory_lock(%s, hashtext(%s))", (COUNTERPART_LOCKS, lane + counterpart))
-        except QueryCanceled as error:
+    # whoever sends now may be sending ours: wait for them
+    with session_lock("%s, hashtext(%s)", (COUNTERPART_LOCKS, lane + counterpart), WAIT_FOR_SENDER_S) as alone:
+        if alone is None:
             name = counterpart.partition(":")[2]
             still = f"another run is still sending to it after {WAIT_FOR_SENDER_S:.0f} s"
-            raise CounterpartBusy(name, "send", still) from error
+            raise CounterpartBusy(name, "send", still)
         yield

@@ -6,18 +6,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from models.database import transaction
 from models.errors import ChannelRejected, PipelineError
 from models.messages import OutboxKind
-from tasks.promo import current_promo
+from models.settings import clock
+from tasks.orders_first import orders_press
+from tasks.promo import promo_in_force
 
 SENDERS = 8
 """How many calls are made to one counterpart at a time while no promo says otherwise."""
 
 
-def senders_now() -> int:
-    """How many calls are made to one counterpart at a time now."""
-    promo = current_promo()
-    return promo.settings.senders if promo else SENDERS
+WAREHOUSE = "warehouse:"
+FEWER = 4
+
+
+def senders_now(counterpart: str) -> int:
+    """How many calls are made to a counterpart at a time now: a quarter for what can wait, while orders cannot."""
+    with transaction() as conn:
+        promo = promo_in_force(conn, clock().now())
+        can_wait = not counterpart.startswith(WAREHOUSE) and orders_press(conn)
+    senders = promo.settings.senders if promo else SENDERS
+    return max(1, senders // FEWER) if can_wait else senders
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,9 @@ def check_batch(conn: Connection, batch: BatchRow, order_ids: Sequence[int], why
         frame = frame_of(conn, order_ids, why.at)
         rows = len(frame)
         if rows:
-            wanted = [expected for expected in suite().expectations if expected.is_for(batch.channel, rows)]
+            wanted = [
+                expected for expected in suite().expectations if expected.is_for(batch.channel, rows, batch.window_s)
+            ]
             result = run(frame, wanted, batch, why)
             outcomes += _outcomes(wanted, result, frame)
     check = BatchCheck(batch, rows, tuple(outcomes), why, result)

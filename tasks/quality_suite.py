@@ -30,7 +30,7 @@ _OF_ROWS: Final[Mapping[str, frozenset[str]]] = {
 }
 _OF_BATCHES: Final[Mapping[str, frozenset[str]]] = {"ExpectColumnUniqueValueCountToBeBetween": _BOUNDS}
 _NEEDED: Final = ("name", "type", "column", "sentence")
-_KEYS: Final = frozenset({*_NEEDED, "arguments", "hold", "feed", "channels"})
+_KEYS: Final = frozenset({*_NEEDED, "arguments", "hold", "feed", "channels", "window_s"})
 _READABLE_KEYS: Final = frozenset({"name", "feed", "sentence"})
 
 
@@ -61,17 +61,20 @@ class Expected:
     limit: Limit | None
     channels: frozenset[str]
     sentence: str
+    window_s: float = 0
 
     @property
     def of_batch(self) -> bool:
         """Whether it speaks of the batch as a whole, not of single orders."""
         return self.type in _OF_BATCHES
 
-    def is_for(self, channel: str, rows: int) -> bool:
-        """Whether it is checked in a batch of so many orders of a channel.
+    def is_for(self, channel: str, rows: int, window_s: float | None) -> bool:
+        """Whether it is checked in a batch of so many orders of a channel, read of a window of so many seconds, if any.
 
         One that speaks of the whole batch needs as many orders as its limit does: two of them say nothing.
         """
+        if window_s is not None and window_s < self.window_s:
+            return False
         large_enough = not self.of_batch or self.limit is None or rows >= self.limit.rows
         return channel in self.channels and large_enough
 
@@ -151,6 +154,7 @@ class _Entry:
             limit,
             self._channels(),
             self._text("sentence"),
+            self._window_s(),
         )
 
     def _refuse(self, why: str) -> NoReturn:
@@ -201,6 +205,12 @@ class _Entry:
             if name not in CHANNELS:
                 self._refuse(f"channel {name} is not known; there are {', '.join(CHANNELS)}")
         return frozenset(given)
+
+    def _window_s(self) -> float:
+        given = self._given.get("window_s", 0)
+        if not _is_number(given) or given < 0:
+            self._refuse("window_s must be a number of seconds")
+        return float(given)
 
     def _arguments(self, kind: str) -> dict[str, Any]:
         given, known = self._given.get("arguments", {}), {**_OF_ROWS, **_OF_BATCHES}[kind]

@@ -10,11 +10,25 @@ from typing import Any
 from connectors.base import Subscription
 from models.database import Connection
 from models.masking import mask_contacts, mask_name, mask_phone
+from models.rules.divisions import Place, division
+from models.rules.divisions import place as place_of
 from models.rules.kits import shared_fen
 from models.sealing import unseal
 from models.settings import SHANGHAI, settings
+from models.shipment import BlockReason
 from tasks.outbox import Pending
 from tasks.parcel_phone import parcel_phones
+
+_WHY_BACK = (
+    BlockReason.CANCELLED,
+    BlockReason.REFUND,
+    BlockReason.GOODS_CHANGED,
+    BlockReason.ADDRESS_CHANGED,
+    BlockReason.NOT_READY,
+    BlockReason.REMARK,
+    BlockReason.DESK,
+)
+"""Of several reasons why a document is asked back the first is told."""
 
 
 def render_outbound(conn: Connection, document_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
@@ -27,11 +41,13 @@ def render_outbound(conn: Connection, document_ids: Sequence[int]) -> dict[int, 
     rows = conn.execute(
         """select d.id, d.no, d.revision, d.carrier, d.receiver_token, d.ship_by, w.code, w.settings->>'owner_code',
                   w.sender_name, w.sender_phone, w.address, s.channel, s.code, s.name, o.order_nos,
-                  r.province, r.city, r.district, r.town, r.oaid, r.name_enc, r.phone_enc, o.notes, o.cod_fen
+                  r.province, r.city, r.district, r.town, r.oaid, r.name_enc, r.phone_enc, o.notes, o.cod_fen,
+                  w.division_code, o.ordered_at, o.paid_at
            from outbound_document d
            join warehouse w on w.id = d.warehouse_id join shop s on s.id = d.shop_id
            cross join lateral (
              select array_agg(order_no order by id) as order_nos, min(id) as first_id,
+                    min(created_at) as ordered_at, max(paid_at) as paid_at,
                     array_agg(notes_enc order by id) filter (where notes_enc is not null) as notes,
                     sum(case when d.id = (select min(document_id) from allocation where order_id = orders.id)
                         then cod_fen else 0 end) as cod_fen
@@ -56,12 +72,21 @@ def joined_notes(sealed: Iterable[bytes]) -> dict[str, str]:
 def render_cancels(conn: Connection, document_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     """The `data` of `outbound.cancel_requested` per document id: which document is asked back, and what for."""
     rows = conn.execute(
-        """select d.id, d.no, d.revision, w.code from outbound_document d join warehouse w on w.id = d.warehouse_id
-           where d.id = any(%s)""",
-        (list(document_ids),),
+        """select d.id, d.no, d.revision, w.code, w.settings->>'owner_code',
+                  (select count(distinct a.order_id) from allocation a where a.document_id = d.id) > 1,
+                  (select b.reason from document_block b where b.document_id = d.id and b.lifted_at is null
+                   order by array_position(%s::text[], b.reason) limit 1)
+           from outbound_document d join warehouse w on w.id = d.warehouse_id where d.id = any(%s)""",
+        ([reason.value for reason in _WHY_BACK], list(document_ids)),
     ).fetchall()
     return {
-        row[0]: {"outbound_no": row[1], "version": row[2], "warehouse_code": row[3], "reason_code": "UNMERGE"}
+        row[0]: {
+            "outbound_no": row[1],
+            "version": row[2],
+            "warehouse_code": row[3],
+            "owner_code": row[4] or "",
+            "reason_code": "UNMERGE" if row[5] else (row[6] or "changed").upper(),
+        }
         for row in rows
     }
 
@@ -76,7 +101,14 @@ def _outbound(row: Sequence[Any], lines: list[dict[str, Any]], amount_fen: int) 
         "order_type": "SALE",
         "warehouse_code": row[6],
         "owner_code": row[7] or "",
-        "channel": {"platform": row[11].upper(), "shop_code": row[12], "shop_name": row[13], "order_nos": row[14]},
+        "channel": {
+            "platform": row[11].upper(),
+            "shop_code": row[12],
+            "shop_name": row[13],
+            "order_nos": row[14],
+            "ordered_at": china_time(row[25]),
+            "paid_at": china_time(row[26]),
+        },
         "priority": "NORMAL",
         "flags": [],
         "ship_by": china_time(row[5]),
@@ -92,7 +124,7 @@ def _outbound(row: Sequence[Any], lines: list[dict[str, Any]], amount_fen: int) 
             "address": "****",
             "oaid": row[19],
         },
-        "sender": {"name": row[8], "phone": row[9], "address": row[10]},
+        "sender": {"name": row[8], "phone": row[9], **_division(row[24]), "address": row[10]},
         "lines": lines,
         "totals": {
             "qty": sum(line["qty"] for line in lines),
@@ -103,6 +135,11 @@ def _outbound(row: Sequence[Any], lines: list[dict[str, Any]], amount_fen: int) 
         "buyer_note": mask_contacts(notes.get("buyer", "")),
         "seller_note": mask_contacts(notes.get("seller", "")),
     }
+
+
+def _division(code: str) -> dict[str, str]:
+    at = place_of(code) if division(code) else Place("", "", "", code)
+    return {"province": at.province, "city": at.city, "district": at.district}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +163,7 @@ class _Share:
     quantity: int
     price_fen: int
     total_fen: int
+    order_no: str
 
 
 def _lines(conn: Connection, document_ids: Sequence[int]) -> tuple[dict[int, list[dict[str, Any]]], Mapping[int, int]]:
@@ -144,7 +182,8 @@ def _shares(conn: Connection, document_ids: Sequence[int]) -> list[_Share]:
     """What these documents ship, and what other documents ship of the same orders."""
     rows = conn.execute(
         """select a.document_id, a.order_id, a.line_no, a.quantity, k.code, k.barcode, k.name, c.per_unit,
-                  l.sku_code, l.title, l.platform_line, l.quantity, l.unit_price_fen, o.total_fen
+                  l.sku_code, l.title, l.platform_line, l.quantity, l.unit_price_fen, o.total_fen,
+                  o.order_no
            from allocation a join orders o on o.id = a.order_id
            join order_line l on l.order_id = a.order_id and l.line_no = a.line_no join sku k on k.id = a.sku_id
            left join line_component c on c.order_id = a.order_id and c.line_no = a.line_no and c.sku_id = a.sku_id
@@ -193,6 +232,7 @@ def _line(share: _Share, number: int, value_fen: int) -> dict[str, Any]:
         "name": (share.name or share.sku_code) if in_kit else share.title,
         "qty": share.units,
         "stock_type": "GOOD",
+        "order_no": share.order_no,
         "platform_line_no": share.platform_line,
         "unit_price": yuan(value_fen // share.units),
         "amount": yuan(value_fen),

@@ -5,6 +5,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import orjson
+
 from connectors.base import Message, Wms
 from connectors.wms.webhook import MAX_BODY_BYTES, envelope, thin
 from models.database import transaction
@@ -12,6 +14,7 @@ from models.errors import ChannelDenied
 from models.messages import OutboxKind
 from models.settings import settings
 from tasks.counterparts import open_carrier, open_channel, open_wms
+from tasks.inbox import keep_all
 from tasks.instruction_links import page_address, said_until
 from tasks.outbox import Pending, Shared
 from tasks.render import render_cancels, render_outbound, render_subscriptions
@@ -37,7 +40,7 @@ def send(counterpart: str, pending: Sequence[Pending]) -> Mapping[int, Callable[
             return _to_carrier(pending)
 
 
-def _to_warehouse(code: str, pending: Sequence[Pending]) -> dict[int, Callable[[], None]]:
+def _to_warehouse(code: str, pending: Sequence[Pending]) -> dict[int, Callable[[], None] | Shared]:
     with transaction() as conn:
         stopped = conn.execute("select stopped_at from warehouse where code = %s", (code,)).fetchone()
         if stopped and stopped[0]:
@@ -46,8 +49,34 @@ def _to_warehouse(code: str, pending: Sequence[Pending]) -> dict[int, Callable[[
         wms = open_wms(conn, code)
         cancels = render_cancels(conn, _subjects(pending, OutboxKind.OUTBOUND_CANCEL))
         bodies = render_outbound(conn, _subjects(pending, OutboxKind.OUTBOUND_CREATED))
-    said = {message: _warehouse_message(wms, message, cancels, bodies) for message in pending}
-    return {message.id: partial(_hand_over, wms, message_out) for message, message_out in said.items()}
+    said = {message.id: _warehouse_message(wms, message, cancels, bodies) for message in pending}
+    # whatever did not get through at first goes alone: one that is refused must not hold up the others again
+    first = [
+        said[message.id] for message in pending if message.kind is OutboxKind.OUTBOUND_CREATED and not message.attempts
+    ]
+    ids = {message.key: number for number, message in said.items()}
+    calls: dict[int, Callable[[], None] | Shared] = {
+        number: partial(_tell, wms, code, [message]) for number, message in said.items()
+    }
+    for group in wms.groups(first):
+        if len(group) > 1:
+            together = tuple(ids[message.key] for message in group)
+            calls |= dict.fromkeys(together, Shared(together, partial(_tell_together, wms, code, group)))
+    return calls
+
+
+def _tell_together(wms: Wms, code: str, messages: Sequence[Message]) -> Mapping[int, Exception]:
+    _tell(wms, code, messages)
+    return {}
+
+
+def _tell(wms: Wms, code: str, messages: Sequence[Message]) -> None:
+    """Deliver messages in one call. What the answer reports waits like any other report, once for each message."""
+    reports = wms.send(*messages)
+    if reports:
+        with transaction() as conn:
+            bodies = {f"answer:{key}": orjson.dumps(report).decode() for key, report in reports.items()}
+            keep_all(conn, f"wms:{code}", bodies)
 
 
 def _subjects(pending: Sequence[Pending], kind: OutboxKind) -> list[int]:
@@ -66,16 +95,11 @@ def _outbound_message(wms: Wms, message: Pending, data: Mapping[str, Any]) -> Me
     if wms.for_people:
         page = {"page_url": page_address(data["receiver"]["token"]), "page_until": said_until(message.created_at)}
         data = {**data, **page}
-    return Message(message.kind.value, message.key, message.created_at, data)
-
-
-def _hand_over(wms: Wms, message: Message) -> None:
-    if wms.for_people or len(envelope(message)) <= MAX_BODY_BYTES:
-        wms.send(message)
-        return
-    no, version = message.data["outbound_no"], message.data["version"]
-    pull_url = f"{settings().callback_base()}/pull/outbound/{no}?revision={version}"
-    wms.send(replace(message, data=thin(message.data, pull_url)))
+    whole = Message(message.kind.value, message.key, message.created_at, data)
+    if not wms.reads_long or len(envelope(whole)) <= MAX_BODY_BYTES:
+        return whole
+    pull_url = f"{settings().callback_base()}/pull/outbound/{data['outbound_no']}?revision={data['version']}"
+    return replace(whole, data=thin(data, pull_url))
 
 
 def _to_shop(code: str, pending: Sequence[Pending]) -> dict[int, Callable[[], None] | Shared]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from time import monotonic, sleep
 from typing import Any
 
 import psycopg
@@ -17,6 +18,7 @@ from models.sealing import unseal
 from tasks.batches import close_batch, take_batch, title
 from tasks.confirm import Outcome, apply_confirmations
 from tasks.counterparts import open_carrier
+from tasks.orders_first import orders_press
 from tasks.outbox import deliver_batches
 from tasks.runs import cause, in_one_line, in_plain_words, is_retry, leave_table, stage_of
 from tasks.send import send
@@ -26,6 +28,7 @@ from tasks.trace import Push, apply_pushes
 from tasks.undelivered import obstacles_of, undelivered
 
 CHUNK = 500
+LONGEST_BREAK_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,15 +185,19 @@ def track(batch_id: int) -> BatchTrack:
 
 @task(persist_result=True, task_run_name="apply reports", tags=["stage:track"])
 def apply_reports() -> TrackCount:
-    """Work off every stored report, a chunk per transaction."""
+    """Work off every stored report, a chunk per transaction; half the time while orders wait for their turn."""
     why = cause("track")
     total = TrackCount(0, 0, 0, (), why.at)
     with in_plain_words("track", "reports"):
         while True:
+            began = monotonic()
             with transaction() as conn:
                 count = work_off_inbox(conn, why)
+                gives_way = orders_press(conn)
             if count is None:
                 break
+            if gives_way:
+                sleep(min(monotonic() - began, LONGEST_BREAK_S))
             total = TrackCount(
                 total.done + count.done,
                 total.ignored + count.ignored,

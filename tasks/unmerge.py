@@ -1,19 +1,34 @@
-"""Orders that leave a merge after it was dispatched: its document is given up, and each order goes its way.
+"""Documents that are given up after they were dispatched: each of their orders goes its way.
 
-An unsent document is withdrawn. A warehouse that has it is asked to give it back, as long as nobody picked it: on its
-yes the orders go on, on its no all stays as it is.
+An unsent document is withdrawn. A warehouse that has it is asked to give it back: on its yes the orders go on, on its
+no all stays as it is.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from models.database import Connection
+from models.hold import Finding, HoldCode, place_holds
 from models.order import Cause
 from models.shipment import BlockReason
 from tasks.again import begin_again, route_again
 from tasks.asked_back import tell_of
 from tasks.documents import write_documents
 from tasks.restored import perhaps_known
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A warehouse's no to giving a document back, with its reason."""
+
+    warehouse_code: str
+    document: str
+    reason: str
+
+    def added_to(self, finding: Finding) -> Finding:
+        """What the hold of an order says that was asked back, with this no."""
+        said = f"{finding.sentence}; {self.warehouse_code} does not give {self.document} back: {self.reason}"
+        return replace(finding, sentence=said, evidence={**finding.evidence, "kept": [self.document, self.reason]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +54,7 @@ def ways_of(conn: Connection, document_ids: Collection[int]) -> Ways:
         """select a.order_id,
                   bool_or(a.orders = 1 or o.pay_state = 'cancelled'
                     or exists (select 1 from hold h where h.order_id = a.order_id and h.released_at is null
-                               and h.code = 'CHANGED_LATE')
+                               and h.code in ('CHANGED_LATE', 'MANUAL', 'REJECTED'))
                     or exists (select 1 from document_block b where b.document_id = a.document_id
                                and b.order_id = a.order_id and b.lifted_at is null and b.reason <> 'unmerge')),
                   bool_or(exists (select 1 from kept_apart k where k.order_id = a.order_id))
@@ -103,9 +118,23 @@ def give_back_answered(conn: Connection, document_ids: Collection[int], why: Cau
     go(conn, ways, why)
 
 
-def refusal_answered(conn: Connection, document_ids: Collection[int], why: Cause) -> None:
-    """What a person wanted apart stays together: the warehouse does not give the document back."""
-    _lift(conn, document_ids, (BlockReason.UNMERGE.value,), why)
+def refusal_answered(conn: Connection, refusals: Mapping[int, Refusal], why: Cause) -> None:
+    """Warehouses do not give documents back: what a person wanted apart stays together.
+
+    Holds on what the shop changed, or of people, stay, and say so.
+    """
+    _lift(conn, refusals, (BlockReason.UNMERGE.value,), why)
+    rows = conn.execute(
+        """select distinct h.order_id, a.document_id, h.code, h.sentence, h.evidence, h.release_at from allocation a
+           join hold h on h.order_id = a.order_id and h.released_at is null and h.evidence ? 'asked_back'
+           where a.document_id = any(%s) order by 1, 2, 3""",
+        (list(refusals),),
+    ).fetchall()
+    findings = [
+        (order_id, refusals[document_id].added_to(Finding(HoldCode(code), sentence, evidence, until)))
+        for order_id, document_id, code, sentence, evidence, until in rows
+    ]
+    place_holds(conn, findings, why, renew=True)
 
 
 def _lift(conn: Connection, document_ids: Collection[int], reasons: Sequence[str], why: Cause) -> None:

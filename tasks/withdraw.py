@@ -35,18 +35,23 @@ def lift_blocks(conn: Connection, at: datetime) -> int:
     """End the blocks of documents that ended, or that a person let go; returns how many.
 
     Let go is a document when CHANGED_LATE was released after the last news of the order that the block is about, and
-    is open for none of its orders. To be called in a transaction of its own: whoever amends orders has locked them
-    before it touches their blocks. What is being amended at this moment is left to the next call.
+    is open for none of its orders; one that a person stopped, when the hold of it ended. To be called in a transaction
+    of its own: whoever amends orders has locked them before it touches their blocks. What is being amended at this
+    moment is left to the next call.
     """
     return conn.execute(
         """update document_block set lifted_at = %s where id in (
              select b.id from document_block b join outbound_document d on d.id = b.document_id
              where b.lifted_at is null and (d.state in ('shipped', 'short', 'rejected', 'cancelled') or (
-               b.reason <> 'unmerge'
+               b.reason not in ('unmerge', 'desk')
                and b.placed_at <= (select max(h.placed_at) from hold h where h.order_id = b.order_id
                                and h.code = 'CHANGED_LATE' and h.released_at is not null)
                and not exists (select 1 from allocation a join hold h on h.order_id = a.order_id
-                               where a.document_id = d.id and h.code = 'CHANGED_LATE' and h.released_at is null)))
+                               where a.document_id = d.id and h.code = 'CHANGED_LATE' and h.released_at is null))
+             or (b.reason = 'desk'
+               and not exists (select 1 from allocation a join hold h on h.order_id = a.order_id
+                               where a.document_id = d.id and h.code in ('MANUAL', 'REJECTED')
+                                 and h.evidence ? 'asked_back' and h.released_at is null)))
              order by b.id for update of b skip locked)""",
         (at,),
     ).rowcount

@@ -24,7 +24,7 @@ from web.console import ROUTERS as CONSOLE
 from web.console import answers
 from web.console.pages import STATIC
 from web.console.session import NotSignedIn
-from web.hooks import carriers, documents, instructions, prefect, shops, wms
+from web.hooks import carriers, documents, instructions, prefect, qimen, shops, wms
 
 _log = logging.getLogger("orderpool.web")
 
@@ -35,6 +35,7 @@ ROUTERS: Sequence[APIRouter] = (
     health.router,
     metrics.router,
     wms.router,
+    qimen.router,
     documents.router,
     instructions.router,
     carriers.router,

@@ -11,11 +11,12 @@ import yaml
 
 @dataclass(frozen=True, slots=True)
 class CarrierCode:
-    """One carrier: Chinese name, its code on channels ("" unknown), whether tracking needs a phone."""
+    """One carrier: Chinese name, its code on channels and in Qimen ("" unknown), whether tracking needs a phone."""
 
     name: str
     taobao: str = ""
     woo: str = ""
+    qimen: str = ""
     needs_phone: bool = False
 
 
@@ -39,4 +40,5 @@ def needs_phone(code: str) -> bool:
 
 
 def _carrier(row: dict[str, str]) -> CarrierCode:
-    return CarrierCode(row["name"], row.get("taobao", ""), row.get("woo", ""), row.get("phone") == "yes")
+    taobao, woo, qimen = (row.get(system, "") for system in ("taobao", "woo", "qimen"))
+    return CarrierCode(row["name"], taobao, woo, qimen, row.get("phone") == "yes")

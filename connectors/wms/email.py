@@ -8,7 +8,7 @@ import csv
 import io
 import smtplib
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.headerregistry import Address
@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from connectors.base import Credentials, Message, Now, RepeatClass
+from connectors.base import Credentials, Envelope, Message, Now, RepeatClass
 from models.errors import ChannelDenied, ChannelRejected, ChannelUnavailable, OutcomeUnknown, SetupError
 from models.masking import brief
 
@@ -57,6 +57,7 @@ class EmailWms:
     repeat_class = RepeatClass.DEDUPLICATED
     needs: ClassVar[tuple[str, ...]] = ("endpoint", "mail_from", "mail_to")
     for_people: ClassVar[bool] = True
+    reads_long: ClassVar[bool] = False
 
     def __init__(self, client: httpx.Client, name: str, credentials: Credentials, now: Now) -> None:
         self.name = name
@@ -67,13 +68,18 @@ class EmailWms:
         self._user = credentials.get("mail_user", "")
         self._password = credentials.get("mail_password", "")
 
-    def send(self, message: Message) -> None:
-        """Hand in one mail; returns when the server took it for every address.
+    def groups(self, messages: Sequence[Message]) -> list[Sequence[Message]]:
+        """Each alone: one mail, one document."""
+        return [[message] for message in messages]
+
+    def send(self, *messages: Message) -> Mapping[str, Envelope]:
+        """Hand in one mail, never more; returns, with no report, when the server took it for every address.
 
         Raises ChannelUnavailable when it took nothing and may do so later, ChannelRejected when it refuses the mail
         or an address for good, ChannelDenied when it wants another password or its certificate is not to be trusted,
         OutcomeUnknown when it went silent while it was being handed the mail.
         """
+        (message,) = messages
         action = f"mail {message.type}"
         mail = self._mail(message)
         with self._session(action) as session:
@@ -84,6 +90,7 @@ class EmailWms:
             for to in self._to:
                 self._expect(session.rcpt(to.addr_spec), action)
             self._hand_in(session, mail.as_bytes(), action)
+        return {}
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         """Raise ChannelDenied: who is told by e-mail signs nothing, what he reports comes as a file."""

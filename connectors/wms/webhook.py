@@ -6,6 +6,7 @@ library's own `verify` is not used: it reads the computer's clock, and one malfo
 
 import base64
 import binascii
+import hashlib
 import hmac
 import re
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ import httpx
 import orjson
 from standardwebhooks import Webhook
 
-from connectors.base import Credentials, Message, Now, RepeatClass
+from connectors.base import Credentials, Envelope, Message, Now, RepeatClass
 from connectors.transport import build, call, retry_after_s
 from models.errors import ChannelDenied, ChannelRejected, ChannelUnavailable, RateLimited, SetupError
 from models.masking import brief
@@ -25,8 +26,14 @@ from models.masking import brief
 TIMEOUT_S: Final = 15.0
 MAX_BODY_BYTES: Final = 20_000
 TOLERANCE_S: Final = 300
+BATCH: Final = "outbound.batch"
+"""The type of a message that carries others: `data.messages` is a list of envelopes, each with its own `id`."""
+
+MOST_IN_A_BATCH: Final = 100
 THROTTLED: Final = frozenset((429, 502, 503, 504))
 
+_BATCH_BYTES = 200  # what is written around the messages of a batch
+_ENTRY_BYTES = 10  # `"id":"",` and a comma
 _TYPE = re.compile(r"[A-Za-z0-9_.]{1,100}")
 
 
@@ -77,7 +84,10 @@ def thin(data: Mapping[str, Any], pull_url: str) -> dict[str, Any]:
 
 
 class WebhookWms:
-    """One warehouse. Credentials: endpoint, secret, optionally inbound_secret and allow_http ("1").
+    """One warehouse. Credentials: endpoint, secret, optionally inbound_secret, allow_http ("1") and batches ("yes").
+
+    With `batches` the warehouse takes messages of the type BATCH: up to 100 messages, 20 KB in all, in one call. Each
+    has the id it would have alone, by which the warehouse takes it once, however it comes.
 
     A secret may be two `whsec_...` with a space between while it is changed, the new one first: both sign what
     we send, either is accepted. Without inbound_secret incoming bodies are signed with `secret` too.
@@ -86,6 +96,7 @@ class WebhookWms:
     repeat_class = RepeatClass.DEDUPLICATED
     needs: ClassVar[tuple[str, ...]] = ("endpoint",)
     for_people: ClassVar[bool] = False
+    reads_long: ClassVar[bool] = True
 
     def __init__(self, client: httpx.Client, name: str, credentials: Credentials, now: Now) -> None:
         self.name = name
@@ -95,20 +106,25 @@ class WebhookWms:
         self._secrets = _secrets(name, credentials.get("secret", ""))
         inbound = credentials.get("inbound_secret", "")
         self._inbound = _secrets(name, inbound) if inbound else self._secrets
+        self._takes_batches = credentials.get("batches") == "yes"
 
-    def send(self, message: Message) -> None:
-        """Deliver one message; returns when the warehouse answered 2xx.
+    def groups(self, messages: Sequence[Message]) -> list[Sequence[Message]]:
+        """As many together as a batch may hold, if the warehouse takes batches."""
+        return _packed(messages) if self._takes_batches else [[message] for message in messages]
+
+    def send(self, *messages: Message) -> Mapping[str, Envelope]:
+        """Deliver one message, or a group of `groups` in one call; returns when the warehouse answered 2xx.
+
+        The answer reports nothing: what becomes of a message comes by webhook.
 
         Raises EndpointGone for 410, RateLimited when it names a wait, OutcomeUnknown when no answer came, and
         ChannelUnavailable for every other answer: a refusal may be a receiver that is not set up yet. A body over
         20 KB raises ChannelRejected; see `thin`.
         """
-        action = f"send {message.type}"
-        body = envelope(message)
+        message_id, kind, body = _outgoing(messages)
+        action = f"send {kind}"
         if len(body) > MAX_BODY_BYTES:
             raise ChannelRejected(self.name, action, f"the body has {len(body)} bytes, at most {MAX_BODY_BYTES} go")
-        # a dot in the id would move the border between id and time in what is signed
-        message_id = quote(message.key, safe=":").replace(".", "%2E")
         sent_at = self._now()
         headers = {
             "content-type": "application/json",
@@ -120,6 +136,7 @@ class WebhookWms:
             self._client, self.name, action, "POST", self._endpoint, timeout_s=TIMEOUT_S, content=body, headers=headers
         )
         self._raise_for(call(self._client, self.name, action, request, changes=True), action)
+        return {}
 
     def _raise_for(self, response: httpx.Response, action: str) -> None:
         if response.is_success:
@@ -154,8 +171,58 @@ class WebhookWms:
 
 def envelope(message: Message) -> bytes:
     """The body of a message: type, the time it happened (ISO 8601 with offset), data."""
-    written = {"type": message.type, "timestamp": message.occurred_at.isoformat(), "data": dict(message.data)}
-    return orjson.dumps(written)
+    return orjson.dumps(_envelope(message))
+
+
+def _envelope(message: Message) -> dict[str, Any]:
+    return {"type": message.type, "timestamp": message.occurred_at.isoformat(), "data": dict(message.data)}
+
+
+def unpacked(found: Mapping[str, Any], longest_id: int) -> dict[str, str] | None:
+    """The messages that a verified envelope of the type BATCH carries, by id, each as a body of its own.
+
+    None when it is no batch, or one that cannot be taken apart; an id has at most `longest_id` characters.
+    """
+    entries = found["data"].get("messages") if found["type"] == BATCH else None
+    if not isinstance(entries, list) or not 0 < len(entries) <= MOST_IN_A_BATCH:
+        return None
+    bodies = {}
+    for entry in entries:
+        id_ = entry.get("id") if type(entry) is dict else None
+        if not isinstance(id_, str) or not 0 < len(id_) <= longest_id or not id_.isprintable():
+            return None
+        bodies[id_] = orjson.dumps({key: value for key, value in entry.items() if key != "id"}).decode()
+    return bodies
+
+
+def _outgoing(messages: Sequence[Message]) -> tuple[str, str, bytes]:
+    """The id, type and body of the call that carries these messages."""
+    if len(messages) == 1:
+        return _id(messages[0]), messages[0].type, envelope(messages[0])
+    ids = [_id(message) for message in messages]
+    data = {"messages": [{"id": id_, **_envelope(message)} for id_, message in zip(ids, messages, strict=True)]}
+    batch = Message(
+        BATCH, "batch:" + hashlib.sha256("\n".join(ids).encode()).hexdigest(), messages[0].occurred_at, data
+    )
+    return _id(batch), BATCH, envelope(batch)
+
+
+def _id(message: Message) -> str:
+    # a dot in the id would move the border between id and time in what is signed
+    return quote(message.key, safe=":").replace(".", "%2E")
+
+
+def _packed(messages: Sequence[Message]) -> list[Sequence[Message]]:
+    groups: list[list[Message]] = []
+    room = 0
+    for message in messages:
+        size = len(envelope(message)) + len(_id(message)) + _ENTRY_BYTES
+        if size > room or len(groups[-1]) == MOST_IN_A_BATCH:
+            groups.append([])
+            room = MAX_BODY_BYTES - _BATCH_BYTES
+        groups[-1].append(message)
+        room -= size
+    return [*groups]
 
 
 def _endpoint(name: str, credentials: Credentials) -> str:

@@ -19,6 +19,7 @@ Reason = Annotated[str, typer.Option(help="Why, for the orders' stories.")]
 Shop = Annotated[str, typer.Option(help="Their shop, where several have orders with such a number.")]
 
 _GOES_ON = "goes on with the next resume_orders run"
+_ASKED = "its warehouse is asked to give it back; it stays there, with its stock, until the answer"
 
 
 @order.command("hold")
@@ -28,7 +29,7 @@ def hold(
     until: Annotated[str, typer.Option(help="Until when at the latest (China's time); else until released.")] = "",
     shop: Shop = "",
 ) -> None:
-    """Stop orders that no warehouse has yet; they keep their stock. An unsent instruction is taken back."""
+    """Stop orders; they keep their stock. An unsent instruction is taken back, a warehouse is asked for what it has."""
     from tasks import desk
 
     end = _moment(until)
@@ -59,7 +60,7 @@ def approve(nos: Nos, reason: Reason, shop: Shop = "") -> None:
 
 @order.command("reject")
 def reject(nos: Nos, reason: Reason, shop: Shop = "") -> None:
-    """Keep orders from leaving until they are released from REJECTED; their stock is free for others at once."""
+    """Keep orders from leaving until they are released from REJECTED; stock that no warehouse has for them is free."""
     from tasks import desk
 
     decide_about(nos, shop, "rejected; its stock is free", lambda ids, why: desk.reject(ids, reason, why))
@@ -67,7 +68,7 @@ def reject(nos: Nos, reason: Reason, shop: Shop = "") -> None:
 
 @order.command("cancel")
 def cancel(nos: Nos, reason: Reason, shop: Shop = "") -> None:
-    """Cancel orders that no warehouse has yet; their stock is free at once. The shop is not told."""
+    """Cancel orders; their stock is free at once, or when their warehouse gives them back. The shop is not told."""
     from tasks import desk
 
     decide_about(nos, shop, "cancelled; its stock is free", lambda ids, why: desk.cancel(ids, reason, why))
@@ -104,7 +105,7 @@ def decide_about(nos: Sequence[str], shop: str, done: str, decide: "Callable[[li
     decided = decide(list(found.orders), by_hand())
     for order_id in decided.done:
         no, code = found.orders[order_id]
-        typer.echo(f"order {no} of {code}: {done}")
+        typer.echo(f"order {no} of {code}: {_ASKED if order_id in decided.asked else done}")
     refused = [*found.refused, *decided.refused.values()]
     for sentence in refused:
         typer.echo(f"orderpool: {sentence}", err=True)

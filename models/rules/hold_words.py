@@ -198,7 +198,12 @@ def _awaiting(evidence: Evidence, _: str) -> str:
 
 def _changed(evidence: Evidence, _: str) -> str:
     fields = _list(_CHANGED.get(name, name) for name in evidence["fields"])
-    return f"下发仓库后店铺更改了订单（{fields}），涉及出库单 {_list(evidence['documents']) or '无'}"
+    return f"下发仓库后店铺更改了订单（{fields}），涉及出库单 {_list(evidence['documents']) or '无'}{_asked(evidence)}"
+
+
+def _asked(evidence: Evidence) -> str:
+    asked = f"；已请求仓库退回 {_list(evidence['asked_back'])}" if "asked_back" in evidence else ""
+    return asked + ("；仓库未退回 {}：{}".format(*evidence["kept"]) if "kept" in evidence else "")
 
 
 def _refused(evidence: Evidence, _: str) -> str:
@@ -210,14 +215,14 @@ def _by_person(done: str) -> Callable[[Evidence, str], str]:
     def words(evidence: Evidence, _: str) -> str:
         until = f"，最晚至 {evidence['until']}" if "until" in evidence else ""
         back = f"；{_list(evidence['taken_back'])} 尚未下发，已撤回" if "taken_back" in evidence else ""
-        return f"{evidence['by']} {done}{until}：{evidence['reason']}{back}"
+        return f"{evidence['by']} {done}{until}：{evidence['reason']}{back}{_asked(evidence)}"
 
     return words
 
 
 def _rejected(evidence: Evidence, stored: str) -> str:
     if "cancelled_at" not in evidence:
-        return _by_person("审核不通过")(evidence, stored)
+        return _by_person("取消" if "calls_off" in evidence else "审核不通过")(evidence, stored)
     return f"{evidence['by']} 已于 {evidence['cancelled_at']} 取消：{evidence['reason']}；此后店铺更改了订单"
 
 

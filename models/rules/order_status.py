@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from models.hold import HoldCode
 from models.order import Stage
-from models.shipment import CLOSED, DocumentState, ParcelStage
+from models.shipment import CLOSED, LEFT, DocumentState, ParcelStage
 
 
 class Status(StrEnum):
@@ -60,7 +60,7 @@ def order_status(facts: Facts) -> Status:
         return _before_dispatch(frozenset(facts.holds))
     parcels = [stage for stage in facts.parcels if stage is not ParcelStage.CANCELLED]
     documents = [state for state in facts.documents if state is not DocumentState.CANCELLED]
-    if not parcels and not _LEFT.intersection(documents):
+    if not parcels and not LEFT.intersection(documents):
         return _before_leaving(bool(facts.holds), documents)
     return _after_leaving(facts, documents, parcels)
 
@@ -90,5 +90,4 @@ def _after_leaving(facts: Facts, documents: Collection[DocumentState], parcels: 
     return Status.DELIVERED if ParcelStage.DELIVERED in parcels else Status.RETURNED
 
 
-_LEFT = CLOSED | {DocumentState.PART_SHIPPED}
 _ENDED = frozenset({ParcelStage.DELIVERED, ParcelStage.RETURNED})

@@ -185,7 +185,7 @@ def promo_day(folder: Path, shops: tuple[str, ...], orders: int, hours: int) -> 
     A shop that announces nothing is read every two minutes.
     """
     with scratch_installation(folder, schedules=True) as scratch:
-        scratch.connect(SKUS, UNITS, {"capabilities": {"calls_per_s": 1000, "lag_s": LAG_S}})
+        scratch.connect(SKUS, UNITS, {"capabilities": {"calls_per_s": 1000, "lag_s": LAG_S}}, batches=True)
         for shop, channel in PUSHED.items():
             hook = f"{scratch.web_url}/hooks/{channel}/{shop}"
             scratch.outside.do("POST", "shops", {"code": shop, "platform": channel, "webhook_url": hook})

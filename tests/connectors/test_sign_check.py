@@ -13,7 +13,7 @@ from deployments.sign_check import CHECKS, sign_check
 from tests.connectors.conftest import DATA
 
 FILES = [DATA / "vectors.json", DATA / "vectors_logistics.json"]
-KNOWN = ["taobao", "jd", "pinduoduo", "douyin", "woocommerce", "kuaidi100", "standardwebhooks"]
+KNOWN = ["taobao", "jd", "pinduoduo", "douyin", "woocommerce", "kuaidi100", "qimen", "standardwebhooks"]
 Change = Callable[[dict[str, Any]], object]
 
 
@@ -35,7 +35,7 @@ def check(tmp_path: Path, *vectors: Any, require: tuple[str, ...] = ()) -> int:
 
 def test_every_known_signature_matches(capsys: pytest.CaptureFixture[str]) -> None:
     assert sign_check(FILES, KNOWN) == 0
-    assert capsys.readouterr().out == "checked 40, matched 40, skipped 8\n"
+    assert capsys.readouterr().out == "checked 45, matched 45, skipped 3\n"
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,8 @@ def test_every_known_signature_matches(capsys: pytest.CaptureFixture[str]) -> No
         "kd100_query_minimal",
         "kd100_label_order",
         "kd100_push_verify",
+        "qimen_md5_body",
+        "qimen_hmac_body",
         "swh_basic",
         "swh_rotation_two_signatures",
     ],
@@ -97,6 +99,8 @@ SECONDS = 1763798400
             "swh_rotation_two_signatures",
             lambda row: row["request"].update({"webhook-signature": row["expected_sign"][49:]}),
         ),
+        ("qimen_inbound_confirm", lambda row: row["request"]["query_params"].update(sign=row["expected_sign"])),
+        ("qimen_inbound_confirm", lambda row: row["request"]["query_params"].update(sign="0" * 32)),
         ("taobao", lambda row: row["params"].update(sign=row["expected_sign"])),
         ("taobao", lambda row: row["params"].update(sign="0" * 32)),
         ("taobao", lambda row: row.update(channel="tmall")),
@@ -124,6 +128,8 @@ def test_verification_agrees_with_what_the_vector_carries(tmp_path: Path, name: 
         {"channel": "taobao", "params": {"a": "\ud800"}, "app_secret": "x", "expected_sign": "x"},
         {"channel": "taobao", "algorithm": "sha3", "params": {"a": "b"}, "app_secret": "x", "expected_sign": "x"},
         {"channel": "woocommerce", "params": {"url": "u"}, "app_secret": "x", "expected_sign": "x"},
+        {"system": "qimen", "secret": "x", "request": {"body": ""}, "expected_sign": "x"},
+        {"system": "qimen", "secret": "x", "request": {"query_params": {"sign_method": "a"}}, "expected_sign": "x"},
         {"system": "standardwebhooks", "secret": "whsec_!", "request": {"body": ""}, "expected_sign": "x"},
         {"system": "standardwebhooks", "secret": [], "request": {"webhook-timestamp": "9" * 40}, "expected_sign": 1},
     ],
@@ -153,10 +159,10 @@ def test_an_unreadable_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_nothing_checked_and_a_skipped_requirement_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert check(tmp_path, vector("qimen")) == 1
+    assert check(tmp_path, vector("dingtalk_robot")) == 1
     assert capsys.readouterr().out.splitlines() == ["nothing was checked", "checked 0, matched 0, skipped 1"]
-    assert check(tmp_path, vector("qimen"), vector("taobao"), require=("qimen",)) == 1
-    assert "required system qimen" in capsys.readouterr().out
+    assert check(tmp_path, vector("dingtalk_robot"), vector("taobao"), require=("dingtalk_robot",)) == 1
+    assert "required system dingtalk_robot" in capsys.readouterr().out
 
 
 def test_every_checked_system_has_a_connector() -> None:

@@ -10,8 +10,10 @@ from connectors.wms.webhook import (
     BadSignature,
     EndpointGone,
     WebhookWms,
+    envelope,
     sign_body,
     thin,
+    unpacked,
     verify_body,
 )
 from models.errors import (
@@ -110,6 +112,82 @@ def test_a_body_that_is_too_long_must_go_thin() -> None:
     short = thin(data, "https://oms.example/pull/OB1")
 
     assert short == {"outbound_no": "OB1", "version": 2, "pull_url": "https://oms.example/pull/OB1"}
+
+
+def document(number: int, bytes_: int = 100) -> Message:
+    return Message("outbound.created", f"OB{number}:1", NOON, {"outbound_no": f"OB{number}", "note": "x" * bytes_})
+
+
+def test_without_batches_each_message_goes_alone() -> None:
+    messages = [document(number) for number in range(3)]
+
+    assert wms(httpx.Response(200)).groups(messages) == [[message] for message in messages]
+
+
+@pytest.mark.parametrize(
+    ("count", "bytes_", "sizes"), [(250, 10, [100, 100, 50]), (45, 1000, [17, 17, 11]), (0, 1, [])]
+)
+def test_a_batch_holds_a_hundred_messages_or_twenty_kilobytes(count: int, bytes_: int, sizes: list[int]) -> None:
+    messages = [document(number, bytes_) for number in range(count)]
+    answer = httpx.Response(200)
+    warehouse = wms(answer, batches="yes")
+
+    groups = warehouse.groups(messages)
+
+    assert [len(group) for group in groups] == sizes
+    assert [message for group in groups for message in group] == messages
+    for group in groups:
+        warehouse.send(*group)
+        assert len(answer.request.content) <= MAX_BODY_BYTES
+
+
+def test_a_batch_carries_each_message_under_the_id_it_has_alone() -> None:
+    answer = httpx.Response(200)
+    warehouse = wms(answer, batches="yes")
+    warehouse.send(document(1))
+    alone = answer.request.headers["webhook-id"], orjson.loads(answer.request.content)
+
+    warehouse.send(document(1), document(2))
+
+    batch = orjson.loads(answer.request.content)
+    assert (batch["type"], len(batch["data"]["messages"])) == ("outbound.batch", 2)
+    assert batch["data"]["messages"][0] == {"id": alone[0], **alone[1]}
+    assert answer.request.headers["webhook-signature"] == sign_body(
+        [OLD], answer.request.headers["webhook-id"], NOON, answer.request.content.decode()
+    )
+
+
+def test_what_a_batch_carried_is_taken_apart_again() -> None:
+    answer = httpx.Response(200)
+    warehouse = wms(answer, batches="yes")
+    warehouse.send(document(1), document(2))
+    sent = orjson.loads(answer.request.content)
+
+    bodies = unpacked(sent, 200)
+
+    assert bodies is not None
+    assert list(bodies) == ["OB1:1", "OB2:1"]
+    assert bodies["OB2:1"].encode() == envelope(document(2))
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        None,
+        {},
+        [],
+        ["OB1"],
+        [{"type": "outbound.shipped"}],
+        [{"id": 7}],
+        [{"id": ""}],
+        [{"id": "x" * 201}],
+        [{"id": "m\0"}],
+        [{"id": f"m{number}"} for number in range(101)],
+    ],
+)
+def test_a_batch_that_cannot_be_taken_apart_is_one_message(messages: object) -> None:
+    assert unpacked({"type": "outbound.batch", "data": {"messages": messages}}, 200) is None
+    assert unpacked({"type": "outbound.shipped", "data": {"messages": [{"id": "m1"}]}}, 200) is None
 
 
 @pytest.mark.parametrize("signed_with", [OLD, NEW])

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import httpx
@@ -45,6 +46,17 @@ def test_no_answer_after_sending_is_unknown_and_a_retry_has_one_effect(
     wms.send(MESSAGE)
 
     assert received(sandbox) == ["OB1"]
+
+
+def test_what_came_in_a_batch_and_alone_arrives_once(sandbox: Sandbox, client: httpx.Client) -> None:
+    wms = WebhookWms(client, "WH-E", {**sandbox.warehouse("WH-E"), "allow_http": "1", "batches": "yes"}, wall)
+    other = replace(MESSAGE, key="OB2:1", data={**MESSAGE.data, "outbound_no": "OB2"})
+
+    wms.send(MESSAGE)
+    for _ in range(2):
+        wms.send(MESSAGE, other)
+
+    assert received(sandbox) == ["OB1", "OB2"]
 
 
 def test_a_warehouse_that_is_down_is_unavailable(sandbox: Sandbox, wms: WebhookWms) -> None:

@@ -17,7 +17,7 @@ from models.errors import SetupError
 def test_the_shipped_shape_is_a_day_of_real_orders() -> None:
     shape = read_shape(USUAL)
 
-    assert (len(shape), sum(shape), shape.index(max(shape))) == (24, 1699, 15)
+    assert (len(shape), sum(shape), shape.index(max(shape))) == (24, 99441, 16)
 
 
 @pytest.mark.parametrize("orders", [1, 1699, 180_000])

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,6 +54,13 @@ class World:
         """Let every warehouse ship what waits."""
         for code in SITES:
             self.sandbox.do("POST", f"warehouses/{code}/ship", wishes)
+
+    def await_reports(self, count: int) -> None:
+        """Wait until so many reports of warehouses are stored: some come in the background."""
+        deadline = time.monotonic() + 10
+        while self.rows("select count(*) from inbox") < [(count,)]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
     def travel(self, to: str) -> None:
         """Let every followed parcel travel on."""

@@ -49,6 +49,7 @@ def test_a_warehouse_gives_a_document_back_and_each_order_leaves_alone(world: Wo
 
     unmerge_by_hand([order_id], "another box", Cause("person:li", clock().now(), None, 1))
     deliver_due(send, ALL_KINDS, why())
+    world.await_reports(1)
     work_off()
     deliver_due(send, ALL_KINDS, why())
 

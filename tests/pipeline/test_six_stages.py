@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from deployments.simulation import SITES
 from models.database import transaction
 from models.messages import OutboxKind
 from models.order import Cause
 from models.settings import clock, set_clock
+from tasks.credentials import Owner, keep_secrets
 from tasks.dispatch import dispatch_batch
 from tasks.ingest import ingest_shop
 from tasks.lock_stock import lock_batch
@@ -58,6 +60,30 @@ def test_a_woocommerce_order_goes_from_the_shop_to_the_buyer(world: World) -> No
     assert world.rows("select stage, count(*) from parcel group by 1") == [("delivered", 20)]
     assert world.rows("select state, count(*) from outbox group by 1") == [("delivered", 60)]
     assert len(world.books()["shops"]["woo-1"]["ship_backs"]) == 20
+
+
+def test_warehouses_that_take_batches_are_told_and_tell_together(world: World) -> None:
+    with transaction() as conn:
+        for code in SITES:
+            keep_secrets(conn, Owner.WAREHOUSE, code, {"batches": "yes"})
+            world.sandbox.do("POST", "warehouses", {"code": code, "batches": True})
+    world.load("woo-1", [order(n, datetime.now(UTC)) for n in range(60)])
+    world.fault("http_503", "wms:WH-E", times=1)
+
+    through_the_stages("woo-1")
+    world.ship()
+    work_off()
+
+    warehouses = world.books()["warehouses"]
+    received = [row["received"] for entry in warehouses.values() for row in entry["documents"]]
+    assert received == [1] * 60
+    assert world.rows("select state, count(*) from outbox where kind = 'outbound.created' group by 1") == [
+        ("delivered", 60)
+    ]
+    # the batch that WH-E did not take was sent again, each of its messages alone
+    assert world.rows("select distinct counterpart, attempts from outbox where attempts > 1") == [("warehouse:WH-E", 2)]
+    assert world.rows("select count(*) from parcel") == [(60,)]
+    assert world.rows("select state, count(*) from inbox group by 1") == [("done", 60)]
 
 
 @pytest.mark.parametrize(("shop", "refused"), [("woo-1", 0), ("tmall-1", 5)])

@@ -209,7 +209,8 @@ def inbox() -> Iterator[Inbox]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            kept.take({key.lower(): value for key, value in self.headers.items()}, body)
+            headers = {key.lower(): value for key, value in self.headers.items()}
+            kept.take({**headers, ":path": self.path}, body)
             self._reply()
 
         def do_GET(self) -> None:
@@ -218,7 +219,7 @@ def inbox() -> Iterator[Inbox]:
 
         def _reply(self) -> None:
             status, content = kept.answer(self.path)
-            encoded = json.dumps(content).encode()
+            encoded = content if isinstance(content, bytes) else json.dumps(content).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(encoded)))

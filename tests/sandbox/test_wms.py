@@ -112,6 +112,37 @@ def test_auto_mode_accepts_then_ships(sandbox: Sandbox, wms: WmsCaller, received
     assert [body["type"] for body in received.bodies()] == ["outbound.accepted", "outbound.shipped"]
 
 
+def test_each_message_of_a_batch_is_taken_once(sandbox: Sandbox, wms: WmsCaller) -> None:
+    wms.create("OB1", webhook_id="msg_1")
+    entries = [{"id": f"msg_{n}", "type": "outbound.created", "data": {"outbound_no": f"OB{n}"}} for n in (1, 2)]
+
+    answers = [wms.send("outbound.batch", {"messages": entries}).json()["results"] for _ in range(2)]
+
+    assert [[answer["result"] for answer in each] for each in answers] == [
+        ["duplicate", "accepted"],
+        ["duplicate", "duplicate"],
+    ]
+    assert wms.send("outbound.batch", {"messages": [{"id": "msg_3"}]}).status_code == 400
+    assert sandbox.do("GET", "/books?summary=1")["warehouses"]["WH-E"]["documents"] == 2
+
+
+def test_reports_go_in_batches_where_they_are_wanted(sandbox: Sandbox, wms: WmsCaller, received: Inbox) -> None:
+    entry = open_manual(sandbox, received, batches=True)
+    for number in range(120):
+        wms.create(f"OB{number}")
+
+    counts = sandbox.do("POST", "/warehouses/WH-E/ship", {})
+
+    carried = []
+    for headers, body in received.messages:
+        assert len(body) <= 20 * 1024
+        carried += Webhook(entry["callback_secret"]).verify(body, headers)["data"]["messages"]
+    assert counts == {"sent": 120, "acknowledged": 120, "failed": 0}
+    assert len(received.messages) < 10
+    assert len({message["id"] for message in carried}) == 120
+    assert {message["data"]["outbound_no"] for message in carried} == {f"OB{number}" for number in range(120)}
+
+
 def test_a_cancel_request_wins_only_before_shipping(sandbox: Sandbox, wms: WmsCaller, received: Inbox) -> None:
     open_manual(sandbox, received)
     for number in ("OB1", "OB2"):

@@ -96,6 +96,16 @@ class Day:
         last = max(run.ended_at or 0 for run in runs)
         return len(runs) * self.orders / (last - min(run.asked_at for run in runs))
 
+    def under_way(self, since: datetime, until: datetime) -> set[str]:
+        """The runs that were at work at any moment of this span."""
+        body = {"flow_runs": {"id": {"any_": [run.id for run in self.runs]}}, "limit": 200}
+        found = self.prefect.call("POST", "flow_runs/filter", body)
+        return {
+            each["id"]
+            for each in found
+            if datetime.fromisoformat(each["start_time"]) <= until and datetime.fromisoformat(each["end_time"]) >= since
+        }
+
     def recorded(self, run: Run) -> Counter[str]:
         """How often Prefect recorded each stage of a run as completed."""
         body = {"flow_runs": {"id": {"any_": [run.id]}}, "limit": 200}

@@ -1,19 +1,23 @@
 """Orders of one receiver in a pool, and what became of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from models.database import transaction
+from models.messages import OutboxKind
 from models.order import Cause
 from models.settings import clock
+from tasks.confirm import apply_confirmations
 from tasks.dispatch import dispatch_batch
 from tasks.lock_stock import lock_batch
+from tasks.outbox import Pending, deliver_due
 from tasks.resume import end_waits
 from tasks.route import route_batch
 from tests.fakes import FakePool, why
 from tests.stock.world import review_batch
 
 HOME = b"home"
+TO_WAREHOUSES = (OutboxKind.OUTBOUND_CREATED, OutboxKind.OUTBOUND_CANCEL)
 
 
 def cause() -> Cause:
@@ -64,6 +68,30 @@ def resumed(pool: FakePool) -> None:
     for batch_id in end_waits(cause()).batch_ids:
         through(batch_id, review_batch, lock_batch, route_batch, dispatch_batch)
         finished(pool, batch_id)
+
+
+def deliver() -> list[str]:
+    """What leaves for the warehouses, by key."""
+    sent: list[str] = []
+
+    def send(counterpart: str, pending: Sequence[Pending]) -> dict[int, Callable[[], None]]:
+        return {message.id: lambda key=message.key: sent.append(key) for message in pending}  # type: ignore[misc]
+
+    deliver_due(send, TO_WAREHOUSES, cause())
+    return sorted(sent)
+
+
+def warehouse_says(envelopes: Sequence[Mapping[str, Any]], by: Cause) -> list[str]:
+    """Warehouse WH-A tells these in one chunk; gives why each was ignored."""
+    with transaction() as conn:
+        outcomes = apply_confirmations(conn, [(i, "WH-A", said) for i, said in enumerate(envelopes)], by)
+    return [outcomes[i].ignored for i in range(len(envelopes))]
+
+
+def of_first_document(pool: FakePool, kind: str, **data: object) -> dict[str, Any]:
+    """What a warehouse says of its first document."""
+    no = pool.rows("select no from outbound_document order by id limit 1")[0][0]
+    return {"type": f"outbound.{kind}", "data": {"outbound_no": no, **data}}
 
 
 def papers(pool: FakePool) -> list[tuple[str, ...]]:

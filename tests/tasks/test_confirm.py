@@ -111,6 +111,47 @@ def test_a_document_shipped_in_part_keeps_the_locks_of_the_rest(sent: FakePool) 
     assert sent.untrue() == []
 
 
+@pytest.mark.parametrize("packages", [[], [box("YT1", tea=2, cup=1)]])
+def test_a_document_shipped_in_part_is_closed_by_a_final_report_without_a_new_box(
+    sent: FakePool, packages: list[dict[str, Any]]
+) -> None:
+    no = no_of(sent)
+    report(sent, "shipped", no, packages=[box("YT1", tea=2, cup=1)], final=False)
+
+    assert report(sent, "shipped", no, packages=packages, final=True) == ""
+
+    assert state(sent, no) == "short"
+    assert sent.locked("TEA") == 3
+    assert effects(sent) == [("ship_back", 1), ("subscribe", 1)]
+    assert sent.rows("select code from hold where released_at is null") == [("SHIPPED_SHORT",)]
+    assert sent.untrue() == []
+
+
+def test_a_document_of_which_all_left_is_closed_without_a_shortage(sent: FakePool) -> None:
+    no = no_of(sent)
+    report(sent, "shipped", no, packages=[box("YT1")], final=False)
+
+    assert report(sent, "shipped", no, packages=[], final=True) == ""
+    assert "no package" in report(sent, "shipped", no, packages=[], final=True)
+
+    assert state(sent, no) == "shipped"
+    assert sent.rows("select count(*) from event where what = 'document_cancelled'") == [(0,)]
+    assert sent.rows("select code from hold where released_at is null") == []
+    assert sent.untrue() == []
+
+
+def test_a_document_closed_with_nothing_in_it_is_held_as_one_that_the_warehouse_refused(sent: FakePool) -> None:
+    no = no_of(sent)
+
+    assert report(sent, "shipped", no, packages=[], final=True, reason_code="NOTHING_SHIPPED") == ""
+    assert "is cancelled already" in report(sent, "shipped", no, packages=[], final=True)
+
+    assert state(sent, no) == "cancelled"
+    assert effects(sent) == []
+    assert sent.rows("select code, sentence like '%%NOTHING_SHIPPED' from hold") == [("WMS_REFUSED", True)]
+    assert sent.untrue() == []
+
+
 def test_a_document_closed_short_gives_the_missing_units_back(sent: FakePool) -> None:
     no = no_of(sent)
 

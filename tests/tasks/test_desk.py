@@ -12,57 +12,12 @@ import pytest
 from models.database import transaction
 from models.errors import SetupError
 from models.hold import Finding, HoldCode, place_holds
-from models.order import Cause, Stage, advance
 from models.rules.hold_ends import ENDED_BY_NAME, ENDS_OTHERWISE, MAY_END, REVIEWED
 from tasks import desk
 from tasks.decided import Decided
-from tasks.dispatch import dispatch_batch
-from tasks.lock_stock import lock_batch
-from tasks.reconcile import reconcile
-from tasks.resume import resume_waiting
-from tasks.route import route_batch
 from tasks.store import Arrival
-from tasks.track import track_batch
-from tasks.validate import validate_batch
 from tests.fakes import NOON, WOO, FakePool, payload, why
-
-LI = Cause("person:li", NOON, None, 1)
-STOPS: dict[str, Callable[..., Decided]] = {"hold": desk.hold, "reject": desk.reject, "cancel": desk.cancel}
-STAGES = ("ingested", "validated", "locked", "routed", "dispatched")
-
-
-def brought_to(pool: FakePool, stage: str, orders: int = 1) -> FakePool:
-    """Orders 1, 2, ... of 3 TEA, taken as far as a stage without a review, whose runs are over."""
-    pool.stock(TEA=10 + 3 * orders)
-    pool.take([payload(no, units={"TEA": 3}) for no in range(1, orders + 1)])
-    pool.execute("update receiver set division_code = '330106'")
-    with transaction() as conn:
-        if stage != "ingested":
-            advance(conn, range(1, orders + 1), Stage.VALIDATED, why())
-        for step in (lock_batch, route_batch, dispatch_batch)[: max(STAGES.index(stage) - 1, 0)]:
-            step(conn, 1, why())
-    pool.execute("update batch set state = 'closed'")
-    return pool
-
-
-def resumed(pool: FakePool, hours: float = 1) -> int:
-    with transaction() as conn:
-        count = resume_waiting(conn, why("resume", NOON + timedelta(hours=hours)))
-    for batch_id in count.batch_ids:
-        for stage in (validate_batch, lock_batch, route_batch, dispatch_batch, track_batch):
-            with transaction() as conn:
-                stage(conn, batch_id, why("resume", NOON + timedelta(hours=hours)))
-    pool.execute("update batch set state = 'closed'")
-    return count.orders
-
-
-def place(*codes: str, order_id: int = 1, **evidence: Any) -> None:
-    with transaction() as conn:
-        place_holds(conn, [(order_id, Finding(HoldCode(code), "for a test", evidence)) for code in codes], why())
-
-
-def is_true(pool: FakePool) -> bool:
-    return pool.untrue() == [] and reconcile() == []
+from tests.tasks.at_the_desk import LI, STAGES, STOPS, brought_to, is_true, place, resumed
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -110,32 +65,6 @@ def test_a_cancelled_order_gives_everything_back_and_stays(pool: FakePool, stage
         ("person:li", {"reason": "the buyer called"})
     ]
     assert is_true(pool)
-
-
-@pytest.mark.parametrize(
-    ("state", "obstacle"),
-    [
-        ("accepted", "its warehouse has OB20261120000001, or may have it: only there can it be stopped"),
-        ("rejected", "its warehouse gave OB20261120000001 back"),
-        ("part_shipped", "part of it left as OB20261120000001"),
-        ("shipped", "it left as OB20261120000001"),
-    ],
-)
-def test_what_a_warehouse_has_is_not_stopped_from_here(pool: FakePool, state: str, obstacle: str) -> None:
-    brought_to(pool, "dispatched")
-    pool.execute("update outbox set state = 'delivered'")
-    pool.execute("update outbound_document set state = %s", state)
-
-    for wish, decide in STOPS.items():
-        assert decide([1], "too late", LI) == Decided([], {1: f"order 1: cannot {wish}; {obstacle}"})
-    assert pool.holds() == {}
-
-
-def test_an_instruction_that_may_have_arrived_counts_as_arrived(pool: FakePool) -> None:
-    brought_to(pool, "dispatched")
-    pool.execute("update outbox set in_doubt = true")
-
-    assert "or may have it" in desk.cancel([1], "the buyer called", LI).refused[1]
 
 
 def test_an_unsent_instruction_is_withdrawn_with_the_decision(pool: FakePool) -> None:

@@ -20,6 +20,7 @@ from tests.clocks import StoppedClock
 from tests.fakes import NOON, FakePool, payload, why
 
 WH_A = "warehouse:WH-A"
+SECOND = timedelta(seconds=1)
 
 
 def promised(pool: FakePool, *hours: float) -> None:
@@ -136,7 +137,23 @@ def test_notices_of_shops_are_no_reports(pool: FakePool, stopped: StoppedClock) 
 
 
 def test_a_promo_says_how_many_calls_are_made_at_a_time(pool: FakePool, stopped: StoppedClock) -> None:
-    before = senders_now()
+    before = senders_now(WH_A)
     promo_on("big", NOON + timedelta(hours=1), "sale", why())
 
-    assert (before, senders_now()) == (SENDERS, shipped_profiles()["big"].senders)
+    assert (before, senders_now(WH_A)) == (SENDERS, shipped_profiles()["big"].senders)
+
+
+@pytest.mark.parametrize(("age_s", "presses"), [(9, False), (11, True), (599, True), (601, False)])
+def test_while_orders_wait_only_warehouses_get_all_calls(
+    three: FakePool, stopped: StoppedClock, age_s: int, presses: bool
+) -> None:
+    three.execute("update batch set created_at = %s", NOON - timedelta(seconds=age_s))
+
+    assert senders_now(WH_A) == SENDERS
+    assert senders_now("shop:WOO") == senders_now("carrier:kuaidi100") == (SENDERS // 4 if presses else SENDERS)
+
+
+def test_batches_that_are_through_press_nobody(three: FakePool, stopped: StoppedClock) -> None:
+    three.execute("update batch set created_at = %s, state = 'closed', closed_at = %s", NOON - 20 * SECOND, NOON)
+
+    assert senders_now("shop:WOO") == SENDERS

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import groupby
 
 import pytest
 
@@ -21,12 +22,14 @@ from models.messages import OutboxKind
 from models.rules.faults import Fault
 from tasks.outbox import (
     COUNTERPART_LOCKS,
+    MOST_IN_A_TURN,
     RETRY_AFTER,
     SENDERS,
     Effect,
     Pending,
     Shared,
     deliver,
+    deliver_batches,
     deliver_due,
     post,
 )
@@ -88,6 +91,24 @@ def test_a_batchs_delivery_and_a_due_one_at_once_send_each_message_once(pool: Fa
         list(threads.map(lambda batches: deliver("warehouse:WH-A", outside.send, KINDS, why(), batches), [[1], None]))
 
     assert len(outside.got) == len(set(outside.got)) == 300
+
+
+@pytest.mark.parametrize("of_batches", [False, True])
+def test_one_with_thousands_of_messages_keeps_nobody_waiting(
+    pool: FakePool, stopped: StoppedClock, of_batches: bool
+) -> None:
+    write(2 * MOST_IN_A_TURN, "warehouse:WH-A")
+    write(10, "warehouse:WH-B")
+    outside = Counterparts()
+
+    if of_batches:
+        deliver_batches([1], KINDS, outside.send, why())
+    else:
+        deliver_due(outside.send, KINDS, why())
+
+    turns = [place for place, _ in groupby(key.rpartition("-r")[0].rpartition("-")[0] for key in outside.got)]
+    assert turns == ["warehouse:WH-A", "warehouse:WH-B", "warehouse:WH-A"]
+    assert len(outside.got) == len(set(outside.got)) == 2 * MOST_IN_A_TURN + 10
 
 
 def test_failed_attempts_wait_by_the_retry_table_and_are_given_up_at_its_end(

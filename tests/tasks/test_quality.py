@@ -194,6 +194,23 @@ class TestLimits:
         pool.execute("delete from order_state where order_id = (select min(order_id) from order_state)")
         assert "creation times differ" not in unmet(check())
 
+    @pytest.mark.parametrize(("window", "is_checked"), [(timedelta(seconds=59), False), (timedelta(seconds=60), True)])
+    def test_orders_of_one_moment_are_right_in_a_window_of_seconds(
+        self, pool: FakePool, window: timedelta, is_checked: bool
+    ) -> None:
+        pool.take([payload(n) for n in range(1, 21)])
+        pool.execute("update orders set created_at = %s", NOON - timedelta(hours=4))
+        pool.execute(
+            """with made as (
+                 insert into ingest_window (shop_id, since, until, origin, state, flow_run_id, created_at)
+                 select id, %s, %s, 'requested', 'stored', 'run-1', now() from shop where code = 'WOO' returning id)
+               update batch set window_id = made.id from made""",
+            NOON - window,
+            NOON,
+        )
+
+        assert ("creation times differ" in unmet(check())) is is_checked
+
     def test_one_unreadable_order_in_a_batch_that_was_checked_fails_no_second_run(self, stocked: FakePool) -> None:
         stocked.take([payload(n) | ({"total": "many"} if n <= 20 else {}) for n in range(1, 500)])
         validate(stocked)

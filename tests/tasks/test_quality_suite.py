@@ -49,6 +49,7 @@ def without(*keys: str) -> dict[str, Any]:
         (ENTRY | {"feed": {"rows": 0}}, "amount is positive: feed: rows 0 must be a whole number from 1 on"),
         (ENTRY | {"channels": ["ebay"]}, "amount is positive: channel ebay is not known"),
         (ENTRY | {"channels": []}, "amount is positive: channels must be a list"),
+        (ENTRY | {"window_s": -1}, "amount is positive: window_s must be a number of seconds"),
         (
             ENTRY | {"arguments": {"least": 1}},
             "amount is positive: ExpectColumnValuesToBeBetween has no argument least",

@@ -1,18 +1,13 @@
 """An order leaves its merge after the dispatch: before its document is sent, or while a warehouse has it, or not."""
 
-from collections.abc import Callable, Sequence
-
 import pytest
 
 from models.database import transaction
 from models.errors import SetupError
-from models.messages import OutboxKind
-from tasks.confirm import apply_confirmations
 from tasks.desk import hold
 from tasks.dispatch import dispatch_batch
 from tasks.lock_stock import lock_batch
 from tasks.merging import unmerge_by_hand
-from tasks.outbox import Pending, deliver_due
 from tasks.reconcile import reconcile
 from tasks.render import render_cancels
 from tasks.restored import Confirmed, confirm_restore, recovered
@@ -21,17 +16,18 @@ from tests.clocks import TickingClock
 from tests.fakes import FakePool, payload
 from tests.tasks.merged import (
     cause,
+    deliver,
     events,
     finished,
     merged,
+    of_first_document,
     papers,
     person,
     resumed,
     through,
     validated,
+    warehouse_says,
 )
-
-KINDS = (OutboxKind.OUTBOUND_CREATED, OutboxKind.OUTBOUND_CANCEL)
 
 
 @pytest.fixture
@@ -44,23 +40,9 @@ def three(pool: FakePool, ticking: TickingClock) -> FakePool:
     return pool
 
 
-def deliver() -> list[str]:
-    """What leaves for the warehouses, by key."""
-    sent: list[str] = []
-
-    def send(counterpart: str, pending: Sequence[Pending]) -> dict[int, Callable[[], None]]:
-        return {message.id: lambda key=message.key: sent.append(key) for message in pending}  # type: ignore[misc]
-
-    deliver_due(send, KINDS, cause())
-    return sorted(sent)
-
-
-def report(pool: FakePool, kind: str, **data: str) -> str:
+def report(pool: FakePool, kind: str, **data: object) -> str:
     """The warehouse says something of its first document; gives why that was ignored."""
-    no = str(pool.rows("select no from outbound_document order by id limit 1")[0][0])
-    envelope = {"type": f"outbound.{kind}", "data": {"outbound_no": no, **data}}
-    with transaction() as conn:
-        return apply_confirmations(conn, [(1, "WH-A", envelope)], cause())[1].ignored
+    return warehouse_says([of_first_document(pool, kind, **data)], cause())[0]
 
 
 def shop_says(pool: FakePool, no: int, status: str = "processing", **changes: object) -> None:
@@ -151,7 +133,13 @@ class TestAtTheWarehouse:
         assert deliver() == [f"{no}-r1-cancel"]
         with transaction() as conn:
             assert list(render_cancels(conn, [1]).values()) == [
-                {"outbound_no": no, "version": 1, "warehouse_code": "WH-A", "reason_code": "UNMERGE"}
+                {
+                    "outbound_no": no,
+                    "version": 1,
+                    "warehouse_code": "WH-A",
+                    "owner_code": "",
+                    "reason_code": "UNMERGE",
+                }
             ]
         assert three.rows("select reason from document_block where lifted_at is null") == [("unmerge",)]
 
@@ -185,17 +173,8 @@ class TestAtTheWarehouse:
     def test_what_ships_in_one_chunk_with_the_answer_is_not_sent_again(self, three: FakePool) -> None:
         sent_and_asked(three)
         box = {"package_no": "1", "tracking_no": "YT1", "carrier_code": "yuantong"}
-        (no,) = three.rows("select no from outbound_document")[0]
-        news = [("outbound.cancelled", {}), ("outbound.shipped", {"packages": [box]})]
-        with transaction() as conn:
-            apply_confirmations(
-                conn,
-                [
-                    (i, "WH-A", {"type": kind, "data": {"outbound_no": no, **more}})
-                    for i, (kind, more) in enumerate(news)
-                ],
-                cause(),
-            )
+        news = [of_first_document(three, "cancelled"), of_first_document(three, "shipped", packages=[box])]
+        warehouse_says(news, cause())
         resumed(three)
 
         assert three.rows("select state from outbound_document") == [("shipped",)]
@@ -205,7 +184,7 @@ class TestAtTheWarehouse:
         deliver()
         lines = [{"line_no": "1", "qty": 2}, {"line_no": "3", "qty": 1}]
         box = {"package_no": "1", "tracking_no": "YT1", "carrier_code": "yuantong", "lines": lines}
-        report(three, "shipped", packages=[box], final=True)  # type: ignore[arg-type]
+        report(three, "shipped", packages=[box], final=True)
 
         assert three.holds() == {"2": ["SHIPPED_SHORT"]}
 
@@ -219,7 +198,7 @@ class TestAtTheWarehouse:
     def test_what_shipped_before_the_answer_is_shipped(self, three: FakePool) -> None:
         sent_and_asked(three)
         box = {"package_no": "1", "tracking_no": "YT1", "carrier_code": "yuantong"}
-        report(three, "shipped", packages=[box])  # type: ignore[arg-type]
+        report(three, "shipped", packages=[box])
         report(three, "cancelled")
 
         assert three.rows("select state from outbound_document") == [("shipped",)]

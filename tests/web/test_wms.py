@@ -88,3 +88,28 @@ def test_a_message_with_an_endless_id_is_refused(web: httpx.Client, pool: Pool) 
 
     assert answer.status_code == 400
     assert pool.inbox() == []
+
+
+def batch(*entries: object) -> str:
+    data = {"messages": entries}
+    return json.dumps({"type": "outbound.batch", "timestamp": "2026-11-22T18:05:10+08:00", "data": data})
+
+
+def test_each_message_of_a_batch_is_kept_by_its_own_id_once(web: httpx.Client, pool: Pool) -> None:
+    inner = json.loads(BODY)
+    body = batch({"id": "m1", **inner}, {"id": "m2", **inner})
+    web.post("/hooks/wms/WH-E", content=BODY, headers=signed(BODY, "m1"))
+
+    answers = [web.post("/hooks/wms/WH-E", content=body, headers=signed(body, unique())) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert [(row[1], json.loads(row[3])) for row in pool.inbox()] == [("m1", inner), ("m2", inner)]
+
+
+def test_a_batch_that_cannot_be_taken_apart_is_kept_whole(web: httpx.Client, pool: Pool) -> None:
+    body = batch({"id": "m1"}, "m2")
+
+    answer = web.post("/hooks/wms/WH-E", content=body, headers=signed(body, "b1"))
+
+    assert answer.status_code == 200
+    assert pool.inbox() == [("wms:WH-E", "b1", "new", body)]

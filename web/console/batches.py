@@ -79,6 +79,7 @@ def _answer(request: Request, person: Person, batch_id: int, action: str, decide
         "decided.html",
         action=name,
         done=decided.done,
+        asked=decided.asked,
         refused={order_id: in_words(sentence) for order_id, sentence in told.items()},
         left_out=len(decided.refused) - len(told),
         numbers=dict(rows),

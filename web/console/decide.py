@@ -35,7 +35,10 @@ def decide(request: Request, person: Annotated[Person, allowed("decide")], field
     decided = _DECISIONS[action](order_ids, fields.text("reason", 500), cause(person), fields)
     back, name = _back(fields), names_of(ACTIONS)[action]
     if not decided.refused:
-        return go(back, _("%(action)s: done for %(count)s.", action=name, count=str(len(decided.done))))
+        said = _("%(action)s: done for %(count)s.", action=name, count=str(len(decided.done)))
+        if decided.asked:
+            said += " " + _("The warehouses of %(count)s are asked first.", count=str(len(decided.asked)))
+        return go(back, said)
     with reading() as conn:
         rows = conn.execute("select id, order_no from orders where id = any(%s)", (order_ids,)).fetchall()
     refused = {order_id: in_words(sentence) for order_id, sentence in decided.refused.items()}
@@ -45,6 +48,7 @@ def decide(request: Request, person: Annotated[Person, allowed("decide")], field
         "decided.html",
         action=name,
         done=decided.done,
+        asked=decided.asked,
         refused=refused,
         left_out=0,
         numbers=dict(rows),

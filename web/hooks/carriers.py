@@ -7,10 +7,10 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, HTTPException, Response
 
 from connectors.carriers.kuaidi100 import ACCEPTED, BAD_SIGNATURE, push_is_signed
+from models.database import transaction
 from models.sealing import unseal
 from tasks.counterparts import KUAIDI100
 from tasks.inbox import keep
-from web.hooks.storing import storing
 from web.requests import Body, Code
 
 router = APIRouter()
@@ -25,7 +25,7 @@ def receive(callback_token: Code, body: Body) -> Response:
     The vendor repeats whatever is not answered with ACCEPTED, so a parcel we no longer know is accepted too.
     """
     form = _form(body)
-    with storing() as conn:
+    with transaction() as conn:
         found = conn.execute("select salt_enc from parcel where callback_token = %s", (callback_token,)).fetchone()
         if found is not None and not push_is_signed(form, unseal(found[0])):
             return Response(BAD_SIGNATURE, media_type="application/json")

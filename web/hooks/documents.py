@@ -11,7 +11,7 @@ from models.database import Connection, transaction
 from models.order import Cause, write_events
 from models.sealing import unseal
 from models.settings import clock
-from models.shipment import DocumentState
+from models.shipment import GIVEN_BACK
 from tasks.credentials import warehouse_of
 from tasks.render import joined_notes, render_outbound
 from web.requests import Bearer, Code
@@ -20,7 +20,6 @@ router = APIRouter()
 
 REVEALS_PER_MINUTE = 600
 _MINUTE_S = 60.0
-NEVER_SHIPS = frozenset({DocumentState.CANCELLED.value, DocumentState.REJECTED.value})
 
 
 class RevealLimit:
@@ -76,7 +75,7 @@ def reveal(receiver_token: Code, token: Bearer) -> dict[str, str]:
     with transaction() as conn:
         warehouse_id, warehouse_code = _reader(conn, token)
         document_id, no, state = _document(conn, receiver_token, warehouse_id)
-        if state in NEVER_SHIPS:
+        if state in GIVEN_BACK:
             raise HTTPException(409, "the document was cancelled")
         require_reveal(warehouse_code)
         return revealed(conn, document_id, no, f"wms:{warehouse_code}")

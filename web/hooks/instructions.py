@@ -14,9 +14,10 @@ from fastapi.responses import HTMLResponse
 
 from models.database import Connection, transaction
 from models.settings import clock
+from models.shipment import GIVEN_BACK
 from tasks.instruction_links import is_ours, page_ends
 from tasks.render import render_outbound
-from web.hooks.documents import NEVER_SHIPS, require_reveal, revealed
+from web.hooks.documents import require_reveal, revealed
 from web.requests import Code
 
 router = APIRouter()
@@ -83,7 +84,7 @@ def _document(conn: Connection, receiver_token: str, code: str) -> _Document:
     if row is None:
         raise HTTPException(404, "not found")
     document_id, no, warehouse_code, state, created_at, shipped_at = row
-    if state in NEVER_SHIPS:
+    if state in GIVEN_BACK:
         raise HTTPException(409, "the document was cancelled: do not ship it")
     _require_open(created_at, shipped_at)
     looks = conn.execute(

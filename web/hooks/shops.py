@@ -9,10 +9,10 @@ from fastapi import APIRouter, HTTPException, Request
 
 from connectors.base import Push, PushChannel
 from connectors.registry import CHANNELS
+from models.database import transaction
 from models.errors import ChannelDenied, ChannelRejected
 from tasks.counterparts import open_channel
 from tasks.inbox import keep_all
-from web.hooks.storing import storing
 from web.requests import MAX_ID_CHARS, Body, Code
 
 router = APIRouter()
@@ -24,7 +24,7 @@ ACCEPTED = {"code": 0, "msg": "success"}
 def _receiver(channel: str) -> Callable[[str, Request, bytes], dict[str, object]]:
     def receive(shop_code: Code, request: Request, body: Body) -> dict[str, object]:
         """Store the orders that a signed notice of one shop names; a test notice is only answered."""
-        with storing() as conn:
+        with transaction() as conn:
             known = "select 1 from shop where code = %s and channel = %s and active"
             if conn.execute(known, (shop_code, channel)).fetchone() is None:
                 raise HTTPException(404, "not found")

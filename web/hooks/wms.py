@@ -2,11 +2,11 @@
 
 from fastapi import APIRouter, HTTPException, Request
 
-from models.database import Connection
+from connectors.wms.webhook import unpacked
+from models.database import Connection, transaction
 from models.errors import ChannelDenied, ChannelRejected
 from tasks.counterparts import open_wms
-from tasks.inbox import keep
-from web.hooks.storing import storing
+from tasks.inbox import keep_all
 from web.requests import MAX_ID_CHARS, Body, Code
 
 router = APIRouter()
@@ -14,11 +14,12 @@ router = APIRouter()
 
 @router.post("/hooks/wms/{warehouse_code}")
 def receive(warehouse_code: Code, request: Request, body: Body) -> dict[str, str]:
-    """Store one signed message of a warehouse; a repeated one gets the same answer."""
-    with storing() as conn:
+    """Store one signed message of a warehouse, or each that a batch carries; a repeated one gets the same answer."""
+    with transaction() as conn:
         _require_warehouse(conn, warehouse_code)
+        messages = None
         try:
-            open_wms(conn, warehouse_code).verify(request.headers, body)
+            messages = unpacked(open_wms(conn, warehouse_code).verify(request.headers, body), MAX_ID_CHARS)
         except ChannelDenied as error:
             raise HTTPException(401, "the signature is wrong") from error
         except ChannelRejected:
@@ -27,7 +28,7 @@ def receive(warehouse_code: Code, request: Request, body: Body) -> dict[str, str
         message_id = request.headers["webhook-id"]
         if len(message_id) > MAX_ID_CHARS:
             raise HTTPException(400, "the webhook-id is too long")
-        keep(conn, f"wms:{warehouse_code}", message_id, body.decode())
+        keep_all(conn, f"wms:{warehouse_code}", messages or {message_id: body.decode()})
     return {"result": "stored"}
 
 
