@@ -388,6 +388,7 @@ class Wms(Protocol):
     needs: ClassVar[tuple[str, ...]]  # the credentials that a person has to give
     for_people: ClassVar[bool]  # people read its messages: `data` has the address of a page, and until when it is there
     reads_long: ClassVar[bool]  # it reads from us what is too long for a message
+    in_house: ClassVar[bool]  # its people work with OrderPool itself: what it is told is in the pool
 
     def __init__(self, client: httpx.Client, name: str, credentials: "Credentials", now: Now) -> None: ...
 

@@ -16,6 +16,7 @@ from connectors.channels.woocommerce import WooCommerceChannel
 from connectors.mapping import Mapping as OrderMapping
 from connectors.mapping import load_mapping
 from connectors.wms.email import EmailWms
+from connectors.wms.handheld import HandheldWms
 from connectors.wms.qimen import QimenWms
 from connectors.wms.webhook import WebhookWms
 from models.errors import SetupError
@@ -31,7 +32,9 @@ CHANNELS: Final[Mapping[str, type[Channel]]] = MappingProxyType(
         "file": FileChannel,
     }
 )
-WMS: Final[Mapping[str, type[Wms]]] = MappingProxyType({"webhook": WebhookWms, "qimen": QimenWms, "email": EmailWms})
+WMS: Final[Mapping[str, type[Wms]]] = MappingProxyType(
+    {"webhook": WebhookWms, "qimen": QimenWms, "email": EmailWms, "handheld": HandheldWms}
+)
 CARRIERS: Final[Mapping[str, type[Kuaidi100]]] = MappingProxyType({"kuaidi100": Kuaidi100})
 
 _SAME_MAPPING: Final[Mapping[str, str]] = MappingProxyType({"tmall": "taobao"})

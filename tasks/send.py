@@ -12,8 +12,10 @@ from connectors.wms.webhook import MAX_BODY_BYTES, envelope, thin
 from models.database import transaction
 from models.errors import ChannelDenied
 from models.messages import OutboxKind
-from models.settings import settings
+from models.order import Cause
+from models.settings import clock, settings
 from tasks.counterparts import open_carrier, open_channel, open_wms
+from tasks.floor_back import answer_wishes
 from tasks.inbox import keep_all
 from tasks.instruction_links import page_address, said_until
 from tasks.outbox import Pending, Shared
@@ -77,6 +79,11 @@ def _tell(wms: Wms, code: str, messages: Sequence[Message]) -> None:
         with transaction() as conn:
             bodies = {f"answer:{key}": orjson.dumps(report).decode() for key, report in reports.items()}
             keep_all(conn, f"wms:{code}", bodies)
+    if wms.in_house:
+        asked_back = [
+            message.data["outbound_no"] for message in messages if message.type == OutboxKind.OUTBOUND_CANCEL.value
+        ]
+        answer_wishes(code, asked_back, Cause("stage:dispatch", clock().now()))
 
 
 def _subjects(pending: Sequence[Pending], kind: OutboxKind) -> list[int]:

@@ -58,6 +58,7 @@ class EmailWms:
     needs: ClassVar[tuple[str, ...]] = ("endpoint", "mail_from", "mail_to")
     for_people: ClassVar[bool] = True
     reads_long: ClassVar[bool] = False
+    in_house: ClassVar[bool] = False
 
     def __init__(self, client: httpx.Client, name: str, credentials: Credentials, now: Now) -> None:
         self.name = name

@@ -56,6 +56,7 @@ class QimenWms:
     needs: ClassVar[tuple[str, ...]] = ("endpoint", "app_key", "secret", "customer_id")
     for_people: ClassVar[bool] = False
     reads_long: ClassVar[bool] = False
+    in_house: ClassVar[bool] = False
 
     def __init__(self, client: httpx.Client, name: str, credentials: Credentials, now: Now) -> None:
         self.name = name

@@ -97,6 +97,7 @@ class WebhookWms:
     needs: ClassVar[tuple[str, ...]] = ("endpoint",)
     for_people: ClassVar[bool] = False
     reads_long: ClassVar[bool] = True
+    in_house: ClassVar[bool] = False
 
     def __init__(self, client: httpx.Client, name: str, credentials: Credentials, now: Now) -> None:
         self.name = name
