@@ -8,6 +8,7 @@ from models.database import Connection, transaction
 from models.floor import TaskState
 from tasks.floor_people import Signed
 from tasks.floor_rows import Refused, blocks_of
+from tasks.floor_waves import count_waiting
 
 _SHOWN_WAVES = 100
 _SHOWN_PUT_BACK = 50
@@ -97,10 +98,11 @@ class DocumentView:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What there is to do in a warehouse: waves that are not all shipped, and documents to be put back."""
+    """What there is to do in a warehouse: waves not all shipped, documents to be put back, how many are in no wave."""
 
     waves: tuple[WaveSummary, ...]
     put_back: tuple[DocumentView, ...]
+    waiting: int
 
 
 _WAVES = """
@@ -130,7 +132,8 @@ def work_in(warehouse_id: int) -> Work:
             (warehouse_id, TaskState.PUT_BACK.value, _SHOWN_PUT_BACK),
         ).fetchall()
         documents = _documents(conn, warehouse_id, [row[0] for row in back])
-    return Work(tuple(WaveSummary(*row) for row in rows), tuple(documents.values()))
+        waiting = count_waiting(conn, warehouse_id)
+    return Work(tuple(WaveSummary(*row) for row in rows), tuple(documents.values()), waiting)
 
 
 def wave_view(warehouse_id: int, no: str) -> WaveView:

@@ -4,12 +4,11 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from models.database import Connection, copy_rows, in_transaction, take_ids
+from models.database import Connection, copy_rows, in_transaction, one, take_ids
 from models.floor import TaskState, WaveState
 from models.order import Cause
 from models.rules.waves import PlannedWave, Waiting, WaveSizes, plan_waves
 from models.settings import SHANGHAI
-from models.shipment import DocumentState
 from tasks.confirm import apply_confirmations
 from tasks.floor_people import Signed, own_warehouse
 from tasks.floor_rows import Refused, report, take_wave_row
@@ -53,18 +52,30 @@ def _make_waves(conn: Connection, warehouse_code: str, why: Cause, sizes: WaveSi
     return nos
 
 
+_IN_NO_WAVE = """
+  d.warehouse_id = %s and d.state = 'accepted'
+  and not exists (select 1 from floor_task t where t.document_id = d.id)
+  and not exists (select 1 from document_block b where b.document_id = d.id and b.lifted_at is null)
+  and not exists (select 1 from outbox x where x.key = d.no || '-r' || d.revision || '-cancel')"""
+
+
+def count_waiting(conn: Connection, warehouse_id: int) -> int:
+    """How many documents of a warehouse `make_waves` would take."""
+    counted: int = one(
+        conn.execute(
+            f"select count(*) from outbound_document d where {_IN_NO_WAVE}".encode(), (warehouse_id,)
+        ).fetchone()
+    )
+    return counted
+
+
 def _waiting(conn: Connection, warehouse_id: int, at: datetime) -> list[Waiting]:
     rows = conn.execute(
-        """select d.id, d.carrier, coalesce(d.deadline_at, d.created_at),
-                  least(w.cutoff, c.cutoff)
-           from outbound_document d join warehouse w on w.id = d.warehouse_id
-           left join warehouse_carrier c on c.warehouse_id = d.warehouse_id and c.carrier = d.carrier
-           where d.warehouse_id = %s and d.state = %s
-             and not exists (select 1 from floor_task t where t.document_id = d.id)
-             and not exists (select 1 from document_block b where b.document_id = d.id and b.lifted_at is null)
-             and not exists (select 1 from outbox x where x.key = d.no || '-r' || d.revision || '-cancel')
-           order by 3, d.id limit %s""",
-        (warehouse_id, DocumentState.ACCEPTED.value, _MOST),
+        f"""select d.id, d.carrier, coalesce(d.deadline_at, d.created_at), least(w.cutoff, c.cutoff)
+            from outbound_document d join warehouse w on w.id = d.warehouse_id
+            left join warehouse_carrier c on c.warehouse_id = d.warehouse_id and c.carrier = d.carrier
+            where {_IN_NO_WAVE} order by 3, d.id limit %s""".encode(),
+        (warehouse_id, _MOST),
     ).fetchall()
     units: dict[int, Counter[int]] = defaultdict(Counter)
     for document_id, sku_id, count in conn.execute(
