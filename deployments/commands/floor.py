@@ -60,7 +60,7 @@ def places(
 
     ensure_database()
     done = import_places(file, warehouse)
-    typer.echo(f"places: {done.added} added, {done.changed} changed, {done.same} as before")
+    typer.echo(f"places: {done.added} added, {done.changed} changed, {done.same} as they were")
     if done.ignored:
         typer.echo(f"columns that mean nothing here: {', '.join(done.ignored)}")
 
