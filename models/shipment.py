@@ -15,9 +15,11 @@ class DocumentState(StrEnum):
 
     CREATED = "created"
     ACCEPTED = "accepted"
+    QUEUED = "queued"  # in a wave that nobody has begun
     PICKING = "picking"
     PICKED = "picked"
     PACKED = "packed"
+    PUT_BACK = "put_back"  # asked back: its goods are on their way to their shelves
     PART_SHIPPED = "part_shipped"
     SHIPPED = "shipped"
     SHORT = "short"  # closed with fewer units than ordered
@@ -40,6 +42,7 @@ ENDED = CLOSED | GIVEN_BACK
 _FORWARD = (
     DocumentState.CREATED,
     DocumentState.ACCEPTED,
+    DocumentState.QUEUED,
     DocumentState.PICKING,
     DocumentState.PICKED,
     DocumentState.PACKED,
@@ -47,11 +50,14 @@ _FORWARD = (
 )
 
 DOCUMENT_STEPS: dict[DocumentState, frozenset[DocumentState]] = {
-    state: frozenset(_FORWARD[i + 1 :]) | CLOSED | {DocumentState.CANCELLED}
+    state: frozenset(_FORWARD[i + 1 :]) | CLOSED | {DocumentState.PUT_BACK, DocumentState.CANCELLED}
     for i, state in enumerate(_FORWARD)
     if state is not DocumentState.PART_SHIPPED
 } | {
-    DocumentState.CREATED: frozenset(_FORWARD[1:]) | CLOSED | {DocumentState.REJECTED, DocumentState.CANCELLED},
+    DocumentState.CREATED: frozenset(_FORWARD[1:])
+    | CLOSED
+    | {DocumentState.PUT_BACK, DocumentState.REJECTED, DocumentState.CANCELLED},
+    DocumentState.PUT_BACK: LEFT | {DocumentState.CANCELLED},
     DocumentState.PART_SHIPPED: frozenset({DocumentState.PART_SHIPPED}) | CLOSED,
     DocumentState.SHIPPED: frozenset(),
     DocumentState.SHORT: frozenset(),

@@ -11,10 +11,10 @@ from models.order import Cause, write_own_events
 from models.shipment import BlockReason, DocumentState
 from tasks.effects import Effect, post
 
-ASKABLE = frozenset({DocumentState.CREATED, DocumentState.ACCEPTED, DocumentState.PICKING})
+ASKABLE = frozenset({DocumentState.CREATED, DocumentState.ACCEPTED, DocumentState.QUEUED, DocumentState.PICKING})
 """States in which a warehouse is asked to give a document of several orders back: nobody has picked it."""
 
-ASKABLE_ALONE = ASKABLE | {DocumentState.PICKED, DocumentState.PACKED}
+ASKABLE_ALONE = ASKABLE | {DocumentState.PICKED, DocumentState.PACKED, DocumentState.PUT_BACK}
 """The same for a document of one order, of which nothing is to leave as it is."""
 
 

@@ -19,10 +19,12 @@ from tasks.unmerge import Refusal
 STATES = {
     "outbound.accepted": DocumentState.ACCEPTED,
     "outbound.rejected": DocumentState.REJECTED,
+    "outbound.queued": DocumentState.QUEUED,
     "outbound.picking": DocumentState.PICKING,
     "outbound.picked": DocumentState.PICKED,
     "outbound.short_picked": DocumentState.PICKED,
     "outbound.packed": DocumentState.PACKED,
+    "outbound.put_back": DocumentState.PUT_BACK,
     "outbound.shipped": DocumentState.SHIPPED,
     "outbound.cancelled": DocumentState.CANCELLED,
 }
@@ -32,7 +34,13 @@ CANCEL_FAILED = "outbound.cancel_failed"
 """The answer of a warehouse that was asked for a document back and has to keep it."""
 
 _PACKED = CLOSED | {DocumentState.PACKED, DocumentState.PART_SHIPPED}
-_KEEPING = _PACKED | {DocumentState.ACCEPTED, DocumentState.PICKING, DocumentState.PICKED}
+_KEEPING = _PACKED | {
+    DocumentState.ACCEPTED,
+    DocumentState.QUEUED,
+    DocumentState.PICKING,
+    DocumentState.PICKED,
+    DocumentState.PUT_BACK,
+}
 
 MAX_WAYBILL = 64
 

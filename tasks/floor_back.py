@@ -41,9 +41,10 @@ def _answer(conn: Connection, warehouse_code: str, nos: Sequence[str], why: Caus
     kept = [no for no in open_nos if no in tasks and _stays_out(conn, tasks[no])]
     reports: list[Report] = [report(0, warehouse_code, CANCEL_FAILED, no, why.at, reason_code="SHIPPED") for no in left]
     reports += [
-        report(0, warehouse_code, "outbound.cancelled", no, why.at, reason_code=GIVEN_BACK)
+        report(0, warehouse_code, "outbound.put_back", no, why.at)
+        if no in kept
+        else report(0, warehouse_code, "outbound.cancelled", no, why.at, reason_code=GIVEN_BACK)
         for no in open_nos
-        if no not in kept
     ]
     apply_confirmations(conn, reports, why)
 

@@ -9,6 +9,7 @@ from models.floor import TaskState, WaveState
 from models.order import Cause
 from models.rules.waves import PlannedWave, Waiting, WaveSizes, plan_waves
 from models.settings import SHANGHAI
+from tasks.bookings import load_documents
 from tasks.confirm import apply_confirmations
 from tasks.floor_people import Signed, own_warehouse
 from tasks.floor_rows import Refused, report, take_wave_row
@@ -28,8 +29,11 @@ def make_waves(warehouse_code: str, why: Cause, sizes: WaveSizes | None = None) 
 def _make_waves(conn: Connection, warehouse_code: str, why: Cause, sizes: WaveSizes) -> list[str]:
     warehouse_id = own_warehouse(conn, warehouse_code)
     # two who make waves at once must not both take a document
-    conn.execute("select 1 from warehouse where id = %s for update", (warehouse_id,))
-    waiting = _waiting(conn, warehouse_id, why.at)
+    conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"waves of {warehouse_code}",))
+    # what waits is locked, and looked at again: it may have been asked back meanwhile
+    locked = load_documents(conn, [no for no, _ in _waiting(conn, warehouse_id, why.at)])
+    found = [each for each in _waiting(conn, warehouse_id, why.at) if each[0] in locked]
+    waiting = [document for _, document in found]
     skus = sorted({sku_id for document in waiting for sku_id in document.units})
     rows = conn.execute(
         "select sku_id, place from sku_place where warehouse_id = %s and sku_id = any(%s)", (warehouse_id, skus)
@@ -49,6 +53,8 @@ def _make_waves(conn: Connection, warehouse_code: str, why: Cause, sizes: WaveSi
     )
     units = {document.document_id: document.units for document in waiting}
     _write_tasks(conn, warehouse_id, dict(zip(ids, planned, strict=True)), units, places)
+    queued = [report(0, warehouse_code, "outbound.queued", no, why.at) for no, _ in found]
+    apply_confirmations(conn, queued, why)
     return nos
 
 
@@ -69,12 +75,13 @@ def count_waiting(conn: Connection, warehouse_id: int) -> int:
     return counted
 
 
-def _waiting(conn: Connection, warehouse_id: int, at: datetime) -> list[Waiting]:
+def _waiting(conn: Connection, warehouse_id: int, at: datetime) -> list[tuple[str, Waiting]]:
+    """The documents that are in no wave, with their numbers, by deadline."""
     rows = conn.execute(
-        f"""select d.id, d.carrier, coalesce(d.deadline_at, d.created_at), least(w.cutoff, c.cutoff)
+        f"""select d.id, d.no, d.carrier, coalesce(d.deadline_at, d.created_at), least(w.cutoff, c.cutoff)
             from outbound_document d join warehouse w on w.id = d.warehouse_id
             left join warehouse_carrier c on c.warehouse_id = d.warehouse_id and c.carrier = d.carrier
-            where {_IN_NO_WAVE} order by 3, d.id limit %s""".encode(),
+            where {_IN_NO_WAVE} order by 4, d.id limit %s""".encode(),
         (warehouse_id, _MOST),
     ).fetchall()
     units: dict[int, Counter[int]] = defaultdict(Counter)
@@ -84,7 +91,7 @@ def _waiting(conn: Connection, warehouse_id: int, at: datetime) -> list[Waiting]
         ([row[0] for row in rows],),
     ):
         units[document_id][sku_id] = int(count)
-    return [Waiting(i, carrier, _leaves(cutoff, at), due, units[i]) for i, carrier, due, cutoff in rows]
+    return [(no, Waiting(i, carrier, _leaves(cutoff, at), due, units[i])) for i, no, carrier, due, cutoff in rows]
 
 
 def _leaves(cutoff: object, at: datetime) -> datetime | None:

@@ -18,30 +18,34 @@ BOXES: Final = {"part", "whole", "less", "closed"}
 # The state after the report, = for none; and how many of the three units stay locked. Of an order that the shop
 # cancelled all are free as soon as its warehouse gives it back.
 UNASKED: Final = """
-             accepted  picking  picked  packed  short_picked part          whole    less   closed     rejected  cancelled  cancel_failed
-created      accepted3 picking3 picked3 packed3 picked3      part_shipped2 shipped0 short0 cancelled3 rejected3 cancelled3 =3
-accepted     =3        picking3 picked3 packed3 picked3      part_shipped2 shipped0 short0 cancelled3 =3        cancelled3 =3
-picking      =3        =3       picked3 packed3 picked3      part_shipped2 shipped0 short0 cancelled3 =3        cancelled3 =3
-picked       =3        =3       =3      packed3 =3           part_shipped2 shipped0 short0 cancelled3 =3        cancelled3 =3
-packed       =3        =3       =3      =3      =3           part_shipped2 shipped0 short0 cancelled3 =3        cancelled3 =3
-part_shipped =2        =2       =2      =2      =2           part_shipped1 shipped0 short0 short0     =2        =2         =2
-shipped      =0        =0       =0      =0      =0           =0            =0       =0     =0         =0        =0         =0
-short        =0        =0       =0      =0      =0           =0            =0       =0     =0         =0        =0         =0
-rejected     =3        =3       =3      =3      =3           part_shipped2 shipped0 short0 =3         =3        =3         =3
-cancelled    =3        =3       =3      =3      =3           part_shipped2 shipped0 short0 =3         =3        =3         =3
+             accepted  picking  picked  packed  short_picked part          whole    less   closed     rejected  cancelled  cancel_failed  queued    put_back
+created      accepted3 picking3 picked3 packed3 picked3      part_shipped2 shipped0 short0 cancelled3 rejected3 cancelled3 =3             queued3   put_back3
+accepted     =3        picking3 picked3 packed3 picked3      part_shipped2 shipped0 short0 cancelled3 =3        cancelled3 =3             queued3   put_back3
+queued       =3        picking3 picked3 packed3 picked3      part_shipped2 shipped0 short0 cancelled3 =3        cancelled3 =3             =3        put_back3
+picking      =3        =3       picked3 packed3 picked3      part_shipped2 shipped0 short0 cancelled3 =3        cancelled3 =3             =3        put_back3
+picked       =3        =3       =3      packed3 =3           part_shipped2 shipped0 short0 cancelled3 =3        cancelled3 =3             =3        put_back3
+packed       =3        =3       =3      =3      =3           part_shipped2 shipped0 short0 cancelled3 =3        cancelled3 =3             =3        put_back3
+put_back     =3        =3       =3      =3      =3           part_shipped2 shipped0 short0 cancelled3 =3        cancelled3 =3             =3        =3
+part_shipped =2        =2       =2      =2      =2           part_shipped1 shipped0 short0 short0     =2        =2         =2             =2        =2
+shipped      =0        =0       =0      =0      =0           =0            =0       =0     =0         =0        =0         =0             =0        =0
+short        =0        =0       =0      =0      =0           =0            =0       =0     =0         =0        =0         =0             =0        =0
+rejected     =3        =3       =3      =3      =3           part_shipped2 shipped0 short0 =3         =3        =3         =3             =3        =3
+cancelled    =3        =3       =3      =3      =3           part_shipped2 shipped0 short0 =3         =3        =3         =3             =3        =3
 """  # noqa: E501
 ASKED: Final = """
-             accepted  picking  picked  packed  short_picked part          whole    less   closed     rejected  cancelled  cancel_failed
-created      accepted3 picking3 picked3 packed3 picked3      part_shipped2 shipped0 short0 cancelled0 rejected0 cancelled0 =3
-accepted     =3        picking3 picked3 packed3 picked3      part_shipped2 shipped0 short0 cancelled0 =3        cancelled0 =3
-picking      =3        =3       picked3 packed3 picked3      part_shipped2 shipped0 short0 cancelled0 =3        cancelled0 =3
-picked       =3        =3       =3      packed3 =3           part_shipped2 shipped0 short0 cancelled0 =3        cancelled0 =3
-packed       =3        =3       =3      =3      =3           part_shipped2 shipped0 short0 cancelled0 =3        cancelled0 =3
-part_shipped =2        =2       =2      =2      =2           part_shipped1 shipped0 short0 short0     =2        =2         =2
-shipped      =0        =0       =0      =0      =0           =0            =0       =0     =0         =0        =0         =0
-short        =0        =0       =0      =0      =0           =0            =0       =0     =0         =0        =0         =0
-rejected     =0        =0       =0      =0      =0           =0            =0       =0     =0         =0        =0         =0
-cancelled    =0        =0       =0      =0      =0           =0            =0       =0     =0         =0        =0         =0
+             accepted  picking  picked  packed  short_picked part          whole    less   closed     rejected  cancelled  cancel_failed  queued    put_back
+created      accepted3 picking3 picked3 packed3 picked3      part_shipped2 shipped0 short0 cancelled0 rejected0 cancelled0 =3             queued3   put_back3
+accepted     =3        picking3 picked3 packed3 picked3      part_shipped2 shipped0 short0 cancelled0 =3        cancelled0 =3             queued3   put_back3
+queued       =3        picking3 picked3 packed3 picked3      part_shipped2 shipped0 short0 cancelled0 =3        cancelled0 =3             =3        put_back3
+picking      =3        =3       picked3 packed3 picked3      part_shipped2 shipped0 short0 cancelled0 =3        cancelled0 =3             =3        put_back3
+picked       =3        =3       =3      packed3 =3           part_shipped2 shipped0 short0 cancelled0 =3        cancelled0 =3             =3        put_back3
+packed       =3        =3       =3      =3      =3           part_shipped2 shipped0 short0 cancelled0 =3        cancelled0 =3             =3        put_back3
+put_back     =3        =3       =3      =3      =3           part_shipped2 shipped0 short0 cancelled0 =3        cancelled0 =3             =3        =3
+part_shipped =2        =2       =2      =2      =2           part_shipped1 shipped0 short0 short0     =2        =2         =2             =2        =2
+shipped      =0        =0       =0      =0      =0           =0            =0       =0     =0         =0        =0         =0             =0        =0
+short        =0        =0       =0      =0      =0           =0            =0       =0     =0         =0        =0         =0             =0        =0
+rejected     =0        =0       =0      =0      =0           =0            =0       =0     =0         =0        =0         =0             =0        =0
+cancelled    =0        =0       =0      =0      =0           =0            =0       =0     =0         =0        =0         =0             =0        =0
 """  # noqa: E501
 
 WAYS: Final = {

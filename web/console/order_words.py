@@ -49,9 +49,11 @@ STAGES: Mapping[Stage, str] = {
 DOCUMENTS: Mapping[DocumentState, str] = {
     DocumentState.CREATED: N_("written"),
     DocumentState.ACCEPTED: N_("accepted by the warehouse"),
+    DocumentState.QUEUED: N_("waits for a picker"),
     DocumentState.PICKING: N_("being picked"),
     DocumentState.PICKED: N_("picked"),
     DocumentState.PACKED: N_("packed"),
+    DocumentState.PUT_BACK: N_("being put back"),
     DocumentState.PART_SHIPPED: N_("partly shipped"),
     DocumentState.SHIPPED: N_("shipped"),
     DocumentState.SHORT: N_("shipped short"),

@@ -1,4 +1,4 @@
-"""The own warehouse: people with badges, waves, pick lists, and their scans."""
+"""The own warehouse: people with badges, waves, pick lists, and their scans; documents that wait or are put back."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,9 +9,13 @@ branch_labels = None
 depends_on = None
 
 _AT = sa.DateTime(timezone=True)
+_STATES = (
+    "'created', 'accepted', 'picking', 'picked', 'packed', 'part_shipped', 'shipped', 'short', 'rejected', 'cancelled'"
+)
 
 
 def upgrade() -> None:
+    _states_known(f"{_STATES}, 'queued', 'put_back'")
     op.create_table(
         "floor_unit",
         sa.Column("document_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -136,6 +140,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("update outbound_document set state = 'accepted' where state = 'queued'")
+    op.execute("update outbound_document set state = 'picked' where state = 'put_back'")
+    _states_known(_STATES)
     for table in (
         "floor_scan",
         "handheld_session",
@@ -147,3 +154,8 @@ def downgrade() -> None:
         "floor_unit",
     ):
         op.drop_table(table)
+
+
+def _states_known(values: str) -> None:
+    op.drop_constraint("state_known", "outbound_document")
+    op.create_check_constraint("state_known", "outbound_document", f"state in ({values})")

@@ -55,7 +55,7 @@ def test_what_is_being_fetched_is_given_back_when_the_surplus_is_on_its_shelf(ho
 
     house.cancel(no)
 
-    assert house.state(no) == ("picking", "put_back")
+    assert house.state(no) == ("put_back", "put_back")
     assert [(line.sku, line.astray) for line in house.view(no).lines] == [("TEA", 1)]
     assert house.on_hand("TEA") == (50, 3)  # the units stay locked until they are back
     assert house.said("put_back", "TEA", document=no) == "returned"

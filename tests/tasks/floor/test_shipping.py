@@ -25,6 +25,7 @@ def test_an_instruction_is_accepted_and_waits(house: House) -> None:
 def test_a_document_goes_from_its_shelves_to_its_parcel(house: House) -> None:
     (no,) = house.orders({"TEA": 2, "CUP": 1})
     (wave,) = house.waves()
+    assert house.state(no) == ("queued", "waiting")
 
     house.take(wave)
     assert house.state(no) == ("picking", "waiting")
@@ -77,6 +78,7 @@ def test_events_name_the_picker(house: House) -> None:
     told = house.pool.rows("select what, actor from event where what like 'document_%' order by id")
     assert told == [
         ("document_accepted", "test"),
+        ("document_queued", "test"),
         ("document_picking", "picker:王芳@WH-A"),
         ("document_picked", "picker:王芳@WH-A"),
         ("document_shipped", "picker:王芳@WH-A"),
