@@ -89,6 +89,21 @@ _CHECKS: tuple[tuple[str, str], ...] = (
            order by o.id""",
     ),
     (
+        "floor",
+        """select case when (t.state = 'done') <> (d.state in ('shipped', 'short', 'rejected', 'cancelled'))
+                       then format('document %s: is %s, yet on the floor of its warehouse it is %s',
+                                   d.no, d.state, t.state)
+                       else format('document %s: %s units were scanned out, yet %s lie in its parcels',
+                                   d.no, u.boxed, coalesce(p.units, 0)) end
+           from floor_task t join outbound_document d on d.id = t.document_id
+           cross join lateral (select sum(boxed) as boxed from floor_unit where document_id = t.document_id) u
+           left join (select p.document_id, sum(l.quantity) as units from parcel p
+                      join parcel_line l on l.parcel_id = p.id group by 1) p on p.document_id = t.document_id
+           where (t.state = 'done') <> (d.state in ('shipped', 'short', 'rejected', 'cancelled'))
+              or u.boxed is distinct from coalesce(p.units, 0)
+           order by t.document_id""",
+    ),
+    (
         "amended lines",
         """select format('order %s: lines that the shop changed after its dispatch are kept, yet it is %s',
                          o.order_no, coalesce(t.stage, 'nothing'))
