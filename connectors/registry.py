@@ -7,6 +7,7 @@ from typing import Final
 
 from connectors.base import Channel, Wms
 from connectors.carriers.kuaidi100 import Kuaidi100
+from connectors.carriers.kuaidi100_waybills import Kuaidi100Waybills
 from connectors.channels.douyin import DouyinChannel
 from connectors.channels.file import FileChannel
 from connectors.channels.jd import JdChannel
@@ -15,6 +16,7 @@ from connectors.channels.taobao import TaobaoChannel
 from connectors.channels.woocommerce import WooCommerceChannel
 from connectors.mapping import Mapping as OrderMapping
 from connectors.mapping import load_mapping
+from connectors.waybills import WaybillService
 from connectors.wms.email import EmailWms
 from connectors.wms.handheld import HandheldWms
 from connectors.wms.qimen import QimenWms
@@ -36,6 +38,7 @@ WMS: Final[Mapping[str, type[Wms]]] = MappingProxyType(
     {"webhook": WebhookWms, "qimen": QimenWms, "email": EmailWms, "handheld": HandheldWms}
 )
 CARRIERS: Final[Mapping[str, type[Kuaidi100]]] = MappingProxyType({"kuaidi100": Kuaidi100})
+WAYBILLS: Final[Mapping[str, type[WaybillService]]] = MappingProxyType({"kuaidi100": Kuaidi100Waybills})
 
 _SAME_MAPPING: Final[Mapping[str, str]] = MappingProxyType({"tmall": "taobao"})
 

@@ -14,6 +14,7 @@ from models.masking import brief
 
 NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 MAX_WAIT_S: Final = 6 * 3600.0
+_OF_THE_BODY: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 
 def call(client: httpx.Client, who: str, action: str, request: httpx.Request, *, changes: bool) -> httpx.Response:
@@ -31,6 +32,26 @@ def call(client: httpx.Client, who: str, action: str, request: httpx.Request, *,
     except httpx.HTTPError as error:
         kind = OutcomeUnknown if changes else ChannelUnavailable
         raise kind(who, action, f"no answer: {_words(error)}") from error
+
+
+def receive(client: httpx.Client, who: str, action: str, request: httpx.Request, *, most_bytes: int) -> httpx.Response:
+    """The answer to a request that only reads, with its body; ChannelRejected as soon as that is too long."""
+    try:
+        response = client.send(request, stream=True, follow_redirects=False)
+        try:
+            body = bytearray()
+            for part in response.iter_bytes():
+                body += part
+                if len(body) > most_bytes:
+                    raise ChannelRejected(who, action, f"the answer is longer than {most_bytes:,} bytes")
+        finally:
+            response.close()
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError) as error:
+        raise ChannelRejected(who, action, f"cannot be asked: {_words(error)}") from error
+    except httpx.HTTPError as error:
+        raise ChannelUnavailable(who, action, f"no answer: {_words(error)}") from error
+    headers = {name: value for name, value in response.headers.items() if name not in _OF_THE_BODY}
+    return httpx.Response(response.status_code, headers=headers, content=bytes(body), request=request)
 
 
 def build(

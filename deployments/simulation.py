@@ -55,7 +55,9 @@ def connect_shops(world: Mapping[str, Any], settings: Mapping[str, Any] | None =
         given = {key: shop[key] for key in wanted if shop.get(key)}
         add_shop(shop["code"], shop["platform"], shop.get("seller_nick", ""), given, settings=own)
     carrier = world["carriers"][0]
-    add_carrier(carrier["code"], {key: carrier[key] for key in ("endpoint", "key", "customer", "secret")})
+    add_carrier(
+        carrier["code"], {key: carrier[key] for key in ("endpoint", "label_endpoint", "key", "customer", "secret")}
+    )
     return [shop["code"] for shop in world["shops"]]
 
 

@@ -1,6 +1,8 @@
 """How personal data is shown: enough to recognise, not enough to use."""
 
 import re
+from collections.abc import Iterable
+from itertools import groupby
 from typing import Final
 
 _EXTENSION: Final = r"(?:(?P<link>[-转,#])\d{3,4}(?!\d))?"
@@ -44,6 +46,28 @@ def mask_contacts(written: str) -> str:
 def _mask_mobile(found: re.Match[str]) -> str:
     extension = f"{found['link']}****" if found["link"] else ""
     return f"{found['head']}****{found['tail']}{extension}"
+
+
+_SHORTEST_PART: Final = 3
+
+
+def hide_known(written: str, private: Iterable[str]) -> str:
+    """The text without private ones: each of them, and any part of three characters or more, becomes ****.
+
+    For what the other side says about a call, which may repeat what it was sent.
+    """
+    known = [text for text in private if len(text) > 1]
+    hidden = [False] * len(written)
+    for text in known:
+        longest = min(len(text), _SHORTEST_PART)
+        parts = {text[i : i + longest] for i in range(len(text) - longest + 1)}
+        for start in range(len(written) - longest + 1):
+            if written[start : start + longest] in parts:
+                hidden[start : start + longest] = [True] * longest
+    return "".join(
+        "****" if is_hidden else "".join(written[i] for i in places)
+        for is_hidden, places in groupby(range(len(written)), key=hidden.__getitem__)
+    )
 
 
 def brief(written: str, limit: int = 200) -> str:

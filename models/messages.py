@@ -61,13 +61,16 @@ class OutboxKind(StrEnum):
     SHIP_BACK = "ship_back"
     SUBSCRIBE = "subscribe"
     STOCK = "stock"
+    WAYBILL = "waybill"
+    WAYBILL_CANCEL = "waybill.cancel"
 
 
 class Outbox(SQLModel, table=True):
     """An effect on the outside, written in the transaction that causes it; its body is rendered when sent.
 
-    `counterpart` is who gets it (`warehouse:WH-S`, `shop:tmall-1`, `carrier:kuaidi100`), `subject_id` the document,
-    parcel or listing, `key` the idempotency key. `in_doubt`: an attempt left without an answer, so it may have arrived.
+    `counterpart` is who gets it (`warehouse:WH-S`, `shop:tmall-1`, `carrier:kuaidi100`, and for e-waybills, which each
+    warehouse has accounts of its own for, `carrier:kuaidi100/WH-S`), `subject_id` the document, parcel, listing or
+    e-waybill, `key` the idempotency key. `in_doubt`: an attempt left without an answer, so it may have arrived.
     `fault` is the kind of fault of the last attempt (a Fault), "" when none failed.
     """
 
@@ -82,6 +85,7 @@ class Outbox(SQLModel, table=True):
         Index("ix_outbox_batch", "batch_id"),
         Index("ix_outbox_delivered_at", "delivered_at", postgresql_where=text("delivered_at is not null")),
         Index("ix_outbox_document", "subject_id", postgresql_where=text("kind = 'outbound.created'")),
+        Index("ix_outbox_waybill", "subject_id", postgresql_where=text("kind = 'waybill'")),
         Index("ix_outbox_stock", "subject_id", postgresql_where=text("kind = 'stock'")),
     )
 

@@ -22,6 +22,7 @@ from models import (
     shop,
     stock,
     warehouse,
+    waybill,
 )
 
 metadata = SQLModel.metadata
@@ -47,4 +48,5 @@ __all__ = [
     "shop",
     "stock",
     "warehouse",
+    "waybill",
 ]

@@ -82,6 +82,7 @@ class CarrierBook:
     subscriptions: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     queries: Counter[str] = field(default_factory=Counter)
     labels: list[dict[str, Any]] = field(default_factory=list)
+    label_calls: Counter[str] = field(default_factory=Counter)
     pushed: Counter[str] = field(default_factory=Counter)
     locked: list[str] = field(default_factory=list)
 
@@ -91,6 +92,7 @@ class CarrierBook:
             "subscriptions": list(self.subscriptions.values()),
             "queries": dict(self.queries),
             "labels": self.labels,
+            "label_calls": dict(self.label_calls),
             "locked": self.locked,
             "pushed": tally(self.pushed),
         }

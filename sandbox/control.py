@@ -93,6 +93,7 @@ class Control:
             ("POST", "/warehouses/{code}/stock", self.change_warehouse_stock),
             ("POST", "/warehouses/{code}/send", self.send),
             ("POST", "/carriers/kuaidi100/advance", self.advance),
+            ("POST", "/carriers/kuaidi100/waybills", self.set_up_waybills),
             ("GET", "/faults", self.faults),
             ("POST", "/faults", self.add_fault),
             ("DELETE", "/faults", self.clear_faults),
@@ -272,6 +273,10 @@ class Control:
     async def advance(self, request: Request) -> Any:
         """Let followed parcels travel on."""
         return await self._outside.kuaidi100.advance(await _body(request))
+
+    async def set_up_waybills(self, request: Request) -> Any:
+        """Set the balance of e-waybills, or have every further one refused."""
+        return self._outside.kuaidi100.labels.set_up(await _body(request))
 
     async def faults(self, request: Request) -> Any:
         """Return the faults in force."""

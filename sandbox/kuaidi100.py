@@ -20,6 +20,7 @@ from sandbox import signatures
 from sandbox.callbacks import Callback, Courier
 from sandbox.faulty import Faulty
 from sandbox.forms import form_of, query_of
+from sandbox.kuaidi100_labels import LabelDesk
 from sandbox.parcels import TERMINAL, Parcel, ParcelBook, Subscription
 from sandbox.waybills import SHAPES
 from sandbox.world import World
@@ -45,7 +46,6 @@ NAMES = {
 SIGN_TYPES = {"MD5", "SHA256", "SM3"} & {name.upper() for name in hashlib.algorithms_available}
 QUERY_GAP = timedelta(minutes=30)
 RESUBSCRIBE_GAP = timedelta(minutes=30)
-REPEAT_LABEL_WITHIN = timedelta(hours=48)
 SUBSCRIPTIONS_A_MONTH = 4
 
 
@@ -79,11 +79,11 @@ class Kuaidi100:
         self._courier = courier
         self._parcels = parcels
         self._faulty = faulty
-        self._labels: dict[str, dict[str, Any]] = {}
+        self.labels = LabelDesk(world, parcels, COMPANIES)
 
     def clear(self) -> None:
         """Forget the labels made so far."""
-        self._labels.clear()
+        self.labels.clear()
 
     async def subscribe(self, request: Request) -> Response:
         """Answer POST /poll."""
@@ -98,11 +98,12 @@ class Kuaidi100:
         return await self._answer(request, self._recognition)
 
     async def label(self, request: Request) -> Response:
-        """Answer POST /label/order: create a waybill, or give the earlier one when reorder is false."""
-        return await self._answer(request, self._create_label)
+        """Answer POST /label/order and /eorderapi.do; faults find it by path and method (`/label/order cancel`)."""
+        return await self._answer(request, self.labels.answer)
 
     async def _answer(self, request: Request, answer: Callable[[dict[str, str]], Response]) -> Response:
         fields = await form_of(request)
+        operation = f"{request.url.path} {fields.get('method', '')}".strip()
         # only carrier recognition is documented with its parameters in the query
         if request.method == "GET":
             fields = query_of(request)
@@ -113,7 +114,7 @@ class Kuaidi100:
             except Refusal as refusal:
                 return refusal.answer()
 
-        return await self._faulty.apply(request, TARGET, request.url.path, handle, _refuse)
+        return await self._faulty.apply(request, TARGET, operation, handle, _refuse)
 
     def _subscribe(self, form: dict[str, str]) -> Response:
         try:
@@ -232,52 +233,6 @@ class Kuaidi100:
             [{"lengthPre": len(number), "comCode": code, "name": NAMES.get(code, code)} for code in recognise(number)]
         )
 
-    def _create_label(self, form: dict[str, str]) -> Response:
-        text, stamp = form.get("param", ""), form.get("t", "")
-        expected = signatures.kuaidi100(text, stamp, self._world.kuaidi_key, self._world.kuaidi_secret)
-        if form.get("key") != self._world.kuaidi_key or not signatures.same(form.get("sign", ""), expected):
-            return _label_refusal(503, "验证签名失败")
-        try:
-            param = dict(json.loads(text))
-        except (ValueError, TypeError):
-            return _label_refusal(400, "param格式不正确")
-        if form.get("method") != "order":
-            return _label_refusal(400, f"不支持的method {form.get('method')}")
-        needed = ["printType", "kuaidicom", "sendMan"]
-        if not param.get("oaid") and not param.get("caid"):
-            needed.append("recMan")
-        missing = [name for name in needed if not param.get(name)]
-        if missing:
-            return _label_refusal(400, f"{missing[0]}不能为空")
-        if param["kuaidicom"] not in COMPANIES:
-            return _label_refusal(400, "不支持的快递公司")
-        return JSONResponse(
-            {"success": True, "code": 200, "message": "success", "time": 12, "data": self._label(param)}
-        )
-
-    def _label(self, param: dict[str, Any]) -> dict[str, Any]:
-        now, order_id = self._world.now(), str(param.get("orderId") or "")
-        earlier = self._labels.get(order_id) if order_id else None
-        if earlier and param.get("reorder") in (False, "false") and now - earlier["at"] < REPEAT_LABEL_WITHIN:
-            return dict(earlier["data"])
-        number = self._world.printer.next(param["kuaidicom"])
-        task = signatures.kuaidi100(number)
-        data = {
-            "kuaidinum": number,
-            "taskId": task,
-            "label": f"{self._world.url}/label/{task}",
-            "childNum": "",
-            "returnNum": "",
-            "bulkpen": "",
-            "kdComOrderNum": order_id,
-        }
-        self._labels[order_id] = {"at": now, "data": data}
-        row = {"order_id": order_id, "company": param["kuaidicom"], "number": number, "at": now.isoformat()}
-        self._world.carrier_book.labels.append(row)
-        phone = _last_four(str((param.get("recMan") or {}).get("mobile") or ""))
-        self._parcels.handed_over(param["kuaidicom"], number, phone)
-        return data
-
     async def advance(self, body: dict[str, Any]) -> dict[str, int]:
         """Move parcels on (or give up on them) and push what their followers should know.
 
@@ -358,10 +313,6 @@ def _understood(response: httpx.Response) -> bool:
         return response.is_success and answer["result"] is True and str(answer["returnCode"]) == "200"
     except (ValueError, KeyError, TypeError):
         return False
-
-
-def _label_refusal(code: int, message: str) -> JSONResponse:
-    return JSONResponse({"success": False, "code": code, "message": message, "time": 1})
 
 
 def _route(parcel: Parcel) -> dict[str, Any]:

@@ -86,6 +86,8 @@ def build_app(outside: Outside) -> Starlette:
             Route("/poll/maptrack.do", outside.kuaidi100.query, methods=["POST"]),
             Route("/autonumber/auto", outside.kuaidi100.recognition, methods=["GET", "POST"]),
             Route("/label/order", outside.kuaidi100.label, methods=["POST"]),
+            Route("/eorderapi.do", outside.kuaidi100.label, methods=["POST"]),
+            Route("/label/{task}", outside.kuaidi100.labels.image),
         ],
         lifespan=lifespan,
     )

@@ -445,6 +445,7 @@ class World:
             "poll_url": f"{self.url}/poll",
             "query_url": f"{self.url}/poll/query.do",
             "autonumber_url": f"{self.url}/autonumber/auto",
+            "label_endpoint": self.url,
             "label_url": f"{self.url}/label/order",
             "key": self.kuaidi_key,
             "customer": self.kuaidi_customer,

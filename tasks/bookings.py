@@ -25,6 +25,7 @@ from tasks.stock_counters import columns
 from tasks.stock_feed import recount, take_stock
 from tasks.stock_kept import differences, kept_of
 from tasks.unmerge import Refusal, give_back_answered, refusal_answered
+from tasks.waybills import follow_documents
 
 
 @dataclass(slots=True)
@@ -164,6 +165,8 @@ def save_changes(conn: Connection, changes: Changes, held: frozenset[int], why: 
     kept = kept_of(conn, ids)
     _save_documents(conn, touched)
     _save_parcels(conn, changes.parcels, why)
+    left = [(parcel.document.id, parcel.waybill) for parcel in changes.parcels]
+    follow_documents(conn, {document.id: document.state for document in touched}, left, why)
     forget_wishes(conn, [d.id for d in touched if d.asked_back and d.state in ENDED])
     kept_back = [d.id for d in touched if d.counterpart and d.numbers_at_once and d.state in CLOSED]
     post_when_complete(conn, kept_back, why.at)

@@ -69,6 +69,10 @@ def next_chunk(ids: Sequence[int], forced: bool) -> list[Pending]:
                  and not (kind = 'outbound.cancel_requested' and exists (
                    select 1 from outbox c where c.subject_id = o.subject_id and c.kind = 'outbound.created'
                    and c.state = 'pending'))
+                 -- nor give back what is still to be made, or is being made
+                 and not (kind = 'waybill.cancel' and exists (
+                   select 1 from outbox c where c.subject_id = o.subject_id and c.kind = 'waybill'
+                   and c.state = 'pending'))
                order by array_position(%(ids)s::bigint[], id)""",
             {"ids": list(ids), "forced": forced},
         ).fetchall()

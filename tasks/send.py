@@ -23,6 +23,7 @@ from tasks.render import render_cancels, render_outbound, render_subscriptions
 from tasks.ship_back_calls import report_calls
 from tasks.ship_backs import render_ship_backs
 from tasks.stock_messages import stock_calls
+from tasks.waybill_calls import waybill_calls
 
 ALL_KINDS = tuple(OutboxKind)
 
@@ -39,7 +40,7 @@ def send(counterpart: str, pending: Sequence[Pending]) -> Mapping[int, Callable[
         case "shop":
             return _to_shop(code, pending)
         case _:
-            return _to_carrier(pending)
+            return _to_carrier(code, pending)
 
 
 def _to_warehouse(code: str, pending: Sequence[Pending]) -> dict[int, Callable[[], None] | Shared]:
@@ -119,7 +120,9 @@ def _to_shop(code: str, pending: Sequence[Pending]) -> dict[int, Callable[[], No
     return {**report_calls(channel, code, tellings), **levels}
 
 
-def _to_carrier(pending: Sequence[Pending]) -> dict[int, Callable[[], None]]:
+def _to_carrier(code: str, pending: Sequence[Pending]) -> dict[int, Callable[[], None]]:
+    if "/" in code:  # a warehouse's accounts for e-waybills
+        return waybill_calls(code, pending)
     with transaction() as conn:
         carrier = open_carrier(conn)
         parcels = render_subscriptions(conn, pending)

@@ -33,6 +33,8 @@ MESSAGES: Mapping[OutboxKind, str] = {
     OutboxKind.SHIP_BACK: N_("parcels told to the shop"),
     OutboxKind.SUBSCRIBE: N_("parcels to follow"),
     OutboxKind.STOCK: N_("stock shown"),
+    OutboxKind.WAYBILL: N_("e-waybills"),
+    OutboxKind.WAYBILL_CANCEL: N_("e-waybills given back"),
 }
 
 
