@@ -10,6 +10,7 @@ from tasks.confirm import apply_confirmations
 from tasks.floor_people import Signed
 from tasks.floor_rows import Refused, Task, Units, move_tasks, report, skus_of, take_task
 from tasks.floor_scan import Done, ScanIn
+from tasks.waybills import owner_of, waybill_of
 
 _WAYBILL: Final = re.compile(r"(?=.*\d)[A-Z0-9-]{6,32}")  # the lengths that Kuaidi100 takes
 _TRIES: Final = 20  # documents of one unit that are looked at for one label: the others before were blocked meanwhile
@@ -69,11 +70,15 @@ def ship(conn: Connection, signed: Signed, scan: ScanIn) -> Done:
 
 
 def ship_one(conn: Connection, signed: Signed, scan: ScanIn) -> Done:
-    """A unit of a SKU leaves under the scanned waybill: for the first document of that unit alone that may leave."""
+    """A unit of a SKU leaves under the scanned waybill: for the first document of that unit alone that may leave.
+
+    An e-waybill is for the document that it was made for.
+    """
     skus = skus_of(conn, scan.sku)
     if not skus:
         raise Refused("wrong_sku", scan.sku)
-    for no in _single_documents(conn, signed, skus):
+    waybill = _written(scan.code)
+    for no in _single_documents(conn, signed, skus, owner_of(conn, [waybill]).get(waybill)):
         task = take_task(conn, signed.warehouse_id, no)
         if task.blocked or task.state is not TaskState.PICKED:
             continue
@@ -83,18 +88,21 @@ def ship_one(conn: Connection, signed: Signed, scan: ScanIn) -> Done:
     raise Refused("not_found", scan.sku)
 
 
-def _single_documents(conn: Connection, signed: Signed, skus: Sequence[int]) -> list[str]:
+def _single_documents(conn: Connection, signed: Signed, skus: Sequence[int], only: int | None) -> list[str]:
     rows = conn.execute(
         """select d.no from floor_task t
            join wave v on v.id = t.wave_id join outbound_document d on d.id = t.document_id
            join floor_unit u on u.document_id = t.document_id
            where t.warehouse_id = %s and t.state = %s and v.kind = any(%s) and u.sku_id = any(%s) and u.wanted = 1
+             and (%s::bigint is null or d.id = %s)
            order by v.id, t.slot limit %s""",
         (
             signed.warehouse_id,
             TaskState.PICKED.value,
             [WaveKind.SINGLE_SKU.value, WaveKind.SINGLE_ITEM.value],
             list(skus),
+            only,
+            only,
             _TRIES,
         ),
     ).fetchall()
@@ -102,7 +110,7 @@ def _single_documents(conn: Connection, signed: Signed, skus: Sequence[int]) -> 
 
 
 def _ship(conn: Connection, signed: Signed, scan: ScanIn, task: Task, box: dict[int, int]) -> Done:
-    waybill = scan.code.strip().upper()
+    waybill = _written(scan.code)
     _require_waybill(conn, task, waybill)
     if not any(box.values()):
         raise task.refuse("not_complete", "0")
@@ -128,8 +136,13 @@ def _ship(conn: Connection, signed: Signed, scan: ScanIn, task: Task, box: dict[
     return Done("shipped", waybill, document.id, task.wave_id, None if others else sku_id)
 
 
+def _written(code: str) -> str:
+    """A waybill as we write it."""
+    return code.strip().upper()
+
+
 def _require_waybill(conn: Connection, task: Task, waybill: str) -> None:
-    """Refuse what is no waybill of the document's carrier, or one that is in use."""
+    """Refuse what is no waybill of the document's carrier, is in use, or is not its e-waybill where it has one."""
     if not _WAYBILL.fullmatch(waybill) or waybill.startswith("OB") or skus_of(conn, waybill):
         raise task.refuse("waybill_format", task.document.carrier)
     rows = conn.execute(
@@ -147,6 +160,18 @@ def _require_waybill(conn: Connection, task: Task, waybill: str) -> None:
     ).fetchone()
     if used:
         raise task.refuse("waybill_used", used[0])
+    _require_e_waybill(conn, task, waybill)
+
+
+def _require_e_waybill(conn: Connection, task: Task, waybill: str) -> None:
+    document_id = task.document.id
+    owner = owner_of(conn, [waybill]).get(waybill, document_id)
+    if owner != document_id:
+        (no,) = conn.execute("select no from outbound_document where id = %s", (owner,)).fetchone() or ("",)
+        raise task.refuse("waybill_used", no)
+    numbers = waybill_of(conn, [document_id]).get(document_id)
+    if numbers and waybill not in numbers:
+        raise task.refuse("waybill_other", ", ".join(sorted(numbers)))
 
 
 def _matches(pattern: str, waybill: str) -> bool:

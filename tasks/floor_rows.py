@@ -16,7 +16,8 @@ from tasks.confirm import Report
 class Refused(PipelineError):
     """A scan, or a wave, that is not taken: a word for the handheld, and what it is about.
 
-    Words: wrong_sku, too_many, blocked, not_found, waybill_used, waybill_format, not_complete, over, not_yours.
+    Words: wrong_sku, too_many, blocked, not_found, waybill_used, waybill_format, waybill_other, not_complete, over,
+    not_yours.
     """
 
     def __init__(

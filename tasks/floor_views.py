@@ -9,6 +9,7 @@ from models.floor import TaskState
 from tasks.floor_people import Signed
 from tasks.floor_rows import Refused, blocks_of
 from tasks.floor_waves import count_waiting
+from tasks.waybills import waybill_of
 
 _SHOWN_WAVES = 100
 _SHOWN_PUT_BACK = 50
@@ -85,7 +86,7 @@ class DocumentLineView:
 
 @dataclass(frozen=True, slots=True)
 class DocumentView:
-    """A document at the bench."""
+    """A document at the bench. `waybills` are the e-waybills under which it may leave, none where it has no such."""
 
     no: str
     wave: str
@@ -93,6 +94,7 @@ class DocumentView:
     state: str
     blocked: tuple[str, ...]
     carrier: str
+    waybills: tuple[str, ...]
     lines: tuple[DocumentLineView, ...]
 
 
@@ -196,8 +198,10 @@ def _documents(conn: Connection, warehouse_id: int, nos: list[str]) -> dict[str,
         (ids,),
     ):
         lines[document_id].append(DocumentLineView(*line))
-    blocked = blocks_of(conn, ids)
+    blocked, numbers = blocks_of(conn, ids), waybill_of(conn, ids)
     return {
-        no: DocumentView(no, wave, slot, state, blocked.get(i, ()), carrier, tuple(lines[i]))
+        no: DocumentView(
+            no, wave, slot, state, blocked.get(i, ()), carrier, tuple(sorted(numbers.get(i, ()))), tuple(lines[i])
+        )
         for i, no, wave, slot, state, carrier in rows
     }
