@@ -17,10 +17,10 @@ PASSWORD = "correct horse battery"
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A browser without a past."""
+def chromium(*switches: str) -> Iterator[Browser]:
+    """A browser without a past, with further switches of its command line."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *switches])
         yield browser
         browser.close()
 

@@ -1,6 +1,6 @@
-"""The web application: the console, incoming webhooks and what warehouses read.
+"""The web application: the console, the handhelds' page, incoming webhooks and what warehouses read.
 
-Errors tell no internals: the console shows them as pages, everything else answers plain JSON.
+Errors tell no internals: pages show them as pages, everything else answers plain JSON.
 """
 
 import logging
@@ -24,6 +24,8 @@ from web.console import ROUTERS as CONSOLE
 from web.console import answers
 from web.console.pages import STATIC
 from web.console.session import NotSignedIn
+from web.handheld import ROUTERS as HANDHELD
+from web.handheld import page as handheld
 from web.hooks import carriers, documents, instructions, prefect, qimen, shops, wms
 
 _log = logging.getLogger("orderpool.web")
@@ -42,6 +44,7 @@ ROUTERS: Sequence[APIRouter] = (
     shops.router,
     prefect.router,
     *CONSOLE,
+    *HANDHELD,
 )
 
 
@@ -51,6 +54,7 @@ def create_app() -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/console/static", StaticFiles(directory=STATIC))
+    app.mount(handheld.static_root(), handheld.static_files())
     app.add_exception_handler(StarletteHTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_bad_request)
     app.add_exception_handler(SetupError, _on_setup_error)
@@ -104,6 +108,8 @@ def _template(scope: Scope) -> str:
 
 
 def _failed(request: Request) -> Response:
+    if handheld.is_page(request.url.path):
+        return handheld.error_page(500, answers.plain_words(500))
     if answers.is_console(request.url.path):
         return answers.error_page(request, 500, answers.plain_words(500))
     return JSONResponse({"error": "internal error"}, 500)
@@ -117,6 +123,8 @@ def _on_http_error(request: Request, error: Exception) -> Response:
         own_words = isinstance(error, HTTPException) and error.detail != HTTPStatus(error.status_code).phrase
         text = str(error.detail) if own_words else answers.plain_words(error.status_code)
         return answers.error_page(request, error.status_code, text)
+    if handheld.is_page(request.url.path):
+        return handheld.error_page(error.status_code, answers.plain_words(error.status_code))
     text = str(error.detail) if isinstance(error, HTTPException) else "not found"
     if error.status_code == 405:
         text = "method not allowed"

@@ -1,4 +1,7 @@
-"""What the console answers beside its pages: errors as pages, headers on everything, the language of each request."""
+"""What the console answers beside its pages: errors as pages, headers on everything, the language of each request.
+
+Headers and language are those of the handheld page as well.
+"""
 
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, quote
@@ -30,12 +33,24 @@ HEADERS = {
     "Cache-Control": "no-store",
     "X-Robots-Tag": "noindex, nofollow",
 }
-"""Headers of every answer of the console that has none of its own of that name."""
+"""Headers of every answer to people that has none of its own of that name."""
 
 
 def is_console(path: str) -> bool:
     """Whether a path belongs to the console."""
     return path == "/console" or path.startswith("/console/")
+
+
+def _is_for_people(path: str) -> bool:
+    return is_console(path) or path == "/handheld" or path.startswith("/handheld/")
+
+
+def _is_lasting(scope: Scope) -> bool:
+    # the address of a static file changes with its content
+    path: str = scope["path"]
+    if path.startswith("/handheld/static/"):
+        return True
+    return path.startswith("/console/static/") and bool(scope["query_string"].startswith(b"v="))
 
 
 class ConsoleAnswers:
@@ -46,12 +61,11 @@ class ConsoleAnswers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http" or not is_console(scope["path"]):
+        if scope["type"] != "http" or not _is_for_people(scope["path"]):
             await self._app(scope, receive, send)
             return
         chosen = _chosen(scope)
-        # the address of a static file changes with its content
-        is_lasting = scope["path"].startswith("/console/static/") and scope["query_string"].startswith(b"v=")
+        is_lasting = _is_lasting(scope)
         speak(chosen or _kept(scope))
 
         async def with_headers(message: Message) -> None:

@@ -16,9 +16,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from models.console import Role
 from models.settings import SHANGHAI
 
-HERE = Path(__file__).resolve().parent
-TEMPLATES = HERE / "templates"
-TRANSLATIONS = HERE.parent / "translations"
+WEB = Path(__file__).resolve().parent.parent
+HERE = WEB / "console"
+TEMPLATES = (HERE / "templates", WEB / "handheld" / "templates")
+TRANSLATIONS = WEB / "translations"
 
 CHINESE = "zh-CN"
 ENGLISH = "en"

@@ -9,10 +9,10 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 from tests.web.console.conftest import Browser
-from web.console.words import HERE, TEMPLATES, TRANSLATIONS
+from web.console.words import TEMPLATES, TRANSLATIONS, WEB
 
 KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
-PLACES = sorted([*TEMPLATES.rglob("*.html"), *HERE.rglob("*.py")])
+PLACES = sorted([*(path for folder in TEMPLATES for path in folder.rglob("*.html")), *WEB.rglob("*.py")])
 
 
 def msgids() -> Iterator[tuple[str, str]]:
@@ -55,7 +55,7 @@ def test_a_translation_fills_in_what_its_text_does() -> None:
     assert [text for text, said in catalog().items() if names_in(text) != names_in(said)] == []
 
 
-@pytest.mark.parametrize("file", ["frame.po", "setup.po"])
+@pytest.mark.parametrize("file", ["frame.po", "handheld.po", "setup.po"])
 def test_no_translation_is_left_over(file: str) -> None:
     assert sorted(catalog(file).keys() - {text for text, _ in msgids()}) == []
 

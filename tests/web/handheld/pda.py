@@ -1,0 +1,84 @@
+"""A handheld in somebody's hand: what its scanner types, what its page shows, and its network."""
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tasks.floor_people import make_badge
+from tests.browsing import picture
+from tests.tasks.floor.house import House
+from tests.tasks.merged import cause
+
+HOST = "pda.test"
+
+# Tones cannot be heard here: the page's own are noted as they start.
+HEAR = """
+  window.tones = [];
+  const start = OscillatorNode.prototype.start;
+  OscillatorNode.prototype.start = function (...at) { window.tones.push(this.frequency.value); start.apply(this, at); };
+"""
+BAD_TONE = 180
+
+
+class Pda:
+    """One handheld with its browser."""
+
+    def __init__(self, window: BrowserContext, house: House) -> None:
+        self.window = window
+        self.house = house
+        window.add_init_script(HEAR)
+        self.page: Page = window.new_page()
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(f"{error}\n{error.stack}"))
+        self.page.on("console", lambda said: self.errors.append(said.text) if "Content Security" in said.text else None)
+        self.page.goto("/handheld")
+
+    def sign_in(self, name: str) -> None:
+        """Sign somebody in with a new badge."""
+        self.scan(make_badge("WH-A", name, cause()))
+        expect(self.page.locator("#who")).to_contain_text(name)
+
+    def scan(self, *codes: str) -> None:
+        """Scan codes as a keyboard wedge types them: fast, each with Enter."""
+        for code in codes:
+            self.page.keyboard.type(code)
+            self.page.keyboard.press("Enter")
+
+    def shows(self, text: str) -> None:
+        expect(self.page.locator("main")).to_contain_text(text)
+
+    def says(self, text: str) -> None:
+        """The line that confirms scans reads so."""
+        expect(self.page.locator("#last")).to_contain_text(text)
+
+    def refuses(self, *texts: str) -> None:
+        """The whole page is red, says this and makes a noise; somebody acknowledges it."""
+        red = self.page.locator("#red")
+        expect(red).to_be_visible()
+        for text in texts:
+            expect(red).to_contain_text(text)
+        assert BAD_TONE in self.page.evaluate("window.tones")
+        box = red.bounding_box()
+        assert box is not None
+        assert (box["width"], box["height"]) == (480, 800)
+        self.page.evaluate("window.tones.length = 0")
+        self.page.locator("#understood").click()
+
+    def is_calm(self) -> None:
+        expect(self.page.locator("#red")).to_be_hidden()
+
+    def queued(self, count: int) -> None:
+        """The banner says that there is no network and how many scans wait."""
+        expect(self.page.locator("#banner")).to_contain_text("离线")
+        expect(self.page.locator("#queued")).to_contain_text(f" {count} 条")
+
+    def all_sent(self) -> None:
+        """Every scan has its answer."""
+        expect(self.page.locator("#pending")).to_be_hidden(timeout=15_000)
+
+    def is_online(self) -> None:
+        expect(self.page.locator("#banner")).to_be_hidden(timeout=15_000)
+
+    def network(self, *, there: bool) -> None:
+        self.window.set_offline(not there)
+
+    def picture(self, name: str) -> None:
+        picture(self.page, name)
