@@ -70,7 +70,7 @@ _BLOCKS: Mapping[str, str] = {
     BlockReason.DESK: N_("the order desk stopped it"),
     "asked_back": N_("the order desk called it off"),
 }
-_PAGE: Mapping[str, str] = {
+PAGE: Mapping[str, str] = {
     "scan_badge": N_("Scan your badge"),
     "sign_in_help": N_("The barcode on your badge signs you in. Your lead makes one for you."),
     "sign_in_queue": N_("{n} scans on this handheld wait for whoever made them to sign in again."),
@@ -131,7 +131,7 @@ _PAGE: Mapping[str, str] = {
 }
 """The page's own texts; what stands in braces is filled in there."""
 
-_GROUPS: Mapping[str, Mapping[str, str]] = {
+GROUPS: Mapping[str, Mapping[str, str]] = {
     "said": {**_REFUSALS, **_DONE},
     "carrier": _CARRIERS,
     "kind": _KINDS,
@@ -143,8 +143,8 @@ _GROUPS: Mapping[str, Mapping[str, str]] = {
 
 def texts() -> dict[str, str]:
     """Every text of the page by its name there."""
-    grouped = {f"{group}_{code}": text for group, words in _GROUPS.items() for code, text in words.items()}
-    return {name: _(text) for name, text in {**_PAGE, **grouped}.items()}
+    grouped = {f"{group}_{code}": text for group, words in GROUPS.items() for code, text in words.items()}
+    return {name: _(text) for name, text in {**PAGE, **grouped}.items()}
 
 
 def sentence(said: str, about: str) -> str:
@@ -153,7 +153,7 @@ def sentence(said: str, about: str) -> str:
         return _(_ABOUT[said], about=_named(said, about))
     if said == "blocked" and about:
         return f"{_(_REFUSALS[said])} {', '.join(_(_BLOCKS.get(reason, reason)) for reason in about.split(', '))}"
-    known = _GROUPS["said"].get(said)
+    known = GROUPS["said"].get(said)
     return _(known) if known else said
 
 

@@ -1,6 +1,7 @@
 """A handheld in somebody's hand: what its scanner types, what its page shows, and its network."""
 
-from playwright.sync_api import BrowserContext, Page, expect
+import httpx
+from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 
 from tasks.floor_people import make_badge
 from tests.browsing import picture
@@ -8,6 +9,7 @@ from tests.tasks.floor.house import House
 from tests.tasks.merged import cause
 
 HOST = "pda.test"
+SCANS = "**/handheld/api/scans"
 
 # Tones cannot be heard here: the page's own are noted as they start.
 HEAR = """
@@ -49,8 +51,12 @@ class Pda:
         """The line that confirms scans reads so."""
         expect(self.page.locator("#last")).to_contain_text(text)
 
-    def refuses(self, *texts: str) -> None:
-        """The whole page is red, says this and makes a noise; somebody acknowledges it."""
+    def refuses(self, *texts: str, picture: str = "") -> None:
+        """The whole page is red, says this and makes a noise; somebody acknowledges it.
+
+        A page that was just loaded may make a noise only when it is touched.
+        """
+        self.page.locator("#red h1").click()
         red = self.page.locator("#red")
         expect(red).to_be_visible()
         for text in texts:
@@ -59,6 +65,8 @@ class Pda:
         box = red.bounding_box()
         assert box is not None
         assert (box["width"], box["height"]) == (480, 800)
+        if picture:
+            self.picture(picture)
         self.page.evaluate("window.tones.length = 0")
         self.page.locator("#understood").click()
 
@@ -80,5 +88,42 @@ class Pda:
     def network(self, *, there: bool) -> None:
         self.window.set_offline(not there)
 
+    def silence_scans(self) -> None:
+        """Scans do not reach the server, while the page itself does."""
+        self.window.route(SCANS, lambda route: route.abort())
+
+    def lose_answers(self) -> None:
+        """Scans reach the server, its answers do not come back."""
+
+        def lose(route: Route) -> None:
+            httpx.post(
+                route.request.url.replace(HOST, "127.0.0.1"),
+                content=route.request.post_data,
+                headers={"content-type": "application/json"},
+                cookies={one["name"]: one["value"] for one in self.window.cookies()},
+                trust_env=False,
+            ).raise_for_status()
+            route.abort()
+
+        self.window.route(SCANS, lose)
+
+    def let_scans_through(self) -> list[str]:
+        """Everything reaches the server again; gives the ids of the scans that it is sent, as they go."""
+        sent: list[str] = []
+        self.window.on("requestfinished", lambda one: sent.extend(_ids(one)))
+        self.window.unroute_all(behavior="wait")
+        return sent
+
+    def another_tab(self) -> "Pda":
+        """The same handheld in another tab."""
+        return Pda(self.window, self.house)
+
     def picture(self, name: str) -> None:
+        self.page.evaluate("Promise.allSettled(document.getAnimations().map((one) => one.finished))")
         picture(self.page, name)
+
+
+def _ids(request: Request) -> list[str]:
+    if not request.url.endswith("/handheld/api/scans"):
+        return []
+    return [scan["id"] for scan in request.post_data_json["scans"]]

@@ -1,8 +1,8 @@
 // What every screen works with: who is signed in, the views, the queue, and where we are (the address's #fragment).
 
 import { Unreachable, ask, uuid } from "./api.js";
-import { keepOnly, refuse, tell } from "./feedback.js";
-import { foresee, viewKey } from "./floor.js";
+import { alarm, keepOnly, refuse, tell } from "./feedback.js";
+import { foresee, hasItem, viewKey } from "./floor.js";
 import { tellTabs } from "./one_tab.js";
 import { Queue } from "./queue.js";
 import * as store from "./store.js";
@@ -14,6 +14,8 @@ const TALKED_OF = new Set(["pack", "ship", "ship_one", "picked"]); // these are 
 export class App {
   owner = null;
   warehouseName = "";
+  busy = 0; // scans and taps that are not done yet
+  #turn = Promise.resolve();
   #views = new Map();
   #shipped = new Map(); // units that left by `ship_one` since the page was opened, by item
   #ahead_ms = 0; // how far the server's clock is ahead of this device's, which may never have been set
@@ -33,6 +35,22 @@ export class App {
 
   draw() { this.#draw(this); }
 
+  // Do what was scanned or tapped after everything before it, also where that had to ask the server first.
+  inTurn(work) {
+    this.busy += 1;
+    this.draw();
+    this.#turn = this.#turn.then(work).catch((error) => {
+      alarm();
+      console.error(error); // and the next one goes on
+    }).finally(() => {
+      this.busy -= 1;
+      this.draw();
+    });
+  }
+
+  // The same as the answer to a tap.
+  tapped(work) { return () => this.inTurn(work); }
+
   // Ask who is signed in; without a network whoever was here last goes on with what is on this device.
   async start() {
     try {
@@ -43,7 +61,6 @@ export class App {
       this.queue.notHeard();
       if (!this.owner && localStorage.session) await this.#resume();
     }
-    await this.showRefusals();
   }
 
   async #become(session) {
@@ -58,6 +75,7 @@ export class App {
     if (session?.now) this.#ahead_ms = Date.parse(session.now) - Date.now();
     this.warehouseName = session?.warehouse.name ?? "";
     await this.queue.belongsTo(owner);
+    await this.showRefusals();
     await this.arrive();
   }
 
@@ -114,6 +132,16 @@ export class App {
     const view = this.kept(key);
     return view && this.queue.seen(view);
   }
+
+  // What is known of an item from any list seen here; undefined when it was on none.
+  itemOf(code) {
+    for (const view of this.#views.values()) {
+      const row = (view.picks ?? view.lines ?? []).find((one) => hasItem([one], code));
+      if (row) return row;
+    }
+    return undefined;
+  }
+
   document(no) { return this.view(`document:${no}`); }
   wave(no) { return this.view(`wave:${no}`); }
 

@@ -15,6 +15,8 @@ export function askNumber(question, most) {
       find("#code").focus();
       resolve(number);
     };
+    // a scanner types here, too: its Enter must not press a button
+    place.onkeydown = (event) => { if (!["Tab", "Escape", " "].includes(event.key)) event.preventDefault(); };
     place.oncancel = () => resolve(0);
     place.replaceChildren(
       h("p", { class: "question" }, question),

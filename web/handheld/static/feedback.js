@@ -19,7 +19,10 @@ let sound;
 
 // Browsers make sound only after a key or a touch; each of them wakes it.
 export function wakeSound() {
-  sound ??= new AudioContext();
+  if (!sound) {
+    sound = new AudioContext();
+    if (reds.length) play("bad"); // it was shown before there could be a sound
+  }
   if (sound.state === "suspended") sound.resume();
 }
 
@@ -71,8 +74,7 @@ const reds = [];
 export function refuse(refusal, onSeen = () => {}) {
   if (reds.some((one) => one.id === refusal.id)) return;
   reds.push({ ...refusal, onSeen });
-  play("bad");
-  showRed();
+  showRed(reds.length === 1);
 }
 
 export const isRed = () => reds.length > 0;
@@ -83,25 +85,25 @@ export function keepOnly(ids) {
   const left = reds.filter((one) => one.local || ids.has(one.id));
   if (left.length === reds.length) return;
   reds.splice(0, reds.length, ...left);
-  showRed();
+  showRed(false);
 }
 
 export function acknowledgeRed() {
   const seen = reds.shift();
-  showRed();
+  showRed(true);
   seen?.onSeen();
 }
 
-function showRed() {
+function showRed(isNew) {
   const place = find("#red");
   const [first] = reds;
   place.hidden = !first;
   if (!first) return;
-  place.replaceChildren(
+  if (isNew) play("bad");
+  place.replaceChildren(h("div", {},
     h("h1", {}, first.title),
     h("p", { class: "sentence" }, first.text),
     h("ul", {}, first.details.map((detail) => h("li", {}, detail))),
-    reds.length > 1 ? h("p", { class: "more" }, say("more_refusals", { n: reds.length - 1 })) : null,
-    h("button", { class: "big", id: "understood", onclick: acknowledgeRed }, say("understood")),
-  );
+    reds.length > 1 && h("p", { class: "more" }, say("more_refusals", { n: reds.length - 1 }))),
+  h("button", { class: "big", id: "understood", onclick: acknowledgeRed }, say("understood")));
 }

@@ -35,8 +35,8 @@ function draw(app) {
   field.placeholder = app.screen.hint(app, app.argument);
   find("#who").textContent = app.owner ? `${app.owner.picker} · ${app.warehouseName || app.owner.warehouse}` : "";
   find("#home").hidden = find("#leave").hidden = !app.owner;
-  find("#pending").hidden = !app.queue.own.length;
-  find("#pending").textContent = `↑${app.queue.own.length}`;
+  find("#pending").hidden = !app.queue.own.length && !app.busy;
+  find("#pending").textContent = app.queue.own.length ? `↑${app.queue.own.length}` : "…";
   drawBanner(app.queue);
 }
 
@@ -55,21 +55,15 @@ function drawBanner(queue) {
 }
 
 const app = new Page(draw);
-window.addEventListener("popstate", () => app.arrive());
-
-// Scans follow each other, also where one has to ask the server first.
-let turn = Promise.resolve();
+window.addEventListener("popstate", app.tapped(() => app.arrive()));
 
 function scanned(code) {
-  if (isRed()) return alarm(); // what nobody acknowledged must not be followed by more
   if (code.length > LONGEST_CODE) return app.refuseHere({ code: code.slice(0, LONGEST_CODE) }, "unreadable");
-  turn = turn.then(() => take(code)).catch((error) => {
-    alarm();
-    throw error;
-  });
+  app.inTurn(() => take(code));
 }
 
 function take(code) {
+  if (isRed()) return alarm(); // what nobody acknowledged must not be followed by more
   if (BADGE.test(code)) return app.signIn(code.toUpperCase());
   if (!app.owner) return app.signIn(code);
   if (WAVE.test(code)) return app.go("wave", code.toUpperCase());
@@ -87,8 +81,8 @@ find("#scan").addEventListener("submit", (event) => {
 
 // The field keeps the focus, or a scan would go astray; without a touch keyboard, unless somebody wants one.
 const focus = () => { if (!document.querySelector("dialog[open]")) field.focus({ preventScroll: true }); };
+document.addEventListener("pointerdown", wakeSound, { capture: true });
 document.addEventListener("click", (event) => {
-  wakeSound();
   if (!event.target.closest("dialog")) focus();
 });
 document.addEventListener("keydown", () => {
@@ -101,8 +95,8 @@ find("#keys").addEventListener("click", () => {
   field.blur();
   focus();
 });
-find("#home").addEventListener("click", () => app.go("work"));
-find("#leave").addEventListener("click", () => app.signOut());
+find("#home").addEventListener("click", app.tapped(() => app.go("work")));
+find("#leave").addEventListener("click", app.tapped(() => app.signOut()));
 
 focus();
-app.start();
+app.inTurn(() => app.start());

@@ -6,7 +6,7 @@ import * as store from "./store.js";
 
 const LEASE_MS = 15_000; // longer than a request may take
 const AGAIN_MS = 200;
-const own = uuid();
+const own = (sessionStorage.tab ??= uuid()); // a reloaded tab goes on with its own lease
 
 // Run `work` while no other tab does; `work` gets a function that it calls before each request.
 export async function alone(work) {

@@ -9,7 +9,7 @@ import * as store from "./store.js";
 import { say } from "./words.js";
 
 const AT_ONCE = 50;
-const AGAIN_MS = 3_000;
+const AGAIN_MS = 2_000;
 const TRIES = 3; // of a scan that the server fails at, by itself
 
 export class Queue {
@@ -138,8 +138,8 @@ export class Queue {
     this.#waiting = this.#waiting.filter((scan) => !ids.has(scan.id));
     const pairs = answered.map((answer) => [byId.get(answer.id), answer]);
     tellTabs({ views, refused: refused.length > 0 });
-    this.#tell(views, refused.length > 0);
     for (const answer of answered) this.#events.answered(byId.get(answer.id), answer);
+    this.#tell(views, refused.length > 0);
     return answered.length > 0;
   }
 

@@ -18,10 +18,12 @@ export function draw(app, item) {
       h("h1", {}, say("scan_item")),
       h("p", {}, say("batch_help")));
   }
+  const known = app.itemOf(item);
   return h("section", { class: "current" },
-    h("p", { class: "item" }, say("batch_of")),
-    h("p", { class: "place" }, item),
+    h("p", {}, say("batch_of")),
+    h("p", { class: "one" }, known?.name || known?.sku || item),
+    h("p", { class: "codes" }, [known?.sku, item].filter(Boolean).join(" · ")),
     h("p", { class: "count" }, h("strong", { id: "shipped" }, String(app.shippedOf(item))), ` ${say("batch_shipped")}`),
     h("p", { class: "next" }, say("scan_waybill")),
-    h("button", { class: "lacks", onclick: () => app.go("batch") }, say("other_item")));
+    h("button", { class: "lacks", onclick: app.tapped(() => app.go("batch")) }, say("other_item")));
 }

@@ -61,7 +61,7 @@ export function row(line, done, wanted) {
 }
 
 function step(app, document, left) {
-  if (document.state === "put_back") return h("button", { class: "big", onclick: () => app.go("put-back", document.no) }, say("put_back"));
+  if (document.state === "put_back") return h("button", { class: "big", onclick: app.tapped(() => app.go("put-back", document.no)) }, say("put_back"));
   if (isStopped(document)) return null;
   if (isOver(document)) return over(app, document);
   const unboxed = document.lines.some((line) => line.checked > line.boxed);
@@ -70,8 +70,8 @@ function step(app, document, left) {
     !left && h("p", { class: "next" }, say("waybill_of", { carrier: word("carrier", document.carrier) })),
     document.waybill && h("p", { class: "codes" }, document.waybill),
     h("div", { class: "pair" },
-      !left && document.state !== "packed" && h("button", { class: "go", id: "pack", onclick: () => pack(app, document) }, say("pack")),
-      unboxed && h("button", { class: more === document.no ? "armed" : "", id: "more", onclick: () => another(app, document) }, say("more_boxes"))));
+      !left && document.state !== "packed" && h("button", { class: "go", id: "pack", onclick: app.tapped(() => pack(app, document)) }, say("pack")),
+      unboxed && h("button", { class: more === document.no ? "armed" : "", id: "more", onclick: app.tapped(() => another(app, document)) }, say("more_boxes"))));
 }
 
 // Shipped is what the server has answered; before, the parcel waits for it.

@@ -24,6 +24,6 @@ export function draw(app, no) {
     h("ol", { class: "lines" }, lines.map((line) => row(line, line.returned, line.astray))),
     left ? h("p", { class: "next" }, say("units_left", { n: left }))
       : h("section", { class: "over" }, h("p", { class: "huge" }, "✓ ", say("put_back_done")),
-        h("button", { class: "big", onclick: () => app.go("work") }, say("work"))),
+        h("button", { class: "big", onclick: app.tapped(() => app.go("work")) }, say("work"))),
   ];
 }

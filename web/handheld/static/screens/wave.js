@@ -49,7 +49,7 @@ function pickList(app, wave) {
   return [
     h("p", { class: "progress" }, h("strong", {}, `${all - left}/${all}`), ` ${wave.no}`),
     h("progress", { max: all, value: all - left }),
-    open.length ? current(app, wave, open[0]) : h("button", { class: "big go", id: "walked", onclick: () => walked(app, wave) }, say("walked")),
+    open.length ? current(app, wave, open[0]) : h("button", { class: "big go", id: "walked", onclick: app.tapped(() => walked(app, wave)) }, say("walked")),
     h("ol", { class: "picks" }, [...open.slice(1), ...wave.picks.filter((pick) => openUnits(pick) === 0)].map(row)),
   ];
 }
@@ -61,8 +61,8 @@ function current(app, wave, pick) {
     h("p", { class: "codes" }, [pick.sku, pick.barcode].filter(Boolean).join(" · ")),
     h("p", { class: "count" }, h("strong", {}, `${pick.picked}`), ` / ${pick.wanted - pick.missing}`),
     h("div", { class: "pair" },
-      openUnits(pick) > 1 && h("button", { id: "many", onclick: () => many(app, wave, pick) }, say("many", { n: armedFor(wave.no, pick.sku) })),
-      h("button", { class: "lacks", id: "lacks", onclick: () => lacks(app, wave, pick) }, say("lacks"))));
+      openUnits(pick) > 1 && h("button", { id: "many", onclick: app.tapped(() => many(app, wave, pick)) }, say("many", { n: armedFor(wave.no, pick.sku) })),
+      h("button", { class: "lacks", id: "lacks", onclick: app.tapped(() => lacks(app, wave, pick)) }, say("lacks"))));
 }
 
 async function many(app, wave, pick) {
@@ -92,7 +92,7 @@ function benchList(app, wave) {
   const oneItem = wave.kind !== "mixed";
   return [
     h("h2", {}, say("to_bench")),
-    oneItem && h("button", { class: "big", onclick: () => app.go("batch") }, say("batch")),
+    oneItem && h("button", { class: "big", onclick: app.tapped(() => app.go("batch")) }, say("batch")),
     h("ol", { class: "picks" }, wave.documents.map((document) => {
       const seen = app.document(document.no);
       const over = isOver(document) || (seen && isOver(seen));
@@ -100,7 +100,7 @@ function benchList(app, wave) {
       const state = over ? word("task", "done") : stopped ? say("blocked") : seen && isComplete(seen) ? say("checked") : "";
       return h("li", { class: over ? "ready" : stopped ? "short" : "" },
         h("span", { class: "where" }, say("slot", { slot: document.slot })),
-        h("button", { class: "what plain", onclick: () => app.go("bench", document.no) }, document.no),
+        h("button", { class: "what plain", onclick: app.tapped(() => app.go("bench", document.no)) }, document.no),
         h("span", { class: "state" }, state || say("units", { n: document.units })));
     })),
   ].filter(Boolean);

@@ -14,14 +14,14 @@ export function draw(app) {
   const waves = [...list.waves].sort((one, other) => own(other) - own(one));
   return [
     h("nav", { class: "ways" },
-      h("button", { class: "big", onclick: () => app.go("bench") }, say("bench")),
-      h("button", { class: "big", onclick: () => app.go("batch") }, say("batch"))),
+      h("button", { class: "big", onclick: app.tapped(() => app.go("bench")) }, say("bench")),
+      h("button", { class: "big", onclick: app.tapped(() => app.go("batch")) }, say("batch"))),
     h("h2", {}, say("waves")),
     waves.length ? h("ul", { class: "cards" }, waves.map((wave) => card(app, wave, own(wave)))) : h("p", { class: "none" }, say("no_waves")),
     list.waiting > 0 && h("p", { class: "none" }, say("not_in_waves", { n: list.waiting })),
     list.put_back.length > 0 && h("h2", { class: "warn" }, say("put_backs")),
     h("ul", { class: "cards" }, list.put_back.map((document) => h("li", {},
-      h("button", { class: "card warn", onclick: () => app.go("put-back", document.no) },
+      h("button", { class: "card warn", onclick: app.tapped(() => app.go("put-back", document.no)) },
         h("strong", {}, document.no),
         h("span", {}, say("units_left", { n: unitsOf(document) })))))),
   ].filter(Boolean);
@@ -30,9 +30,9 @@ export function draw(app) {
 const unitsOf = (document) => document.lines.reduce((sum, line) => sum + unitsAstray(line), 0);
 
 function card(app, wave, isOwn) {
-  const taken = Boolean(wave.picker) && !isOwn;
+  const taken = wave.state === "picking" && !isOwn;
   return h("li", {},
-    h("button", { class: `card${isOwn ? " own" : ""}`, disabled: taken, onclick: () => open(app, wave, isOwn) },
+    h("button", { class: `card${isOwn ? " own" : ""}`, disabled: taken, onclick: app.tapped(() => open(app, wave, isOwn)) },
       h("strong", {}, word("kind", wave.kind), wave.zone ? ` · ${say("zone", { zone: wave.zone })}` : ""),
       wave.leaves_at && h("span", { class: "leaves" }, say("leaves", { time: clockTime(wave.leaves_at) })),
       h("span", {}, say("wave_size", { documents: wave.documents - wave.done, units: wave.units }),
@@ -41,5 +41,5 @@ function card(app, wave, isOwn) {
 }
 
 async function open(app, wave, isOwn) {
-  if (isOwn || (await app.read(`waves/${wave.no}/take`, `wave:${wave.no}`, "POST"))) app.go("wave", wave.no);
+  if (isOwn || wave.state === "picked" || (await app.read(`waves/${wave.no}/take`, `wave:${wave.no}`, "POST"))) app.go("wave", wave.no);
 }
