@@ -86,5 +86,9 @@ class WaybillService(Protocol):
     def print_again(self, account: Account, task_id: str) -> str:
         """Have a label printed again; the address of its image, "" where a printer of the service prints it."""
 
+    @staticmethod
+    def media_type(content: bytes) -> str:
+        """What a label is an image of (`image/png`), "" when it is none."""
+
     def fetch_label(self, url: str) -> Label:
         """The label behind an address that the service gave; ChannelRejected for an address of anybody else."""

@@ -33,11 +33,11 @@ WAYBILL_STEPS: dict[WaybillState, frozenset[WaybillState]] = {
 class Waybill(SQLModel, table=True):
     """One e-waybill of a document's package, the first of which is 1.
 
-    `order_key` is the number under which it is asked for: asked again under it, the service gives the same waybill for
-    a time. `number` is "" until the service gave one; `task_id` and `service_no` are the service's and the carrier's
-    own numbers of it. `label_enc` is the address of its label, `image_enc` the label itself (base64). `asked_at` is
-    when the first call left of which it is not known whether it arrived; `unwanted_at` when its document ended without
-    it.
+    `service` gives it. `order_key` is the number under which it is asked for: asked again under it, the service gives
+    the same waybill for a time. `number` is "" until the service gave one; `task_id` and `service_no` are the service's
+    and the carrier's own numbers of it. `label_enc` is the address of its label, `image_enc` the label itself (base64).
+    `asked_at` is when the first call left of which it is not known whether it arrived; `unwanted_at` when its document
+    ended without it.
     """
 
     __tablename__: ClassVar[str] = "waybill"
@@ -53,6 +53,7 @@ class Waybill(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
     document_id: int = Field(sa_type=BigInteger)
     package_no: int = 1
+    service: str = Field(sa_type=Text)
     carrier: str = Field(sa_type=Text)
     number: str = Field(default="", sa_type=Text)
     order_key: str = Field(unique=True, sa_type=Text)

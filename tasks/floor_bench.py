@@ -165,12 +165,12 @@ def _require_waybill(conn: Connection, task: Task, waybill: str) -> None:
 
 def _require_e_waybill(conn: Connection, task: Task, waybill: str) -> None:
     document_id = task.document.id
-    owner = owner_of(conn, [waybill]).get(waybill, document_id)
-    if owner != document_id:
+    owner = owner_of(conn, [waybill]).get(waybill)
+    if owner is not None and owner != document_id:
         (no,) = conn.execute("select no from outbound_document where id = %s", (owner,)).fetchone() or ("",)
         raise task.refuse("waybill_used", no)
-    numbers = waybill_of(conn, [document_id]).get(document_id)
-    if numbers and waybill not in numbers:
+    numbers = waybill_of(conn, [document_id]).get(document_id, set())
+    if waybill not in numbers and (numbers or owner is not None):  # one that was given back is none any more
         raise task.refuse("waybill_other", ", ".join(sorted(numbers)))
 
 

@@ -3,7 +3,6 @@
 Who a parcel goes to is read when the call is made, told to the service and kept nowhere.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
@@ -24,13 +23,12 @@ from models.waybill import WaybillState
 from tasks.outbox_calls import Pending
 from tasks.runs import cause
 from tasks.waybill_accounts import accounts_of, open_waybills
-from tasks.waybill_rows import move_waybills
+from tasks.waybill_rows import NUMBER, move_waybills
 from tasks.waybill_wishes import Asked, asked_for
 
 SAFETY: Final = timedelta(hours=1)
 """So much before the service stops repeating itself we stop asking again: its clock is not ours."""
 
-_NUMBER: Final = re.compile(r"(?=.*\d)[0-9A-Z][0-9A-Z-]{5,31}")
 _LONGEST_ADDRESS: Final = 2000
 _MISSING: Final = frozenset({WaybillState.WANTED, WaybillState.REFUSED})
 
@@ -116,7 +114,7 @@ def _nothing() -> None:
 def _make(service: WaybillService, asked: Asked, wish: WaybillWish | str, why: Cause) -> None:
     try:
         if not isinstance(wish, WaybillWish):
-            raise ChannelRejected(service_name(why), f"waybill {asked.order_key}", wish)
+            raise ChannelRejected(_name(why), f"waybill {asked.order_key}", wish)
         _store(asked, service.make(wish), why)
     except ChannelRejected:
         with transaction() as conn:
@@ -124,37 +122,35 @@ def _make(service: WaybillService, asked: Asked, wish: WaybillWish | str, why: C
         raise
 
 
-def service_name(why: Cause) -> str:
+def _name(why: Cause) -> str:
     """The counterpart's name in errors: `kuaidi100/WH-S`."""
     return why.actor.partition(":")[2]
 
 
 def _store(asked: Asked, made: MadeWaybill, why: Cause) -> None:
     action, number = f"waybill {asked.order_key}", made.number.strip().upper()
-    if not _NUMBER.fullmatch(number):
-        raise ChannelRejected(service_name(why), action, f"{brief(number, 40)} is no number of a carrier")
+    if not NUMBER.fullmatch(number):
+        raise ChannelRejected(_name(why), action, f"{brief(number, 40)} is no number of a carrier")
     try:
         with transaction() as conn:
-            keep_number(conn, asked.id, number, why)
+            _keep_number(conn, asked.id, number, why)
             label = seal(made.label_url) if 0 < len(made.label_url) <= _LONGEST_ADDRESS else None
             conn.execute(
                 "update waybill set task_id = %s, service_no = %s, label_enc = %s where id = %s",
                 (made.task_id[:100], made.service_no[:100], label, asked.id),
             )
     except UniqueViolation as error:
-        raise ChannelRejected(service_name(why), action, f"number {number} is that of another document") from error
+        raise ChannelRejected(_name(why), action, f"number {number} is that of another document") from error
     except psycopg.Error as error:
         # it is made, and asked again it is the same
-        raise OutcomeUnknown(service_name(why), action, f"made, not stored: {type(error).__name__}") from error
+        raise OutcomeUnknown(_name(why), action, f"made, not stored: {type(error).__name__}") from error
 
 
-def keep_number(conn: Connection, waybill_id: int, number: str, why: Cause) -> None:
-    """Give an e-waybill its number, for good. Raises ChannelRejected when it has another, UniqueViolation when it is
-    another's.
-    """
+def _keep_number(conn: Connection, waybill_id: int, number: str, why: Cause) -> None:
+    """Give an e-waybill its number, for good; raises ChannelRejected when it has another."""
     row = conn.execute("select number, order_key from waybill where id = %s for update", (waybill_id,)).fetchone()
     if row and row[0] not in ("", number):
-        raise ChannelRejected(service_name(why), f"waybill {row[1]}", f"is {row[0]}, and was answered as {number}")
+        raise ChannelRejected(_name(why), f"waybill {row[1]}", f"is {row[0]}, and was answered as {number}")
     conn.execute("update waybill set number = %s where id = %s", (number, waybill_id))
     move_waybills(conn, [waybill_id], WaybillState.GOT, why)
 
@@ -167,6 +163,6 @@ def _cancel(service: WaybillService, asked: Asked, account: Account | None, why:
         service.cancel(account or {}, asked.carrier, asked.made)
     elif asked.in_doubt:
         obstacle = f"its number is not known; look for {asked.order_key} at the service and cancel it there"
-        raise ChannelRejected(service_name(why), f"cancel waybill {asked.order_key}", obstacle)
+        raise ChannelRejected(_name(why), f"cancel waybill {asked.order_key}", obstacle)
     with transaction() as conn:
         move_waybills(conn, [asked.id], WaybillState.CANCELLED, why)

@@ -1,5 +1,6 @@
 """Rows of e-waybills: how they move along their states, under which keys they are asked for, and their story."""
 
+import re
 import secrets
 from collections.abc import Collection
 from typing import Final, LiteralString
@@ -7,6 +8,9 @@ from typing import Final, LiteralString
 from models.database import Connection
 from models.order import Cause, write_own_events
 from models.waybill import WAYBILL_STEPS, WaybillState
+
+NUMBER: Final = re.compile(r"(?=.*\d)[0-9A-Z][0-9A-Z-]{5,31}")
+"""What a waybill looks like at every carrier we know."""
 
 _STAMPS: Final[dict[WaybillState, LiteralString]] = {
     WaybillState.GOT: ", got_at = %(at)s",

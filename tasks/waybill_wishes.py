@@ -15,7 +15,7 @@ from models.waybill import WaybillState
 from tasks.waybill_accounts import account_for
 
 _QUERY = """
-  select v.id, d.id, d.no, v.package_no, v.carrier, v.order_key, v.state, v.number, v.task_id, v.service_no,
+  select v.id, d.id, d.no, v.package_no, v.service, v.carrier, v.order_key, v.state, v.number, v.task_id, v.service_no,
          coalesce(v.asked_at, v.wanted_at), coalesce(x.in_doubt, false), s.channel, coalesce(r.masked, false),
          w.code, w.sender_name, w.sender_phone, w.division_code, w.address,
          r.order_id, r.name_enc, r.phone_enc, r.address_enc, r.cipher_enc, r.province, r.city, r.district, r.town,
@@ -47,6 +47,7 @@ class Asked:
     document_id: int
     document_no: str
     package_no: int
+    service: str
     carrier: str
     order_key: str
     state: WaybillState
@@ -65,13 +66,18 @@ class Asked:
         """It as the service gave it."""
         return MadeWaybill(self.number, self.task_id, self.service_no, "")
 
+    @property
+    def erased(self) -> bool:
+        """Whether nothing of its receiver is kept any more."""
+        return self.ends[4] is None
+
     def account(self, accounts: Mapping[str, Account]) -> Account | None:
         """The account it goes by, None when the warehouse has none for it."""
         return account_for(accounts, self.carrier, self.channel, masked=self.masked)
 
     def obstacle(self, accounts: Mapping[str, Account]) -> str:
         """Why it cannot be asked for, "" when it can."""
-        if self.ends[4] is None:
+        if self.erased:
             return "the receiver was erased"
         if self.account(accounts) is not None:
             return ""
@@ -99,7 +105,7 @@ class Asked:
 def asked_for(conn: Connection, waybill_ids: Sequence[int]) -> dict[int, Asked]:
     """These e-waybills with what they are asked for with."""
     rows = conn.execute(_QUERY.encode(), (list(waybill_ids),)).fetchall()
-    return {row[0]: Asked(*(*row[:6], WaybillState(row[6]), *row[7:15], row[15:])) for row in rows}
+    return {row[0]: Asked(*(*row[:7], WaybillState(row[7]), *row[8:16], row[16:])) for row in rows}
 
 
 def _receiver(columns: Sequence[Any]) -> Contact:

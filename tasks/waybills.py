@@ -3,13 +3,15 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from models.database import Connection
+from models.database import Connection, one
+from models.errors import SetupError
 from models.messages import OutboxKind
 from models.order import Cause
 from models.shipment import ENDED, DocumentState
 from models.waybill import WaybillState
 from tasks.asked_back import ASKABLE_ALONE
 from tasks.effects import Effect, post
+from tasks.stock_counters import columns
 from tasks.waybill_accounts import SETTING, WMS, counterpart_of
 from tasks.waybill_rows import cancel_key, move_waybills, order_key, tell_of_waybills
 
@@ -65,12 +67,12 @@ def want_waybills(conn: Connection, document_ids: Collection[int], why: Cause) -
     query = f"{WITH_SERVICE} and d.id = any(%s) order by d.id"
     rows = conn.execute(query.encode(), (list(document_ids),)).fetchall()
     made = conn.execute(
-        """insert into waybill (document_id, package_no, carrier, number, order_key, state, task_id, service_no,
-                                wanted_at)
-           select n.document_id, 1, n.carrier, '', n.order_key, 'wanted', '', '', %s
-           from unnest(%s::bigint[], %s::text[], %s::text[]) n(document_id, carrier, order_key) order by 1
-           on conflict (document_id, package_no) do nothing returning id, document_id, order_key""",
-        (why.at, [row[0] for row in rows], [row[3] for row in rows], [order_key(row[1], 1) for row in rows]),
+        """insert into waybill (document_id, package_no, service, carrier, number, order_key, state, task_id,
+                                service_no, wanted_at)
+           select n.document_id, 1, n.service, n.carrier, '', n.order_key, 'wanted', '', '', %s
+           from unnest(%s::bigint[], %s::text[], %s::text[], %s::text[]) n(document_id, service, carrier, order_key)
+           order by 1 on conflict (document_id, package_no) do nothing returning id, document_id, order_key""",
+        (why.at, *columns([(row[0], row[5], row[3], order_key(row[1], 1)) for row in rows], 4)),
     ).fetchall()
     places = {i: (counterpart_of(service, code), batch_id) for i, _, batch_id, _, code, service, _ in rows}
     post(conn, [_wish(*places[document_id], i, key) for i, document_id, key in made], why.at)
@@ -80,6 +82,33 @@ def want_waybills(conn: Connection, document_ids: Collection[int], why: Cause) -
 
 def _wish(counterpart: str, batch_id: int, waybill_id: int, key: str) -> Effect:
     return Effect(OutboxKind.WAYBILL, counterpart, waybill_id, key, batch_id)
+
+
+def want_another(conn: Connection, document_no: str, why: Cause) -> int:
+    """Ask for an e-waybill for one more package of a document; returns which package that is.
+
+    Raises SetupError when the document is not being worked on, or its warehouse has no account for its carrier.
+    """
+    query = f"{WITH_SERVICE} and d.no = %s for update of d"
+    row = conn.execute(query.encode(), (document_no,)).fetchone()
+    if row is None:
+        raise SetupError(f"document {document_no}: its warehouse has no account for e-waybills of its carrier")
+    document_id, _, batch_id, carrier, code, service, state = row
+    if DocumentState(state) not in _WORKING:
+        raise SetupError(f"document {document_no}: gets no further e-waybill; it is {state}")
+    counted = conn.execute("select max(package_no) from waybill where document_id = %s", (document_id,)).fetchone()
+    package_no = (one(counted) or 0) + 1
+    key = order_key(document_no, package_no)
+    made = conn.execute(
+        """insert into waybill (document_id, package_no, service, carrier, number, order_key, state, task_id,
+                                service_no, wanted_at)
+           values (%s, %s, %s, %s, '', %s, 'wanted', '', '', %s) returning id""",
+        (document_id, package_no, service, carrier, key, why.at),
+    ).fetchone()
+    waybill_id = int(one(made))
+    post(conn, [_wish(counterpart_of(service, code), batch_id, waybill_id, key)], why.at)
+    tell_of_waybills(conn, [waybill_id], WaybillState.WANTED, why)
+    return package_no
 
 
 def use_waybills(conn: Connection, left: Sequence[tuple[int, str]], why: Cause) -> None:

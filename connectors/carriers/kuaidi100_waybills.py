@@ -156,10 +156,14 @@ class Kuaidi100Waybills:
         response = receive(self._client, self.name, action, request, most_bytes=MOST_LABEL_BYTES)
         if not response.is_success:
             raise http_error_of(response, self.name, action, self._now(), changes=False, usual_wait_s=BUSY_WAIT_S)
-        for magic, media_type in _IMAGES:
-            if response.content.startswith(magic):
-                return Label(response.content, media_type)
+        if kind := self.media_type(response.content):
+            return Label(response.content, kind)
         raise ChannelRejected(self.name, action, "what lies there is neither PNG nor JPEG")
+
+    @staticmethod
+    def media_type(content: bytes) -> str:
+        """Whether a label is PNG or JPEG, by its first bytes."""
+        return next((media_type for magic, media_type in _IMAGES if content.startswith(magic)), "")
 
     def _check_place(self, action: str, url: str) -> None:
         try:

@@ -1,0 +1,144 @@
+"""What people do about e-waybills: ask again, write in a number that is known elsewhere, ask for another package's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from psycopg.errors import UniqueViolation
+
+from models.database import Connection, transaction
+from models.errors import SetupError
+from models.messages import OutboxKind
+from models.order import Cause
+from models.waybill import WaybillState
+from tasks.effects import Effect, post
+from tasks.waybill_rows import NUMBER, move_waybills, order_key
+
+_MISSING: Final = frozenset({WaybillState.WANTED, WaybillState.REFUSED})
+
+
+@dataclass(frozen=True, slots=True)
+class MissingWaybill:
+    """An e-waybill that was asked for and has not come, and what stands in the way."""
+
+    warehouse_code: str
+    document_no: str
+    package_no: int
+    carrier: str
+    refused: bool
+    since: datetime
+    obstacle: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An e-waybill and its newest message to the service, both locked."""
+
+    id: int
+    order_key: str
+    state: WaybillState
+    number: str
+    counterpart: str
+    batch_id: int
+    revision: int
+
+
+def missing_waybills(conn: Connection, asked_before: datetime) -> list[MissingWaybill]:
+    """Those that were refused, or were asked for before that moment and have not come; the oldest first."""
+    rows = conn.execute(
+        """select w.code, d.no, v.package_no, v.carrier, v.state = 'refused' or x.state = 'refused', v.wanted_at,
+                  x.last_error
+           from waybill v join outbound_document d on d.id = v.document_id join warehouse w on w.id = d.warehouse_id
+           join lateral (select state, last_error from outbox where kind = 'waybill' and subject_id = v.id
+                         order by revision desc limit 1) x on true
+           where v.state in ('wanted', 'refused') and v.unwanted_at is null
+             and (v.state = 'refused' or x.state = 'refused' or v.wanted_at <= %s)
+           order by v.wanted_at, v.id""",
+        (asked_before,),
+    ).fetchall()
+    return [MissingWaybill(*row) for row in rows]
+
+
+def ask_again(document_no: str, why: Cause, package_no: int = 1, *, anew: bool = False) -> None:
+    """Have an e-waybill asked for again now, that was refused or has not come.
+
+    `anew` asks under a new number: for one that may have been made, when a person knows that it was not. Raises
+    SetupError when there is none, or it is there.
+    """
+    with transaction() as conn:
+        found = _find(conn, document_no, package_no)
+        _require_missing(found, document_no)
+        move_waybills(conn, [found.id], WaybillState.WANTED, why)
+        if anew:
+            _ask_anew(conn, found, document_no, package_no, why)
+            return
+        conn.execute(
+            """update outbox set state = 'pending', next_at = %s, attempts = 0 where key = %s
+               and state in ('pending', 'refused')""",
+            (why.at, found.order_key),
+        )
+
+
+def _ask_anew(conn: Connection, found: _Found, document_no: str, package_no: int, why: Cause) -> None:
+    key = order_key(document_no, package_no)
+    # a person has seen that nothing was made under the former number
+    conn.execute("update outbox set state = 'withdrawn', in_doubt = false where key = %s", (found.order_key,))
+    conn.execute("update waybill set order_key = %s, asked_at = null where id = %s", (key, found.id))
+    post(
+        conn,
+        [Effect(OutboxKind.WAYBILL, found.counterpart, found.id, key, found.batch_id, found.revision + 1)],
+        why.at,
+    )
+
+
+def enter_number(document_no: str, number: str, why: Cause, package_no: int = 1) -> None:
+    """Write in the number of an e-waybill that was made, as a person found out; it is not asked for any more.
+
+    Raises SetupError when there is none, it has a number, or the number is none or another document's.
+    """
+    written = number.strip().upper()
+    if not NUMBER.fullmatch(written):
+        raise SetupError(f"number {number}: want 6 to 32 letters, digits and dashes")
+    try:
+        with transaction() as conn:
+            found = _find(conn, document_no, package_no)
+            _require_missing(found, document_no)
+            conn.execute("update waybill set number = %s where id = %s", (written, found.id))
+            move_waybills(conn, [found.id], WaybillState.GOT, why)
+            conn.execute("update outbox set state = 'withdrawn' where key = %s", (found.order_key,))
+    except UniqueViolation as error:
+        raise SetupError(f"document {document_no}: number {written} is that of another e-waybill") from error
+
+
+def _find(conn: Connection, document_no: str, package_no: int) -> _Found:
+    row = conn.execute(
+        """select v.id, v.order_key, v.state, v.number from waybill v
+           join outbound_document d on d.id = v.document_id where d.no = %s and v.package_no = %s for update of v""",
+        (document_no, package_no),
+    ).fetchone()
+    if row is None:
+        raise SetupError(f"document {document_no}: no e-waybill was asked for its package {package_no}")
+    message = conn.execute(
+        """select counterpart, batch_id, revision from outbox where kind = 'waybill' and subject_id = %s
+           order by revision desc limit 1 for update""",
+        (row[0],),
+    ).fetchone()
+    if message is None:
+        raise SetupError(f"document {document_no}: its e-waybill has no message; `orderpool reconcile` says more")
+    return _Found(row[0], row[1], WaybillState(row[2]), row[3], *message)
+
+
+def _require_missing(found: _Found, document_no: str) -> None:
+    if found.state in _MISSING:
+        return
+    stands = "was given back" if found.state is WaybillState.CANCELLED else f"is there: {found.number}"
+    raise SetupError(f"document {document_no}: its e-waybill {stands}")
+
+
+def places_of(missing: Sequence[MissingWaybill]) -> dict[str, list[MissingWaybill]]:
+    """What is missing by warehouse."""
+    found: dict[str, list[MissingWaybill]] = {}
+    for each in missing:
+        found.setdefault(each.warehouse_code, []).append(each)
+    return found
