@@ -23,6 +23,7 @@ class AlertRule(StrEnum):
     RUN_CRASHED = "run_crashed"
     RUN_LATE = "run_late"
     INGEST_SILENT = "ingest_silent"
+    WAYBILL_MISSING = "waybill_missing"
 
 
 class Alert(SQLModel, table=True):

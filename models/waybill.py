@@ -46,7 +46,15 @@ class Waybill(SQLModel, table=True):
         one_of("state", WaybillState),
         check("package_no >= 1", "packages_from_one"),
         check("(state in ('got', 'used')) <= (number <> '')", "number_known"),
-        Index("ix_waybill_number", "number", "carrier", unique=True, postgresql_where=text("number <> ''")),
+        Index("ix_waybill_number", "number"),
+        # what was given back may be given to somebody else
+        Index(
+            "ix_waybill_owner",
+            "number",
+            "carrier",
+            unique=True,
+            postgresql_where=text("number <> '' and state <> 'cancelled'"),
+        ),
         Index("ix_waybill_missing", "wanted_at", postgresql_where=text("state in ('wanted', 'refused')")),
     )
 

@@ -19,6 +19,7 @@ from models.shipment import PARCEL_ENDS, ParcelStage
 from tasks.outbox import Effect, post
 from tasks.ship_backs import message_key
 from tasks.shop_settings import capabilities_of
+from tasks.waybills import owner_of, use_waybills
 
 NUMBER: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{5,31}")
 """What a waybill looks like at every carrier we know."""
@@ -61,6 +62,7 @@ class Renumbered:
 @dataclass(frozen=True, slots=True)
 class _Parcel:
     id: int
+    document_id: int
     waybill: str
     carrier: str
     stage: ParcelStage
@@ -82,7 +84,7 @@ class _News:
     phrase: str
 
 
-_PARCEL = """select p.id, p.waybill, p.carrier, p.stage, p.renumbered, p.told_waybill, d.no, d.batch_id,
+_PARCEL = """select p.id, p.document_id, p.waybill, p.carrier, p.stage, p.renumbered, p.told_waybill, d.no, d.batch_id,
                     s.code, s.channel, s.settings->'capabilities'
              from parcel p join outbound_document d on d.id = p.document_id join shop s on s.id = d.shop_id
              where {} order by p.id for update of p"""
@@ -105,6 +107,7 @@ def renumber_parcel(conn: Connection, wish: Correction, why: Cause) -> Renumbere
     news = _news(conn, parcel, wish)
     _write(conn, parcel, wish, carrier, news.replaces, why)
     _post(conn, parcel, news, why)
+    use_waybills(conn, [(parcel.document_id, wish.to)], why)
     orders = conn.execute("select distinct order_id from parcel_line where parcel_id = %s", (parcel.id,)).fetchall()
     detail = {"from": parcel.waybill, "to": wish.to, "carrier": carrier, "reason": wish.reason, "shop": news.phrase}
     write_events(conn, [row[0] for row in orders], "parcel_renumbered", why, detail)
@@ -114,17 +117,18 @@ def renumber_parcel(conn: Connection, wish: Correction, why: Cause) -> Renumbere
 def _find(conn: Connection, wish: Correction) -> _Parcel:
     rows = conn.execute(_BY_NUMBER, (wish.waybill,)).fetchall()
     if len(rows) > 1:
-        carriers = ", ".join(row[2] for row in rows)
+        carriers = ", ".join(row[3] for row in rows)
         raise SetupError(f"parcel {wish.waybill}: is the number of several parcels, by {carriers}")
     if not rows:
         rows = conn.execute(_BY_FORMER, (wish.waybill,)).fetchall()
         if not rows:
             raise SetupError(f"parcel {wish.waybill}: is not in the pool")
-        if rows[-1][1] != wish.to:
-            raise SetupError(f"parcel {wish.waybill}: became {rows[-1][1]} by a correction; renumber that")
-    i, waybill, carrier, stage, renumbered, told, document_no, batch_id, shop, channel, own = rows[-1]
+        if rows[-1][2] != wish.to:
+            raise SetupError(f"parcel {wish.waybill}: became {rows[-1][2]} by a correction; renumber that")
+    i, document_id, waybill, carrier, stage, renumbered, told, document_no, batch_id, shop, channel, own = rows[-1]
     return _Parcel(
         i,
+        document_id,
         waybill,
         carrier,
         ParcelStage(stage),
@@ -151,6 +155,10 @@ def _check(conn: Connection, parcel: _Parcel, wish: Correction, carrier: str) ->
     ).fetchone()
     if taken:
         raise SetupError(f"parcel {parcel.waybill}: cannot be renumbered to {wish.to}; a parcel of {taken[0]} has it")
+    owner = owner_of(conn, [wish.to]).get(wish.to)
+    if owner not in (None, parcel.document_id):
+        (no,) = conn.execute("select no from outbound_document where id = %s", (owner,)).fetchone() or ("",)
+        raise SetupError(f"parcel {parcel.waybill}: cannot be renumbered to {wish.to}; it is the e-waybill of {no}")
     listed = conn.execute(
         "select c.pattern from shop_carrier c join shop s on s.id = c.shop_id where s.code = %s and c.carrier = %s",
         (parcel.shop_code, carrier),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from models.database import Connection, connect
 from tasks.reconcile_facts import gather
 from tasks.reconcile_stock import STOCK_CHECKS
+from tasks.reconcile_waybills import WAYBILL_CHECKS
 
 _CHECKS: tuple[tuple[str, str], ...] = (
     (
@@ -125,6 +126,7 @@ _CHECKS: tuple[tuple[str, str], ...] = (
              and not exists (select 1 from outbox x where x.kind = missing.kind and x.subject_id = p.id)
            order by p.id, 1""",
     ),
+    *WAYBILL_CHECKS,
 )
 
 

@@ -23,6 +23,7 @@ from tasks.runs import cause, in_one_line, in_plain_words, leave_table, with_run
 from tasks.shop_settings import ALARMS
 from tasks.shortfalls import shortfalls_now
 from tasks.tokens import AHEAD, TokenStanding, standings
+from tasks.waybill_desk import waybills_missing
 
 LATE = timedelta(hours=2)
 """A refresh that is due for so long has failed."""
@@ -140,6 +141,7 @@ RULES: Mapping[AlertRule, Callable[[Connection, datetime], dict[str, str]]] = {
     AlertRule.STOCK_NOT_SHOWN: stock_not_shown,
     AlertRule.FEED_DRIFTING: drifting_feeds,
     AlertRule.INGEST_SILENT: silent_shops,
+    AlertRule.WAYBILL_MISSING: waybills_missing,
 }
 """The rules that are evaluated here; those that others evaluate raise their alerts themselves."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from psycopg.errors import UniqueViolation
@@ -11,9 +11,13 @@ from models.database import Connection, transaction
 from models.errors import SetupError
 from models.messages import OutboxKind
 from models.order import Cause
+from models.settings import SHANGHAI
 from models.waybill import WaybillState
 from tasks.effects import Effect, post
 from tasks.waybill_rows import NUMBER, move_waybills, order_key
+
+LATE: Final = timedelta(minutes=30)
+"""What has not come for so long is an alert; what is refused is one at once."""
 
 _MISSING: Final = frozenset({WaybillState.WANTED, WaybillState.REFUSED})
 
@@ -136,9 +140,21 @@ def _require_missing(found: _Found, document_no: str) -> None:
     raise SetupError(f"document {document_no}: its e-waybill {stands}")
 
 
-def places_of(missing: Sequence[MissingWaybill]) -> dict[str, list[MissingWaybill]]:
-    """What is missing by warehouse."""
+def waybills_missing(conn: Connection, now: datetime) -> dict[str, str]:
+    """A sentence per warehouse whose e-waybills are refused, or have not come for half an hour."""
     found: dict[str, list[MissingWaybill]] = {}
-    for each in missing:
+    for each in missing_waybills(conn, now - LATE):
         found.setdefault(each.warehouse_code, []).append(each)
-    return found
+    return {f"warehouse:{code}": _sentence(code, missing) for code, missing in found.items()}
+
+
+def _sentence(code: str, missing: Sequence[MissingWaybill]) -> str:
+    refused = sum(each.refused for each in missing)
+    counts = (f"{refused} refused", f"{len(missing) - refused} waiting")
+    told = " and ".join(count for count in counts if not count.startswith("0 "))
+    oldest = missing[0]
+    since = f"since {oldest.since.astimezone(SHANGHAI):%m-%d %H:%M}"
+    obstacle = next((each.obstacle for each in missing if each.obstacle), "not asked for yet")
+    return (
+        f"warehouse {code}: e-waybills are missing {since}, {told}: {obstacle}; `orderpool waybill missing` lists them"
+    )

@@ -37,10 +37,11 @@ def waybill_of(conn: Connection, document_ids: Collection[int]) -> Mapping[int, 
 
 
 def owner_of(conn: Connection, numbers: Collection[str]) -> Mapping[str, int]:
-    """The document for which each of these numbers was given, also of one that was cancelled since."""
-    as_kept = {number.upper(): number for number in numbers}
+    """The document for which each of these numbers was given last, also of one that was given back since."""
+    as_kept = {number.upper(): number for number in numbers if number}
     rows = conn.execute(
-        "select number, document_id from waybill where number <> '' and number = any(%s)", (list(as_kept),)
+        "select number, document_id from waybill where number = any(%s) order by state <> 'cancelled', id",
+        (list(as_kept),),
     ).fetchall()
     return {as_kept[number]: document_id for number, document_id in rows}
 

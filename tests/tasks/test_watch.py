@@ -231,11 +231,28 @@ def lack(pool: FakePool) -> None:
     )
 
 
+def refuse_waybill(pool: FakePool) -> None:
+    """An e-waybill of document 7 that the service refused."""
+    pool.execute(
+        """insert into waybill (id, document_id, package_no, service, carrier, number, order_key, state, task_id,
+             service_no, wanted_at) values (1, 7, 1, 'kuaidi100', 'yuantong', '', 'OB1-1-a', 'refused', '', '', %s)""",
+        NOON,
+    )
+    pool.execute(
+        """insert into outbox (kind, counterpart, subject_id, revision, key, state, attempts, in_doubt, next_at,
+             last_error, created_at)
+           values ('waybill', 'carrier:kuaidi100/WH-A', 1, 1, 'OB1-1-a', 'refused', 1, false, %s, 'code 400', %s)""",
+        NOON,
+        NOON,
+    )
+
+
 def test_every_rule_is_evaluated_and_what_is_over_closes(parcel: FakePool, tmall: FakePool) -> None:
     give(tmall, NOON - 7 * DAY, NOON - HOUR)
     ship_back(parcel, 1, "pending", 3 * HOUR)
     push(parcel, "9", 3 * HOUR)
     lack(parcel)
+    refuse_waybill(parcel)
     checked(parcel, NOON - HOUR, 500, failed=50)
     parcel.execute("update shop set watermark = %s where code = 'WOO'", NOON - HOUR)
 
@@ -245,13 +262,14 @@ def test_every_rule_is_evaluated_and_what_is_over_closes(parcel: FakePool, tmall
     parcel.execute("update stock_push set sent = true")
     parcel.execute("update shortfall set closed_at = %s", NOON)
     parcel.execute("update quality_check set unmet = '{}'")
+    parcel.execute("update waybill set number = 'YT1234567', state = 'got'")
     parcel.execute("update shop set watermark = %s where code = 'WOO'", NOON)
     last, _ = watch_all(why("run-3"))
 
-    assert (first.open, len(first.new), first.closed) == (6, 6, 0)
+    assert (first.open, len(first.new), first.closed) == (7, 7, 0)
     assert {alert.rule for alert in alerts} == set(RULES)
-    assert (again.open, again.new, again.closed) == (6, (), 0)
-    assert (last.open, last.closed) == (1, 5)
+    assert (again.open, again.new, again.closed) == (7, (), 0)
+    assert (last.open, last.closed) == (1, 6)
 
 
 def test_a_run_that_was_cut_off_still_names_what_it_opened(parcel: FakePool) -> None:

@@ -10,6 +10,11 @@ depends_on = None
 
 _KINDS = "'outbound.created', 'outbound.cancel_requested', 'ship_back', 'subscribe', 'stock'"
 
+_RULES = (
+    "'token_expiring', 'ingest_missing', 'ship_back_overdue', 'stock_shortfall', 'stock_not_shown', 'feed_drifting', "
+    "'run_failed', 'run_crashed', 'run_late', 'ingest_silent'"
+)
+
 
 def upgrade() -> None:
     op.create_table(
@@ -39,8 +44,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("document_id", "package_no"),
         sa.UniqueConstraint("order_key"),
     )
+    op.create_index("ix_waybill_number", "waybill", ["number"])
     op.create_index(
-        "ix_waybill_number", "waybill", ["number", "carrier"], unique=True, postgresql_where=sa.text("number <> ''")
+        "ix_waybill_owner",
+        "waybill",
+        ["number", "carrier"],
+        unique=True,
+        postgresql_where=sa.text("number <> '' and state <> 'cancelled'"),
     )
     op.create_index(
         "ix_waybill_missing",
@@ -49,6 +59,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("state in ('wanted', 'refused')"),
     )
     _kinds_known(f"{_KINDS}, 'waybill', 'waybill.cancel'")
+    _rules_known(f"{_RULES}, 'waybill_missing'")
     op.create_index("ix_outbox_waybill", "outbox", ["subject_id"], postgresql_where=sa.text("kind = 'waybill'"))
 
 
@@ -56,9 +67,16 @@ def downgrade() -> None:
     op.drop_index("ix_outbox_waybill", "outbox")
     op.execute("delete from outbox where kind in ('waybill', 'waybill.cancel')")
     _kinds_known(_KINDS)
+    op.execute("delete from alert where rule = 'waybill_missing'")
+    _rules_known(_RULES)
     op.drop_table("waybill")
 
 
 def _kinds_known(values: str) -> None:
     op.drop_constraint("kind_known", "outbox")
     op.create_check_constraint("kind_known", "outbox", f"kind in ({values})")
+
+
+def _rules_known(values: str) -> None:
+    op.drop_constraint("rule_known", "alert")
+    op.create_check_constraint("rule_known", "alert", f"rule in ({values})")
