@@ -134,22 +134,6 @@ class TestTheBenchRefuses:
         assert (answer.said, answer.about) == ("waybill_used", other)
         assert agrees(house)
 
-    def test_another_waybill_than_the_one_that_was_made_for_it(self, house: House, no: str) -> None:
-        (other,) = house.orders({"POT": 1})
-        house.check_all(no)
-        house.pool.execute(
-            """insert into waybill (document_id, package_no, carrier, number, order_key, state, task_id, service_no,
-                                    wanted_at)
-               select id, 1, carrier, 'YT000000000000' || id, no || '-1', 'got', '', '', now() from outbound_document"""
-        )
-        answer = house.scan("ship", waybill(9), document=no)
-        assert (answer.said, answer.about) == ("waybill_other", waybill(1))
-        answer = house.scan("ship", waybill(2), document=no)
-        assert (answer.said, answer.about) == ("waybill_used", other)
-        assert house.view(no).waybills == (waybill(1),)
-        assert house.said("ship", waybill(1).lower(), document=no) == "shipped"
-        assert house.pool.rows("select state from waybill order by id") == [("used",), ("got",)]
-
     def test_a_blocked_document(self, house: House, no: str) -> None:
         house.check_all(no)
         house.pool.execute(
@@ -238,25 +222,6 @@ def test_orders_of_one_item_leave_label_by_label(house: House) -> None:
     assert house.said("ship_one", waybill(6), sku="CUP") == "shipped"
     assert house.said("ship_one", waybill(1), sku="POT") == "not_found"
     assert house.said("ship_one", waybill(1), sku="NONE") == "wrong_sku"
-    assert agrees(house)
-
-
-def test_a_label_that_was_made_for_an_order_of_one_item_ships_that_order(house: House) -> None:
-    nos = house.orders(*[{"TEA": 1}] * 5, {"CUP": 1})
-    for wave in house.waves():
-        house.fetch(wave)
-    house.pool.execute(
-        """insert into waybill (document_id, package_no, carrier, number, order_key, state, task_id, service_no,
-                                wanted_at)
-           select id, 1, carrier, 'YT000000000000' || id, no || '-1', 'got', '', '', now() from outbound_document"""
-    )
-    answers = [house.scan("ship_one", waybill(n), sku="TEA") for n in (4, 2, 6, 9)]
-    assert [(answer.said, answer.document) for answer in answers] == [
-        ("shipped", nos[3]),
-        ("shipped", nos[1]),
-        ("not_found", ""),  # it was made for the cup
-        ("waybill_other", nos[0]),
-    ]
     assert agrees(house)
 
 

@@ -126,4 +126,6 @@ class Pda:
 def _ids(request: Request) -> list[str]:
     if not request.url.endswith("/handheld/api/scans"):
         return []
-    return [scan["id"] for scan in request.post_data_json["scans"]]
+    body = request.post_data_json
+    assert body is not None
+    return [scan["id"] for scan in body["scans"]]
