@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -67,20 +68,29 @@ def make_badge(warehouse_code: str, name: str, why: Cause) -> str:
 
     Raises SetupError when the warehouse has no handhelds or the name is none.
     """
+    return make_badges(warehouse_code, [name], why)[0]
+
+
+def make_badges(warehouse_code: str, names: Sequence[str], why: Cause) -> list[str]:
+    """As `make_badge` for several people, in their order: all of them get one, or none."""
+    with transaction() as conn:
+        warehouse_id = own_warehouse(conn, warehouse_code)
+        return [_make_badge(conn, warehouse_id, warehouse_code, name, why) for name in names]
+
+
+def _make_badge(conn: Connection, warehouse_id: int, warehouse_code: str, name: str, why: Cause) -> str:
     kept = " ".join(name.split())
     if not kept or len(kept) > _NAME_CHARS or not kept.isprintable():
         raise SetupError(f"picker {name[:_NAME_CHARS]!r}: a name has 1 to {_NAME_CHARS} characters on one line")
     badge = BADGE_MARK + "".join(secrets.choice(_LETTERS) for _ in range(_BADGE_CHARS))
-    with transaction() as conn:
-        warehouse_id = own_warehouse(conn, warehouse_code)
-        (picker_id,) = conn.execute(
-            """insert into picker (warehouse_id, name, badge_digest, active, made_at) values (%s, %s, %s, true, %s)
-               on conflict (warehouse_id, name) do update set badge_digest = excluded.badge_digest, active = true
-               returning id""",
-            (warehouse_id, kept, _digest(badge), why.at),
-        ).fetchone() or (0,)
-        conn.execute("delete from handheld_session where picker_id = %s", (picker_id,))
-        log_change(conn, "picker", f"{kept}@{warehouse_code}", None, {"badge": "made"}, why)
+    (picker_id,) = conn.execute(
+        """insert into picker (warehouse_id, name, badge_digest, active, made_at) values (%s, %s, %s, true, %s)
+           on conflict (warehouse_id, name) do update set badge_digest = excluded.badge_digest, active = true
+           returning id""",
+        (warehouse_id, kept, _digest(badge), why.at),
+    ).fetchone() or (0,)
+    conn.execute("delete from handheld_session where picker_id = %s", (picker_id,))
+    log_change(conn, "picker", f"{kept}@{warehouse_code}", None, {"badge": "made"}, why)
     return badge
 
 

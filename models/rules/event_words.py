@@ -41,6 +41,7 @@ _SAID: Final[dict[str, tuple[str, str]]] = {
     "waybill_used": ("A parcel left under its e-waybill", "包裹已按电子面单发出"),
     "waybill_cancelled": ("Its e-waybill was given back", "电子面单已取消"),
     "waybill_refused": ("Its e-waybill was refused", "电子面单申请被拒"),
+    "pick_list_printed": ("A pick list was printed by hand", "已打印手工拣货单"),
     "parcel_renumbered": ("A waybill number was corrected", "运单号已更正"),
     "document_accepted": ("The warehouse accepted it", "仓库已接单"),
     "document_queued": ("Waits for a picker", "待拣货"),
