@@ -22,6 +22,9 @@ MOST_DOCUMENTS: Final = 500
 """So many documents are printed at once: a few hundred pages."""
 
 
+NOT_BY_HAND: Final = LEFT | GIVEN_BACK
+"""States in which a document is not to be picked by paper: something of it left, or its warehouse gave it back."""
+
 PRINTED: Final = "pick_list_printed"
 """The event of an order whose goods somebody may fetch by paper now."""
 
@@ -114,7 +117,7 @@ def _find(conn: Connection, nos: Sequence[str]) -> list[_Found]:
     _require_all(wanted, found)
     blocked = blocks_of(conn, [document.id for document in found.values()])
     for _id, no, *_, state, _told_state, _in_doubt in rows:
-        if DocumentState(state) in LEFT | GIVEN_BACK:
+        if DocumentState(state) in NOT_BY_HAND:
             raise SetupError(f"document {no}: is {state}, so it is not to be picked by paper")
         if _id in blocked:
             raise SetupError(f"document {no}: must not leave ({', '.join(blocked[_id])}), so it is not printed")

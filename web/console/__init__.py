@@ -20,6 +20,7 @@ from web.console import (
     skus,
     waiting,
     warehouses,
+    waves,
 )
 
 ROUTERS: list[APIRouter] = [
@@ -35,6 +36,7 @@ ROUTERS: list[APIRouter] = [
     people.router,
     shops.router,
     warehouses.router,
+    waves.router,
     areas.router,
     skus.router,
     rules.router,

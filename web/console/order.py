@@ -13,6 +13,7 @@ from models.rules.event_words import event_words
 from models.rules.hold_words import hold_words
 from models.settings import clock
 from tasks.order_page import OrderPage, find_order
+from tasks.paper.documents import NOT_BY_HAND
 from tasks.reveal import ClearReceiver, reveal_receiver
 from web.console.frame import Person, Posted, _, address_of, allowed, cause, page, posts
 from web.console.order_words import (
@@ -80,6 +81,7 @@ def _page(request: Request, person: Person, order_id: int, clear: ClearReceiver 
         documents=names_of(DOCUMENTS),
         parcels=names_of(PARCELS),
         blocks=names_of(BLOCKS),
+        not_by_hand=NOT_BY_HAND,
         locks=names_of(LOCKS),
         line_states=names_of(LINES),
         payments=names_of(PAYMENTS),

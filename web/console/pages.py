@@ -39,6 +39,7 @@ NAVIGATION: tuple[tuple[Link, ...], ...] = (
         Link("/console/orders", N_("Orders"), "look"),
         Link("/console/waiting", N_("Not moving"), "look"),
         Link("/console/shortages", N_("Shortages"), "look"),
+        Link("/console/waves", N_("Waves"), "look"),
         Link("/console/quality", N_("Data quality"), "look"),
         Link("/console/queues", N_("Queues"), "look"),
         Link("/console/runbook", N_("Runbook"), "look"),
