@@ -68,19 +68,31 @@ def _slips(nos: list[str]) -> "list[Slip]":
 
 @printing.command("documents")
 def documents(
-    nos: Annotated[list[str], typer.Argument(metavar="OB...", help="Outbound documents of one warehouse.")], to: To
+    to: To,
+    nos: Annotated[
+        list[str] | None, typer.Argument(metavar="OB...", help="Outbound documents of one warehouse.")
+    ] = None,
+    undelivered: Annotated[
+        str, typer.Option(metavar="WAREHOUSE", help="Instead: all that this warehouse has not got for 10 minutes.")
+    ] = "",
 ) -> None:
     """Print a pick list of outbound documents of any warehouse, for when its own system has not got them."""
     from deployments.databases import ensure_database
     from models.database import transaction
     from tasks.paper.documents import print_documents
     from tasks.paper.pick_list import draw_pick_list
+    from tasks.paper.undelivered import list_undelivered
 
     ensure_database()
+    why = by_hand()
     with transaction() as conn:
-        listed = print_documents(conn, nos, by_hand())
+        late = list_undelivered(conn, why.at, undelivered) if undelivered else []
+        listed = print_documents(conn, [*(nos or ()), *(no for one in late for no in one.nos)], why)
     _write(to, draw_pick_list(listed))
     typer.echo(f"{to}: {len(listed.picks)} SKUs for {len(listed.documents)} documents")
+    left = sum(one.waiting - len(one.nos) for one in late)
+    if left:
+        typer.echo(f"{left} more wait: print again when these have left")
 
 
 @printing.command("badge")

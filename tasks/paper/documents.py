@@ -63,6 +63,7 @@ def print_documents(conn: Connection, nos: Sequence[str], why: Cause) -> PickLis
         ("单据 Documents", f"{len(found)}"),
         ("件数 Units", f"{sum(pick.wanted for pick in picks)} / {len(picks)} SKU"),
         ("指令 Instruction", "、".join(sorted({document.told for document in found}))),
+        ("系统恢复后 When it is back", "勿重复发货 Not again"),
     )
     return PickList("手工拣货单 Manual pick list", "", facts, picks, listed, why.at)
 

@@ -44,6 +44,19 @@ def test_documents_are_printed_by_number(house: FakePool, tmp_path: Path) -> Non
     assert [(page.size, page.codes) for page in pages(slips.read_bytes())] == [((100, 150), [no])]
 
 
+def test_what_a_warehouse_has_not_got_is_printed_at_once(pool: FakePool, tmp_path: Path) -> None:
+    pool.stock(TEA=10)
+    pool.batch_of([{"TEA": 1}, {"TEA": 2}])
+    pool.through_the_stages()
+    nos = [row[0] for row in pool.rows("select no from outbound_document order by id")]
+    listed = tmp_path / "list.pdf"
+
+    run("floor", "print", "documents", "--undelivered", "WH-A", "--to", listed)
+    assert [page.codes for page in pages(listed.read_bytes())] == [["TEA"], nos]
+    code, said = answer("floor", "print", "documents", "--undelivered", "WH-B", "--to", listed)
+    assert (code, said) == (1, "orderpool: 0 documents: 1 to 500 can be printed at once\n")
+
+
 def test_badges_are_printed_into_a_file_of_its_owner(house: FakePool, tmp_path: Path) -> None:
     sheet = tmp_path / "badges.pdf"
     said = run("floor", "print", "badge", "王芳", "李雷", "--warehouse", "WH-A", "--to", sheet)

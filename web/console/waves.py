@@ -16,9 +16,11 @@ from tasks.floor_waves import make_waves
 from tasks.paper.documents import print_documents
 from tasks.paper.pick_list import draw_pick_list
 from tasks.paper.slips import SlipSize, draw_slips
+from tasks.paper.undelivered import list_undelivered
 from tasks.paper.waves import wave_pick_list, wave_slips
 from web.console.frame import N_, Person, Posted, _, address_of, allowed, cause, go, page, posts
 from web.console.order_words import names_of
+from web.console.reading import reading
 from web.requests import Code
 
 router = APIRouter()
@@ -43,12 +45,15 @@ PDF: dict[int | str, dict[str, Any]] = {200: {"content": {"application/pdf": {}}
 
 @router.get(WAVES, response_class=HTMLResponse)
 def show_waves(request: Request, person: Annotated[Person, allowed("look")]) -> Response:
-    """The waves of every own warehouse that are not all shipped."""
+    """The waves of every own warehouse that are not all shipped, and what other warehouses have not got."""
+    with reading() as conn:
+        undelivered = list_undelivered(conn, clock().now())
     return page(
         request,
         person,
         "waves.html",
         houses=list_houses(),
+        undelivered=undelivered,
         kinds=names_of(KINDS),
         states=names_of(STATES),
         carrier=carrier_name,

@@ -1,5 +1,7 @@
 """What is printed of waves and documents is what the pool says of them."""
 
+from pathlib import Path
+
 import pytest
 
 from models.database import transaction
@@ -13,8 +15,12 @@ from tasks.paper.documents import document_slips, print_documents
 from tasks.paper.new_badges import new_badges
 from tasks.paper.pick_list import LEFT, STOPPED, PickList, draw_pick_list
 from tasks.paper.slips import Slip, SlipSize, draw_slips
+from tasks.paper.undelivered import LATE, list_undelivered
 from tasks.paper.waves import wave_pick_list, wave_slips
-from tests.fakes import FakePool
+from tasks.supplier_reports import report_shipped
+from tasks.track import work_off_inbox
+from tasks.withdraw import settle_reported
+from tests.fakes import NOON, FakePool
 from tests.printed import pages, texts
 from tests.tasks.floor.house import House, waybill
 from tests.tasks.merged import cause, person
@@ -156,6 +162,44 @@ def test_what_must_not_be_picked_is_not_printed(pool: FakePool, change: str, obs
     with pytest.raises(SetupError, match=f"{no}: {obstacle}"):
         by_hand(no)
     assert pool.rows("select 1 from event where what = 'pick_list_printed'") == []
+
+
+def test_what_waits_too_long_for_its_warehouse_is_listed_once(pool: FakePool) -> None:
+    pool.stock(TEA=10, CUP_B=10)
+    pool.batch_of([{"TEA": 1}, {"TEA": 1}, {"TEA": 1}, {"TEA": 1}, {"CUP": 1}])
+    pool.through_the_stages()
+    first, second, third, fourth, other = (row[0] for row in pool.rows("select no from outbound_document order by no"))
+    pool.execute("update outbound_document set state = 'accepted' where no = %s", second)
+    pool.execute("update outbox set state = 'delivered' where key = %s", f"{third}-r1")
+    pool.execute(
+        "insert into document_block (document_id, order_id, reason, placed_at)"
+        " select id, 4, 'refund', created_at from outbound_document where no = %s",
+        fourth,
+    )
+    with transaction() as conn:
+        late = list_undelivered(conn, NOON + LATE)
+        assert [(each.warehouse, each.waiting, each.nos) for each in late] == [
+            ("WH-A", 1, [first]),
+            ("WH-B", 1, [other]),
+        ]
+        assert list_undelivered(conn, NOON + LATE, "WH-B") == late[1:]
+        assert list_undelivered(conn, NOON + LATE / 2) == []
+
+
+def test_what_left_by_paper_is_reported_by_file_and_sent_to_no_system_any_more(pool: FakePool, tmp_path: Path) -> None:
+    dispatched(pool)
+    ((no,),) = pool.rows("select no from outbound_document")
+    by_hand(no)
+    file = tmp_path / "shipped.csv"
+    file.write_text(f"outbound_no,carrier,waybill\n{no},yuantong,YT0000000000001\n")
+    assert report_shipped(file, "WH-A").stored == 1
+    with transaction() as conn:
+        while work_off_inbox(conn, cause()) is not None:
+            pass
+        settle_reported(conn, "warehouse:WH-A", clock().now())
+
+    assert pool.rows("select state from outbound_document") == [("shipped",)]
+    assert pool.rows("select state from outbox where kind = 'outbound.created'") == [("delivered",)]
 
 
 def test_documents_of_several_warehouses_are_several_lists(pool: FakePool) -> None:

@@ -1,5 +1,6 @@
 """The page of waves, and what people print."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -107,6 +108,20 @@ def test_a_document_is_printed_from_its_order_for_picking_by_hand(pool: FakePool
     assert [page.codes for page in pages(printed.content)] == [["TEA"], [no]]
     assert "已打印手工拣货单" in desk.get("/console/orders/1").text
     assert f'name="no" value="{no}"' not in signed_in("viewer").get("/console/orders/1").text
+
+
+def test_what_a_warehouse_has_not_got_is_printed_at_once(pool: FakePool, signed_in: SignedIn) -> None:
+    pool.stock(TEA=10)
+    pool.take([payload(1), payload(2)])
+    pool.through_the_stages()
+    nos = [row[0] for row in pool.rows("select no from outbound_document order by id")]
+    desk = signed_in("desk")
+    text = desk.get("/console/waves").text
+    shown = re.findall('name="no" value="([^"]*)"', text)
+
+    assert shown == nos
+    printed = desk.submit("/console/documents/pick-list", no=shown)
+    assert [page.codes for page in pages(printed.content)] == [["TEA"], nos]
 
 
 def test_a_document_that_has_left_has_no_button(pool: FakePool, signed_in: SignedIn) -> None:
