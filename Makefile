@@ -81,6 +81,7 @@ chromium:
 pictures: $(READY) chromium ## the pictures of README and runbook anew
 	SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/pipeline/test_console_in_browser.py -k finds
 	SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/pipeline/test_runbook.py -k pictures
+	SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/tasks/paper -k "whole_wave or parcel and 100x150"
 
 lock: ## requirements.lock anew from pyproject.toml
 	$(BIN)/python -m uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \

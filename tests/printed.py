@@ -1,6 +1,8 @@
 """What a PDF shows to a person and to a scanner."""
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import pypdfium2
 import zxingcpp
@@ -28,6 +30,12 @@ def texts(pdf: bytes) -> list[str]:
     """The text of every page, without drawing it."""
     document = pypdfium2.PdfDocument(pdf)
     return [_text(document[number]) for number in range(len(document))]
+
+
+def picture(pdf: bytes, name: str) -> None:
+    """Keep a picture of the first page in the folder that SCREENSHOTS names; nothing without one."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        pypdfium2.PdfDocument(pdf)[0].render(scale=1.3, grayscale=True).to_pil().save(Path(folder) / f"{name}.png")
 
 
 def _page(page: pypdfium2.PdfPage) -> Page:

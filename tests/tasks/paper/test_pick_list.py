@@ -4,7 +4,7 @@ import time
 from datetime import UTC, datetime
 
 from tasks.paper.pick_list import LEFT, STOPPED, Line, Listed, Pick, PickList, draw_pick_list
-from tests.printed import pages, texts
+from tests.printed import pages, picture, texts
 
 NO = "WV20261122000001"
 FACTS = (("仓库 Warehouse", "WH-HZ 杭州自营仓"), ("快递 Carrier", "圆通速递"), ("发车 Leaves", "2026-11-22 16:30"))
@@ -37,6 +37,36 @@ def test_a_list_is_a4_and_says_what_it_is_for() -> None:
     for part in ("WH-HZ 杭州自营仓", "圆通速递", "2026-11-22 16:30", "A-001", "SKU-0001", "春茶明前龙井", "1 / 2"):
         assert part in first.text, part
     assert "2 / 2" in second.text
+
+
+def test_a_whole_wave_scans_and_shows_names_in_chinese() -> None:
+    goods = (
+        ("A-01-2", "TEA-LJ-250", "明前龙井茶 250克 罐装 春茶", "6901234500017", 4, ((1, 2), (3, 1), (5, 1))),
+        ("A-01-5", "TEA-BLC-100", "安吉白茶 100克 袋装", "6901234500024", 1, ((2, 1),)),
+        (
+            "A-03-1",
+            "CUP-GW-01",
+            "手绘青花盖碗 三才碗 家用陶瓷茶具 单个礼盒装（颜色随机，拍下备注）",
+            "6901234500031",
+            3,
+            ((1, 1), (4, 2)),
+        ),
+        ("B-02-4", "POT-ZS-320", "宜兴紫砂壶 320毫升", "", 1, ((4, 1),)),
+        ("B-07-1", "TRAY-ZM-L", "竹木茶盘 大号 带排水管", "6901234500055", 2, ((3, 1), (6, 1))),
+        ("C-01-1", "BAG-GIFT", "礼品袋 中号", "6901234500062", 12, ((1, 3), (2, 3), (3, 3), (6, 3))),
+    )
+    facts = (
+        *FACTS, ("库区 Zone", "多区 Several"), ("类型 Kind", "混合 Mixed"), ("单据 Documents", "6"),
+        ("件数 Units", "23 / 6 SKU"), ("拣货员 Picker", "王芳"),
+    )  # fmt: skip
+    documents = [document(slot) for slot in range(1, 7)]
+    pdf = draw_pick_list(PickList("拣货单 Pick list", NO, facts, [Pick(*each) for each in goods], documents, AT))
+    picture(pdf, "print-pick-list")
+    first, second = pages(pdf)
+
+    assert first.codes == [NO, *(each[3] or each[1] for each in goods)]
+    assert second.codes == [each.no for each in documents]
+    assert [each[2][:10] for each in goods if each[2][:10] not in first.text] == []
 
 
 def test_what_has_no_barcode_is_found_by_its_own_code() -> None:

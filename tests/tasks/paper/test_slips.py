@@ -5,7 +5,7 @@ import pytest
 from tasks.paper.pick_list import STOPPED, Line
 from tasks.paper.receiver_block import Party
 from tasks.paper.slips import Slip, SlipSize, draw_slips
-from tests.printed import pages
+from tests.printed import pages, picture
 
 TO = Party("张*", "138****0000", "浙江省 杭州市 西湖区", "")
 
@@ -13,14 +13,19 @@ TO = Party("张*", "138****0000", "浙江省 杭州市 西湖区", "")
 def slip(no: str = "OB20261122000017", **changes: object) -> Slip:
     facts = {
         "no": no, "slot": 7, "shop": "杭州茶叶旗舰店", "order_nos": ["2611220001", "2611220002"], "carrier": "圆通速递",
-        "to": TO, "lines": [Line("TEA", "春茶明前龙井", "6901234567892", 3)], "note": "周末送，电话138****0000",
+        "to": TO, "lines": [
+            Line("TEA", "春茶明前龙井", "6901234567892", 3),
+            Line("CUP-GW-01", "手绘青花盖碗 三才碗 家用陶瓷茶具 单个礼盒装（颜色随机，拍下备注）", "6901234500031", 1),
+        ], "note": "周末送，电话138****0000",
     } | changes  # fmt: skip
     return Slip(**facts)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("size", "mm"), [(SlipSize.LABEL, (100, 150)), (SlipSize.A6, (105, 148))])
 def test_a_slip_tells_what_lies_in_the_parcel(size: SlipSize, mm: tuple[int, int]) -> None:
-    (page,) = pages(draw_slips([slip()], size, "slips"))
+    pdf = draw_slips([slip()], size, "slips")
+    picture(pdf, f"print-slip-{size}")
+    (page,) = pages(pdf)
 
     assert (page.size, page.codes) == (mm, ["OB20261122000017"])
     for part in (
