@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from reportlab.lib.units import mm
@@ -18,9 +19,17 @@ _PIECE = re.compile(r"[!-~]+|\s+|.", re.DOTALL)
 _NO_LINE_BEGINS_WITH = frozenset("，。、；：？！）】》」』”’…%,.;:?!)]}")
 
 
-@cache
+_reading = Lock()
+
+
 def font() -> TTFont:
     """The font, read once in a process and known to the drawing library from then on."""
+    with _reading:
+        return _read()
+
+
+@cache
+def _read() -> TTFont:
     read = TTFont(FONT, str(_FILE))
     pdfmetrics.registerFont(read)
     return read

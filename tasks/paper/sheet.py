@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from io import BytesIO
+from threading import Lock
 from typing import Final
 
 from reportlab.graphics.barcode.code128 import Code128Auto
@@ -28,6 +29,9 @@ NARROWEST_MM: Final = 2 * DOT_MM
 """The narrowest bar: what hand scanners read from a thermal label and from office paper."""
 
 WIDEST_MM: Final = 4 * DOT_MM
+_writing = Lock()
+"""Letters are copied out of the one font by a reader that has one place in its file."""
+
 _QUIET = 10  # modules left white on either side (ISO/IEC 15417)
 _LONGEST_CODE = 60
 
@@ -45,6 +49,7 @@ class Sheet:
         self._canvas = Canvas(self._file, pagesize=(width * mm, height * mm), invariant=1, pageCompression=1)
         self._canvas.setTitle(title)
         self._canvas.setProducer("OrderPool")
+        self._canvas.setAuthor("OrderPool")
 
     def text(self, x: float, y: float, text: str, size: float, *, align: str = "left", shade: float = BLACK) -> None:
         """One line whose top is at `y`; `x` is its left end, its middle (`center`) or its right end (`right`)."""
@@ -103,7 +108,8 @@ class Sheet:
 
     def pdf(self) -> bytes:
         """The whole file; every page must have been ended."""
-        self._canvas.save()
+        with _writing:
+            self._canvas.save()
         return self._file.getvalue()
 
     def _up(self, y: float) -> float:

@@ -8,14 +8,13 @@ from typing import Final
 from tasks.paper.lettering import printable, wrap
 from tasks.paper.pages import Block, Section, draw_pages
 from tasks.paper.pick_list import Line
-from tasks.paper.receiver_block import Party, draw_party
+from tasks.paper.receiver_block import Party, party_block
 from tasks.paper.sheet import BLACK, SOFT, WHITE, Sheet, line_height
 
 _MARGIN: Final = 4.0
 _UNITS_W: Final = 16.0
 _SLOT_W: Final = 19.0
 _CODE_H: Final = 18.0
-_PARTY_H: Final = 9.5
 _COLUMNS_H: Final = 5.5
 _MOST_NOTE_LINES: Final = 6
 
@@ -75,7 +74,8 @@ def _first_head(slip: Slip, width: float) -> Block:
         )
         for line in wrap(printable(text, 300), width, 9, most)
     ]
-    height = _CODE_H + 2 + len(facts) * line_height(9) + _PARTY_H + _COLUMNS_H
+    to = party_block(_MARGIN, width, "收", slip.to, 9)
+    height = _CODE_H + 2 + len(facts) * line_height(9) + to.height + _COLUMNS_H
 
     def draw(sheet: Sheet, y: float) -> None:
         if slip.slot is not None:
@@ -85,8 +85,8 @@ def _first_head(slip: Slip, width: float) -> Block:
             sheet.text(_MARGIN + (slot_w - 1) / 2, y + 13, "格 Slot", 7.5, align="center")
         _draw_code(sheet, _MARGIN + slot_w, y, width - slot_w, slip)
         below = sheet.lines(_MARGIN, y + _CODE_H + 1, facts, 9)
-        draw_party(sheet, _MARGIN, below, width, "收", slip.to, 9)
-        below += _PARTY_H
+        to.draw(sheet, below)
+        below += to.height
         sheet.text(_MARGIN, below + 1, "货品 Item", 7.5, shade=SOFT)
         sheet.text(_MARGIN + width, below + 1, "数量 Units", 7.5, align="right", shade=SOFT)
         sheet.rule(_MARGIN, below + _COLUMNS_H - 0.5, _MARGIN + width, below + _COLUMNS_H - 0.5, 0.4)

@@ -30,7 +30,7 @@ def list_undelivered(conn: Connection, at: datetime, warehouse: str = "") -> lis
     rows = conn.execute(
         """select w.code, w.name, count(*), (array_agg(d.no order by x.created_at, d.id))[:%(most)s], min(x.created_at)
            from outbox x join outbound_document d on d.id = x.subject_id join warehouse w on w.id = d.warehouse_id
-           where x.kind = %(kind)s and x.state in ('pending', 'refused') and x.created_at <= %(before)s
+           where x.kind = %(kind)s and (x.state = 'pending' or x.state = 'refused') and x.created_at <= %(before)s
              and d.state = %(created)s and %(code)s in ('', w.code)
              and not exists (select from document_block b where b.document_id = d.id and b.lifted_at is null)
            group by 1, 2 order by 1""",

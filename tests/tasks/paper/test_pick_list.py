@@ -1,6 +1,7 @@
 """A pick list shows every pick in its place, every document by slot, and codes that scan."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from tasks.paper.pick_list import LEFT, STOPPED, Line, Listed, Pick, PickList, draw_pick_list
@@ -134,5 +135,10 @@ def test_documents_without_a_bench_tell_their_lines() -> None:
     assert found[-1].codes == ["OB20261122000002"]
 
 
-def test_the_same_list_gives_the_same_file() -> None:
-    assert drawn(pick()) == drawn(pick())
+def test_the_same_list_gives_the_same_file_however_many_are_drawn_at_once() -> None:
+    lists = [[pick(number, name=f"茶{chr(0x4E00 + number)}") for number in range(at, at + 40)] for at in (1, 500, 900)]
+    alone = [drawn(*picks) for picks in lists]
+    with ThreadPoolExecutor(6) as threads:
+        together = list(threads.map(lambda picks: drawn(*picks), lists * 3))
+
+    assert together == alone * 3
