@@ -13,7 +13,9 @@ from models.settings import SHANGHAI, clock
 from tasks.access import log_access
 from tasks.floor_houses import list_houses
 from tasks.floor_waves import make_waves
+from tasks.paper.badges import draw_badges
 from tasks.paper.documents import print_documents
+from tasks.paper.new_badges import new_badges
 from tasks.paper.pick_list import draw_pick_list
 from tasks.paper.slips import SlipSize, draw_slips
 from tasks.paper.undelivered import list_undelivered
@@ -87,6 +89,14 @@ def print_slips(request: Request, person: Lead, no: Code, fields: Posted) -> Res
     return _printed(request, person, draw_slips(slips, SlipSize(size), no), "slips", no, len(slips))
 
 
+@router.post(WAVES + "/badge", response_class=Response, responses=PDF, openapi_extra=posts("warehouse", "name"))
+def print_badge(request: Request, person: Lead, fields: Posted) -> Response:
+    """A new badge for somebody who works in a warehouse; the former one ends."""
+    warehouse = fields.text("warehouse")
+    badges = new_badges(warehouse, [fields.text("name")], cause(person))
+    return _printed(request, person, draw_badges(badges), "badge", warehouse, len(badges))
+
+
 @router.post("/console/documents/pick-list", response_class=Response, responses=PDF, openapi_extra=posts(many=["no"]))
 def print_by_hand(request: Request, person: Annotated[Person, allowed("export")], fields: Posted) -> Response:
     """A pick list of outbound documents of any warehouse, for when its own system has not got them."""
@@ -96,11 +106,11 @@ def print_by_hand(request: Request, person: Annotated[Person, allowed("export")]
     return _printed(request, person, draw_pick_list(listed), "manual-pick-list", name, len(listed.documents))
 
 
-def _printed(request: Request, person: Person, pdf: bytes, what: str, no: str, documents: int) -> Response:
-    """A file to print, noted like an export: with who took it, what it was and of how many documents it tells."""
+def _printed(request: Request, person: Person, pdf: bytes, what: str, no: str, rows: int) -> Response:
+    """A file to print, noted like an export: with who took it, what it was and of how many documents or badges."""
     now = clock().now()
     with transaction() as conn:
-        detail = {"what": what, "no": no, "kind": "pdf", "rows": documents}
+        detail = {"what": what, "no": no, "kind": "pdf", "rows": rows}
         log_access(conn, f"person:{person.name}", "exported", now, address=address_of(request), detail=detail)
     name = f"{what}-{no}-{now.astimezone(SHANGHAI):%H%M}.pdf"
     return Response(

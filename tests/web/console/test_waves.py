@@ -7,6 +7,7 @@ import pytest
 
 from models.sealing import seal
 from models.settings import clock
+from tasks.floor_people import sign_in
 from tests.fakes import FakePool, payload
 from tests.printed import pages
 from tests.web.console.conftest import Browser
@@ -122,6 +123,17 @@ def test_what_a_warehouse_has_not_got_is_printed_at_once(pool: FakePool, signed_
     assert shown == nos
     printed = desk.submit("/console/documents/pick-list", no=shown)
     assert [page.codes for page in pages(printed.content)] == [["TEA"], nos]
+
+
+def test_a_lead_prints_a_badge_that_signs_in(waiting: FakePool, signed_in: SignedIn) -> None:
+    lead = signed_in("warehouse")
+    printed = lead.submit("/console/waves/badge", warehouse="WH-A", name="王芳")
+    (page,) = pages(printed.content)
+
+    assert "王芳" in page.text
+    assert sign_in(page.codes[0], "10.0.0.7") is not None
+    assert waiting.rows("select actor from setup_change where kind = 'picker'") == [("person:warehouse",)]
+    assert lead.submit("/console/waves/badge", warehouse="WH-A", name=" ").status_code == 409
 
 
 def test_a_document_that_has_left_has_no_button(pool: FakePool, signed_in: SignedIn) -> None:
