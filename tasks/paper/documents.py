@@ -25,6 +25,8 @@ MOST_DOCUMENTS: Final = 500
 NOT_BY_HAND: Final = LEFT | GIVEN_BACK
 """States in which a document is not to be picked by paper: something of it left, or its warehouse gave it back."""
 
+REMARK: Final = "系统恢复后勿重复发货 When its system is back: do not ship these again"
+
 PRINTED: Final = "pick_list_printed"
 """The event of an order whose goods somebody may fetch by paper now."""
 
@@ -55,6 +57,7 @@ def print_documents(conn: Connection, nos: Sequence[str], why: Cause) -> PickLis
         for slot, document in enumerate(found, 1)
     ]  # fmt: skip
     _tell(conn, found, why)
+    told = {document.told for document in found}
     carriers = {carrier_name(document.carrier) for document in found}
     facts = (
         ("仓库 Warehouse", found[0].warehouse),
@@ -62,10 +65,9 @@ def print_documents(conn: Connection, nos: Sequence[str], why: Cause) -> PickLis
         ("最晚发货 Ship by", china(min((d.ship_by for d in found if d.ship_by), default=None))),
         ("单据 Documents", f"{len(found)}"),
         ("件数 Units", f"{sum(pick.wanted for pick in picks)} / {len(picks)} SKU"),
-        ("指令 Instruction", "、".join(sorted({document.told for document in found}))),
-        ("系统恢复后 When it is back", "勿重复发货 Not again"),
+        ("系统 Its system", told.pop() if len(told) == 1 else "各单不同 See each"),
     )
-    return PickList("手工拣货单 Manual pick list", "", facts, picks, listed, why.at)
+    return PickList("手工拣货单 Manual pick list", "", facts, picks, listed, why.at, REMARK)
 
 
 def document_slips(conn: Connection, nos: Sequence[str]) -> list[Slip]:
@@ -139,8 +141,8 @@ def _require_all(wanted: Sequence[str], found: Mapping[str, _Found]) -> None:
 
 def _told(message: str | None, *, in_doubt: bool) -> str:
     if message == OutboxState.DELIVERED:
-        return "系统已收到 System has it"
-    return "系统可能已收到 System may have it" if in_doubt else "系统未收到 System has not got it"
+        return "已收到 Received"
+    return "可能已收到 Maybe received" if in_doubt else "未收到 Not received"
 
 
 def _picks(conn: Connection, found: Sequence[_Found]) -> list[Pick]:
@@ -168,7 +170,7 @@ def _about(document: _Found, data: Mapping[str, Any]) -> list[str]:
         f"{slip.shop} · {slip.carrier}",
         f"订单 Orders: {', '.join(slip.order_nos)}",
         f"收 {slip.to.name} {slip.to.phone} {slip.to.region}",
-        document.told,
+        f"系统 System: {document.told}",
     ]
     return [*told, f"留言 Note: {slip.note}"] if slip.note else told
 

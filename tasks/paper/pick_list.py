@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from tasks.paper.lettering import printable, wrap
+from tasks.paper.lettering import printable, width_mm, wrap
 from tasks.paper.pages import A4, MARGIN, Block, Section, draw_pages
 from tasks.paper.sheet import BLACK, SOFT, WHITE, Sheet, china, line_height
 
 _WIDTH: Final = A4[0] - 2 * MARGIN
 _RIGHT: Final = A4[0] - MARGIN
 _FACTS_IN_ROW: Final = 4
+_FACT_W: Final = _WIDTH / _FACTS_IN_ROW - 3
 _PLACE, _ITEM, _CODE, _WANTED, _GOT = MARGIN, 41.0, 114.0, 181.0, 184.0
 _CODE_W: Final = 50.0
 _COLUMNS_H: Final = 5.5
@@ -68,7 +69,10 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class PickList:
-    """One walk through a warehouse. `no` is the wave's number, "" when it is none's; `facts` are labels with values."""
+    """One walk through a warehouse. `no` is the wave's number, "" when it is none's; `facts` are labels with values.
+
+    `remark` is what everybody who gets the list must know.
+    """
 
     title: str
     no: str
@@ -76,6 +80,7 @@ class PickList:
     picks: Sequence[Pick]
     documents: Sequence[Listed]
     printed_at: datetime
+    remark: str = ""
 
 
 def draw_pick_list(listed: PickList) -> bytes:
@@ -99,14 +104,19 @@ def _first_head(listed: PickList) -> Block:
         if listed.no:
             sheet.text(MARGIN, y + 9, listed.no, 15)
             sheet.code(_RIGHT - 90, y, 90, 18, listed.no)
+        sheet.text(MARGIN, y + 11, listed.remark, 11)
         for place, (label, value) in enumerate(listed.facts):
             x = MARGIN + place % _FACTS_IN_ROW * (_WIDTH / _FACTS_IN_ROW)
             top = y + 21 + place // _FACTS_IN_ROW * 10
             sheet.text(x, top, label, 7.5, shade=SOFT)
-            sheet.words(x, top + 3.4, _WIDTH / _FACTS_IN_ROW - 3, value, 11, most_lines=1)
+            sheet.words(x, top + 3.4, _FACT_W, value, _size_to_fit(value), most_lines=1)
         _name_columns(sheet, y + 22 + facts_h)
 
     return Block(22 + facts_h + _COLUMNS_H, draw)
+
+
+def _size_to_fit(value: str) -> float:
+    return next((size for size in (11.0, 9.5) if width_mm(printable(value, 60), size) <= _FACT_W), 8.0)
 
 
 def _running_head(listed: PickList, part: str, *, columns: bool) -> Block:
