@@ -14,6 +14,7 @@ _REFUSALS: Mapping[str, str] = {
     "not_found": N_("This number is not known in this warehouse."),
     "waybill_used": N_("This waybill is on another parcel already."),
     "waybill_format": N_("This is no waybill of the parcel's carrier."),
+    "waybill_other": N_("Another waybill was made for this parcel."),
     "not_complete": N_("Something is still missing here."),
     "over": N_("This is over already: it is picked, shipped or called off."),
     "not_yours": N_("Somebody else has this wave."),
@@ -24,6 +25,7 @@ _ABOUT: Mapping[str, str] = {
     "too_many": N_("Too many. Still wanted: %(about)s."),
     "waybill_used": N_("This waybill is on the parcel of %(about)s already."),
     "waybill_format": N_("This is no waybill of %(about)s."),
+    "waybill_other": N_("The waybill of this parcel is %(about)s."),
     "not_complete": N_("Still missing here: %(about)s."),
 }
 """Sentences that name what a refusal is about: units, a document, a carrier."""

@@ -126,6 +126,5 @@ class Pda:
 def _ids(request: Request) -> list[str]:
     if not request.url.endswith("/handheld/api/scans"):
         return []
-    body = request.post_data_json
-    assert body is not None
+    body = request.post_data_json or {}
     return [scan["id"] for scan in body["scans"]]

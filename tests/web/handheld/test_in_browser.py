@@ -60,9 +60,9 @@ def test_twenty_orders_are_picked_checked_and_shipped(house: House, pda: SignIn)
         )
         for barcode, wanted, place in picks:
             hand.shows(place)
-            hand.scan(barcode)
-            hand.picture("handheld-wave")
             hand.scan(*[barcode] * (wanted - 1))
+            hand.picture("handheld-wave")
+            hand.scan(barcode)
         hand.page.locator("#walked").click()
         hand.says("已拣")
         hand.page.locator("#home").click()
@@ -186,6 +186,28 @@ class TestThePageGoesRed:
 
         assert house.state(second) == ("shipped", "done")
         assert house.pool.rows("select waybill from parcel order by 1") == [(waybill(1),), (waybill(2),)]
+
+    def test_for_another_waybill_than_the_one_that_was_made_for_the_parcel(
+        self, house: House, pda: SignIn, picked: Picked
+    ) -> None:
+        (no,) = picked({"TEA": 1, "CUP": 1})
+        house.pool.execute(
+            """insert into waybill (document_id, package_no, carrier, number, order_key, state, task_id, service_no,
+                                    wanted_at)
+               select id, 1, carrier, %s, no || '-1', 'got', '', '', now() from outbound_document""",
+            waybill(1),
+        )
+        hand = pda("李雷")
+
+        hand.scan(no, BARCODES["TEA"], BARCODES["CUP"])
+        hand.shows(waybill(1))
+        hand.picture("handheld-bench")
+        hand.scan(waybill(2))
+        hand.refuses("另外的运单号", waybill(2))
+        hand.scan(waybill(1))
+        hand.all_sent()
+
+        assert house.state(no) == ("shipped", "done")
 
 
 def refund(house: House, no: str) -> None:
@@ -417,6 +439,7 @@ def test_in_english_when_it_is_asked_for(house: House, pda: SignIn, picked: Pick
     (no,) = picked({"TEA": 2, "CUP": 1})
     hand = pda("李雷")
     hand.page.get_by_role("link", name="English").click()
+    hand.shows("Waves")
 
     hand.scan(no, BARCODES["POT"])
     hand.refuses("Wrong item")

@@ -83,6 +83,7 @@ function ship(document, scan) {
   if (!scan.more && !isComplete(document)) return "not_complete";
   if (document.lines.every((line) => line.checked === line.boxed)) return "not_complete";
   if (hasItem(document.lines, scan.code) || scan.code === document.no) return "waybill_format";
+  if (document.waybills.length && !document.waybills.includes(scan.code.toUpperCase())) return "waybill_other";
   for (const line of document.lines) line.boxed = line.checked;
   if (!scan.more) document.state = DONE;
   return "";

@@ -68,7 +68,7 @@ function step(app, document, left) {
   return h("section", {},
     left > 0 && h("p", { class: "next" }, say("units_left", { n: left })),
     !left && h("p", { class: "next" }, say("waybill_of", { carrier: word("carrier", document.carrier) })),
-    document.waybill && h("p", { class: "codes" }, document.waybill),
+    !left && document.waybills.length > 0 && h("p", { class: "waybills" }, document.waybills.join(" ")),
     h("div", { class: "pair" },
       !left && document.state !== "packed" && h("button", { class: "go", id: "pack", onclick: app.tapped(() => pack(app, document)) }, say("pack")),
       unboxed && h("button", { class: more === document.no ? "armed" : "", id: "more", onclick: app.tapped(() => another(app, document)) }, say("more_boxes"))));
