@@ -32,6 +32,7 @@ from tasks.asked_back import ask_back
 from tasks.kept_stock import forget_kits, keep_wanted, return_to_pool
 from tasks.known_orders import Known, facts_of, load_known
 from tasks.receivers import Personal, fuller_cut, personal_of, save_personal
+from tasks.refunds import note_platform_refunds
 from tasks.release_room import renew_room_waits
 from tasks.rules_in_force import current_rules
 from tasks.shop_settings import handling_of
@@ -98,7 +99,7 @@ def amend_orders(conn: Connection, batch_id: int, amendments: Sequence[Amendment
 
     An order that begins again keeps what it has locked, as far as it wants it. A document that is blocked is not sent
     any more; where its warehouse may know it, a hold says that the warehouse has other facts. What was shipped stays as
-    it was.
+    it was; where money of a return went back, its refund hears of it.
     """
     known = load_known(conn, [amendment.order_id for amendment in amendments])
     stops = _stops(conn, batch_id)
@@ -115,6 +116,7 @@ def amend_orders(conn: Connection, batch_id: int, amendments: Sequence[Amendment
     _block_documents(conn, rulings, why)
     asked = ask_back(conn, {document for ruling in rulings for document in _at_warehouse(ruling)}, why)
     _tell_a_person(conn, [ruling for ruling in rulings if _concerns_a_person(ruling)], asked, why)
+    note_platform_refunds(conn, [ruling.order_id for ruling in rulings], why)
     return len(again)
 
 

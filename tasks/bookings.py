@@ -61,7 +61,7 @@ class Document:
     accepted_at: datetime | None
     packed_at: datetime | None
     ended_at: datetime | None
-    counterpart: str  # where its ship-backs go, "" for shops that take none
+    counterpart: str  # where its ship-backs go, "" for shops that take none, and for orders that no platform knows
     numbers_at_once: bool
     asked_back: bool
     lines: dict[str, DocumentLine] = field(default_factory=dict)
@@ -118,7 +118,9 @@ def load_documents(conn: Connection, nos: Sequence[str], more_orders: Collection
     rows = conn.execute(
         """select d.id, d.no, d.state, d.carrier, d.warehouse_id, w.code, d.batch_id,
                   d.shipped_at, d.accepted_at, d.packed_at, d.ended_at, s.code, s.channel, s.settings->'capabilities',
-                  exists (select 1 from outbox x where x.key = d.no || '-r' || d.revision || '-cancel')
+                  exists (select 1 from outbox x where x.key = d.no || '-r' || d.revision || '-cancel'),
+                  exists (select 1 from allocation a join replacement p on p.order_id = a.order_id
+                          where a.document_id = d.id)
            from outbound_document d join warehouse w on w.id = d.warehouse_id join shop s on s.id = d.shop_id
            where d.no = any(%s) order by d.id for update of d""",
         (list(nos),),
@@ -142,7 +144,7 @@ def load_documents(conn: Connection, nos: Sequence[str], more_orders: Collection
 
 def _document(row: TupleRow) -> Document:
     (i, no, state, carrier, place, place_code, batch_id, shipped, accepted, packed, ended), shop = row[:11], row[11:14]
-    to, at_once = _reporting(*shop)
+    to, at_once = ("", False) if row[15] else _reporting(*shop)
     return Document(
         i, no, DocumentState(state), carrier, place, place_code, batch_id, shipped, accepted, packed, ended,
         to, at_once, row[14],

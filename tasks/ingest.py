@@ -90,12 +90,13 @@ def ingest_shop(shop_code: str, since: datetime | None, until: datetime | None, 
 def take_unlisted(ask: Callable[[str], dict[str, Any] | None], reader: "Reader") -> None:
     """Ask for each order of the shop that is not dispatched and that this reading did not meet.
 
-    One that the platform no longer has is left alone.
+    One that the platform no longer has is left alone, and those that we made ourselves it never had.
     """
     with transaction() as conn:
         rows = conn.execute(
             """select o.external_id from orders o join order_state s on s.order_id = o.id
-               where o.shop_id = %s and s.stage = any(%s) order by o.id""",
+               where o.shop_id = %s and s.stage = any(%s)
+                 and not exists (select 1 from replacement p where p.order_id = o.id) order by o.id""",
             (reader.shop.id, [stage.value for stage in UNDISPATCHED]),
         ).fetchall()
     unmet = [row[0] for row in rows if row[0] not in reader.met]

@@ -3,7 +3,7 @@
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from psycopg.errors import UniqueViolation
@@ -85,7 +85,9 @@ class _News:
 
 
 _PARCEL = """select p.id, p.document_id, p.waybill, p.carrier, p.stage, p.renumbered, p.told_waybill, d.no, d.batch_id,
-                    s.code, s.channel, s.settings->'capabilities'
+                    s.code, s.channel, s.settings->'capabilities', exists (
+                      select 1 from parcel_line l join replacement r on r.order_id = l.order_id
+                      where l.parcel_id = p.id)
              from parcel p join outbound_document d on d.id = p.document_id join shop s on s.id = d.shop_id
              where {} order by p.id for update of p"""
 _BY_NUMBER = _PARCEL.format("p.waybill = %s").encode()
@@ -125,7 +127,9 @@ def _find(conn: Connection, wish: Correction) -> _Parcel:
             raise SetupError(f"parcel {wish.waybill}: is not in the pool")
         if rows[-1][2] != wish.to:
             raise SetupError(f"parcel {wish.waybill}: became {rows[-1][2]} by a correction; renumber that")
-    i, document_id, waybill, carrier, stage, renumbered, told, document_no, batch_id, shop, channel, own = rows[-1]
+    i, document_id, waybill, carrier, stage, renumbered, told, document_no, batch_id, shop, channel, *rest = rows[-1]
+    own, unknown_there = rest
+    capabilities = capabilities_of(shop, channel, own or {})
     return _Parcel(
         i,
         document_id,
@@ -138,7 +142,7 @@ def _find(conn: Connection, wish: Correction) -> _Parcel:
         batch_id,
         shop,
         channel,
-        capabilities_of(shop, channel, own or {}),
+        replace(capabilities, reports_shipping=False) if unknown_there else capabilities,
     )
 
 

@@ -51,7 +51,9 @@ _ERASED: Final = "erased"
 
 
 def frame_of(conn: Connection, order_ids: Sequence[int], at: datetime) -> "pd.DataFrame":
-    """The rows of these orders, by id, with `order_id` beside the COLUMNS; orders without lines to ship are left out.
+    """The rows of these orders, by id, with `order_id` beside the COLUMNS.
+
+    Orders without lines to ship are left out, and those that we made ourselves: no feed brought them.
 
     One query, whatever their number.
     """
@@ -71,7 +73,8 @@ def frame_of(conn: Connection, order_ids: Sequence[int], at: datetime) -> "pd.Da
                count(*) filter (where state = 'closed') as closed,
                string_agg(distinct state, '+' order by state) as states
              from order_line where order_id = any(%(ids)s) group by 1) l on l.order_id = o.id
-           where o.id = any(%(ids)s) and o.kind = 'goods' order by o.id""",
+           where o.id = any(%(ids)s) and o.kind = 'goods'
+             and not exists (select 1 from replacement p where p.order_id = o.id) order by o.id""",
         {"ids": list(order_ids)},
     ).fetchall()
     records = [_record(row, at) for row in rows]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from models.database import Connection, connect
 from tasks.reconcile_facts import gather
+from tasks.reconcile_returns import RETURN_CHECKS
 from tasks.reconcile_stock import STOCK_CHECKS
 from tasks.reconcile_waybills import WAYBILL_CHECKS
 
@@ -31,6 +32,7 @@ _CHECKS: tuple[tuple[str, str], ...] = (
               or r.order_id is null order by o.id""",
     ),
     *STOCK_CHECKS,
+    *RETURN_CHECKS,
     (
         "document",
         """select format('order %s: was dispatched, yet %s', string_agg(o.order_no, ', ' order by o.id),
@@ -122,7 +124,9 @@ _CHECKS: tuple[tuple[str, str], ...] = (
                       where coalesce(x.state, '') not in ('shipped', 'short')) more on more.parcel_id = p.id
            cross join lateral (values ('ship_back'), ('subscribe')) missing(kind)
            where (missing.kind = 'subscribe'
-                  or s.shop_id is not null and (not s.numbers_at_once or more.parcel_id is null))
+                  or s.shop_id is not null and (not s.numbers_at_once or more.parcel_id is null)
+                    and not exists (select 1 from parcel_line l join replacement r on r.order_id = l.order_id
+                                    where l.parcel_id = p.id))
              and not exists (select 1 from outbox x where x.kind = missing.kind and x.subject_id = p.id)
            order by p.id, 1""",
     ),

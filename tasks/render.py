@@ -13,6 +13,7 @@ from models.masking import mask_contacts, mask_name, mask_phone
 from models.rules.divisions import Place, division
 from models.rules.divisions import place as place_of
 from models.rules.kits import shared_fen
+from models.rules.returns import ReplacementKind
 from models.sealing import unseal
 from models.settings import SHANGHAI, settings
 from models.shipment import BlockReason
@@ -30,6 +31,13 @@ _WHY_BACK = (
 )
 """Of several reasons why a document is asked back the first is told."""
 
+_ORDER_TYPES: Mapping[str | None, str] = {
+    None: "SALE",
+    ReplacementKind.EXCHANGE: "EXCHANGE",
+    ReplacementKind.RESHIP: "RESHIP",
+}
+"""What a warehouse is told of a document's order, by what it is for. `replaces` names the document that left first."""
+
 
 def render_outbound(conn: Connection, document_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     """The `data` of `outbound.created` per document id: what to ship, to whom (masked, with a token), by when.
@@ -42,7 +50,9 @@ def render_outbound(conn: Connection, document_ids: Sequence[int]) -> dict[int, 
         """select d.id, d.no, d.revision, d.carrier, d.receiver_token, d.ship_by, w.code, w.settings->>'owner_code',
                   w.sender_name, w.sender_phone, w.address, s.channel, s.code, s.name, o.order_nos,
                   r.province, r.city, r.district, r.town, r.oaid, r.name_enc, r.phone_enc, o.notes, o.cod_fen,
-                  w.division_code, o.ordered_at, o.paid_at
+                  w.division_code, o.ordered_at, o.paid_at, p.kind, (
+                    select x.no from allocation a join outbound_document x on x.id = a.document_id
+                    where a.order_id = p.replaces and a.shipped > 0 order by x.id limit 1)
            from outbound_document d
            join warehouse w on w.id = d.warehouse_id join shop s on s.id = d.shop_id
            cross join lateral (
@@ -53,7 +63,7 @@ def render_outbound(conn: Connection, document_ids: Sequence[int]) -> dict[int, 
                         then cod_fen else 0 end) as cod_fen
              from orders join receiver n on n.order_id = orders.id
              where id in (select order_id from allocation where document_id = d.id)) o
-           join receiver r on r.order_id = o.first_id
+           join receiver r on r.order_id = o.first_id left join replacement p on p.order_id = o.first_id
            where d.id = any(%s)""",
         (list(document_ids),),
     ).fetchall()
@@ -75,7 +85,9 @@ def render_cancels(conn: Connection, document_ids: Sequence[int]) -> dict[int, d
         """select d.id, d.no, d.revision, w.code, w.settings->>'owner_code',
                   (select count(distinct a.order_id) from allocation a where a.document_id = d.id) > 1,
                   (select b.reason from document_block b where b.document_id = d.id and b.lifted_at is null
-                   order by array_position(%s::text[], b.reason) limit 1)
+                   order by array_position(%s::text[], b.reason) limit 1),
+                  (select p.kind from allocation a join replacement p on p.order_id = a.order_id
+                   where a.document_id = d.id limit 1)
            from outbound_document d join warehouse w on w.id = d.warehouse_id where d.id = any(%s)""",
         ([reason.value for reason in _WHY_BACK], list(document_ids)),
     ).fetchall()
@@ -85,6 +97,7 @@ def render_cancels(conn: Connection, document_ids: Sequence[int]) -> dict[int, d
             "version": row[2],
             "warehouse_code": row[3],
             "owner_code": row[4] or "",
+            "order_type": _ORDER_TYPES[row[7]],
             "reason_code": "UNMERGE" if row[5] else (row[6] or "changed").upper(),
         }
         for row in rows
@@ -98,7 +111,8 @@ def _outbound(row: Sequence[Any], lines: list[dict[str, Any]], amount_fen: int) 
     return {
         "outbound_no": row[1],
         "version": row[2],
-        "order_type": "SALE",
+        "order_type": _ORDER_TYPES[row[27]],
+        **({"replaces": row[28]} if row[28] else {}),
         "warehouse_code": row[6],
         "owner_code": row[7] or "",
         "channel": {

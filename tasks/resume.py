@@ -19,6 +19,7 @@ from tasks.lock_stock import could_be_served
 from tasks.promises import keep_promises
 from tasks.promo import batch_limit
 from tasks.release_room import TAKEN_UP, could_go
+from tasks.replacements import note_taken_up, waiting_replacements
 from tasks.review_again import finish_review
 from tasks.routing_again import could_be_routed
 from tasks.runs import cause, in_plain_words
@@ -62,7 +63,7 @@ def resume_waiting(conn: Connection, why: Cause) -> ResumeCount:
     give_up_old_batches(conn, why)
     close_finished_batches(conn, why)
     timed, known, alone = _timed(conn, why), _skus_known(conn), waits_over(conn)
-    waiting = {*timed, *known, *alone, *_released(conn), *_stock_came(conn, why)}
+    waiting = {*timed, *known, *alone, *_released(conn), *_stock_came(conn, why), *waiting_replacements(conn)}
     room = could_go(conn, why.at, BATCHES_AT_ONCE * batch_limit(conn, why.at))
     due = sorted({*room, *waiting, *_given_up(conn), *left_over(conn, why.at)})
     rows = conn.execute(
@@ -82,6 +83,7 @@ def resume_waiting(conn: Connection, why: Cause) -> ResumeCount:
     ranked = sorted(rows, key=lambda row: (row[2], row[0]))
     going = [(order_id, shop_id) for order_id, shop_id, _ in ranked if order_id not in held]
     batch_ids = _new_batches(conn, going, why)
+    note_taken_up(conn, [order_id for order_id, _ in going])
     # the end of a wait that fell into a run which is past it is looked at again when that run's batch is closed
     conn.execute(
         """update hold h set resume_due = false where order_id = any(%s) and resume_due and not exists (

@@ -20,7 +20,7 @@ _ORDERS = """
   select o.id, o.order_no, o.shop_id, s.code, s.channel, o.pay_state, o.platform_status, o.not_ready, o.total_fen,
          o.refunded_fen, o.ship_by, coalesce(o.paid_at, o.created_at), o.stored_at, o.buyer_key,
          r.province, r.city, r.district, r.division_code, r.phone_hash, r.address_hash, r.notes_enc, r.invoice_enc,
-         s.settings
+         s.settings, exists (select 1 from replacement p where p.order_id = o.id)
   from orders o join shop s on s.id = o.shop_id join receiver r on r.order_id = o.id
   where o.id = any(%s) and o.kind = 'goods' order by o.id"""
 _LINES = """
@@ -107,7 +107,7 @@ def _bought(rows: Sequence[tuple[Any, ...]], lines: Mapping[int, tuple[ReviewedL
             basket_of((line.sku_code, line.quantity) for line in lines.get(row[0], ()) if line.counts),
         )
         for row in rows
-        if row[5] not in _UNPAID
+        if row[5] not in _UNPAID and not row[23]
     ]
 
 
@@ -157,6 +157,7 @@ def _reviewed(
         note_marks={by: keyed_digest("note", note).hex() for by, note in notes.items()},
         invoice=_invoice(row[21]) if needs.invoices and row[21] else None,
         usual_prices=loaded.prices,
+        replaces=row[23],
     )
 
 

@@ -12,7 +12,8 @@ from models.rules.reviewed import Earlier
 
 # a moment of payment; an order that is paid at the door has none before it is there
 MOMENT = "coalesce(o.paid_at, o.created_at)"
-_BOUGHT = "o.kind = 'goods' and o.pay_state not in ('unpaid', 'cancelled') and s.stage <> 'cancelled'"
+_BOUGHT = """o.kind = 'goods' and o.pay_state not in ('unpaid', 'cancelled') and s.stage <> 'cancelled'
+    and not exists (select 1 from replacement p where p.order_id = o.id)"""
 
 _BY_BUYER = f"""
   select o.id, o.order_no, {MOMENT}, w.buyer

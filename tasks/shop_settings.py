@@ -15,6 +15,7 @@ from connectors.base import Capabilities, StockMode
 from models.database import Connection, transaction
 from models.errors import SetupError
 from models.order import Cause
+from models.rules.returns import ExchangeShips
 from tasks.access import log_change
 
 ALARMS: Mapping[str, float] = {"ship_back_overdue_h": 2, "stock_not_shown_h": 2, "token_alarm_days": 7}
@@ -45,7 +46,16 @@ NUMBERS: Mapping[str, float] = {**ALARMS, **LOCKING, **WAITING, **MERGING}
 SWITCHES: Mapping[str, bool] = {"merge": True}
 """Settings that are yes or no. `merge`: orders of one receiver leave in one parcel."""
 
-_USUAL: Mapping[str, float | bool] = {**NUMBERS, **SWITCHES}
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "exchange_ships": (ExchangeShips.AFTER_INSPECTION.value, ExchangeShips.AT_ARRIVAL.value)
+}
+"""Settings that are one of some words, the usual one first. `exchange_ships`: when the goods of an exchange leave."""
+
+_USUAL: Mapping[str, float | bool | str] = {
+    **NUMBERS,
+    **SWITCHES,
+    **{name: words[0] for name, words in CHOICES.items()},
+}
 
 LONGEST_ALARM = 3650
 """No alarm waits longer, in hours or days: a number beyond it is a slip of the hand."""
@@ -168,6 +178,11 @@ def is_on(stored: Mapping[str, Any], name: str) -> bool:
     return bool(stored.get(name, SWITCHES[name]))
 
 
+def choice_of(stored: Mapping[str, Any], name: str) -> str:
+    """One of CHOICES for a shop with these stored settings."""
+    return str(stored.get(name, CHOICES[name][0]))
+
+
 def handling_of(stored: Mapping[str, Any]) -> timedelta:
     """What a warehouse needs to send off an order of a shop with these stored settings."""
     return timedelta(hours=number_of(stored, "handling_hours"))
@@ -182,6 +197,8 @@ def _change(code: str, place: dict[str, Any], name: str, text: str) -> None:
         place[name] = _read_switch(code, name, text)
     elif name in NUMBERS:
         place[name] = _read_number(code, name, text)
+    elif name in CHOICES:
+        place[name] = _read_choice(code, name, text)
     else:
         place[name] = _stored(_read(code, name, text))
 
@@ -191,6 +208,12 @@ def _read_switch(code: str, name: str, text: str) -> bool:
     if value is None:
         raise SetupError(f"shop {code}: setting {name}: want yes or no, not {text!r}")
     return value
+
+
+def _read_choice(code: str, name: str, text: str) -> str:
+    if text not in CHOICES[name]:
+        raise SetupError(f"shop {code}: setting {name}: want one of {', '.join(CHOICES[name])}, not {text!r}")
+    return text
 
 
 def _read_number(code: str, name: str, text: str) -> float:

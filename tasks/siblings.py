@@ -51,7 +51,8 @@ def terms_of(shop_code: str, channel: str, stored: Mapping[str, Any]) -> MergeTe
 # `{orders}` names the orders; what a person decided of them comes with them
 _CANDIDATES = """
   select o.id, o.buyer_key, o.cod_fen > 0, r.merge_key, r.receiver_hash, r.masked,
-         exists (select 1 from kept_apart k where k.order_id = o.id), m.group_id
+         exists (select 1 from kept_apart k where k.order_id = o.id), m.group_id,
+         exists (select 1 from replacement p where p.order_id = o.id)
   from orders o join receiver r on r.order_id = o.id
   left join merge_member m on m.order_id = o.id and m.left_at is null
   where {orders} order by o.id"""

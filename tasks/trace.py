@@ -15,6 +15,7 @@ from models.order import Cause, write_events
 from models.sealing import unseal
 from models.shipment import PARCEL_STEPS, ParcelStage
 from tasks.confirm import Outcome
+from tasks.returned_parcels import open_intercepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def apply_traces(conn: Connection, traces: Sequence[tuple[int, Parcel, Trace]], 
     """Union each trace's scans into its parcel and move the parcel's stage; returns per key whether anything changed.
 
     A stage moves to that of the newest scan by the vendor's time; delivered, returned and cancelled are
-    never left, so an old push that comes late changes nothing.
+    never left, so an old push that comes late changes nothing. A parcel that came back opens a return.
     """
     fresh = _store_scans(conn, traces)
     changed: dict[int, bool] = {}
@@ -99,7 +100,9 @@ def apply_traces(conn: Connection, traces: Sequence[tuple[int, Parcel, Trace]], 
         ),
     )
     before = {parcel.id: parcel.stage for _, parcel, _ in traces}
-    _write_stage_events(conn, [p for p in now.values() if p.stage is not before[p.id]], why)
+    moved_on = [p for p in now.values() if p.stage is not before[p.id]]
+    _write_stage_events(conn, moved_on, why)
+    open_intercepted(conn, [p.id for p in moved_on if p.stage is ParcelStage.RETURNED], why)
     return changed
 
 

@@ -76,7 +76,8 @@ _HELD = """
 # without an index on stages this reads every state once: the whole set is wanted, also what is lost
 _EARLY = f"""
   select s.order_id, s.stage,
-         case when exists (select 1 from hold h where h.order_id = s.order_id and h.resume_due) then 'resuming'
+         case when exists (select 1 from hold h where h.order_id = s.order_id and h.resume_due)
+                or exists (select 1 from replacement p where p.order_id = s.order_id and p.waits) then 'resuming'
               when b.state = 'abandoned' then 'abandoned' when r.order_id is not null then 'metered'
               when b.state = 'closed' then 'left_over'
               when b.feed_findings is not null and b.accepted_at is null then 'feed_doubted'

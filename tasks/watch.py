@@ -100,6 +100,8 @@ def overdue_ship_backs(conn: Connection, now: datetime) -> dict[str, str]:
            join parcel p on p.document_id = d.id
            where d.state not in ('shipped', 'short') and p.shipped_at <= s.since
              and not exists (select 1 from outbox x where x.kind = 'ship_back' and x.subject_id = p.id)
+             and not exists (select 1 from parcel_line l join replacement r on r.order_id = l.order_id
+                             where l.parcel_id = p.id)
            order by 1""",
         {"now": now, "hours": ALARMS["ship_back_overdue_h"], "told": told},
     ).fetchall()

@@ -38,7 +38,7 @@ def cancel_body(data: Mapping[str, Any], terms: Terms) -> bytes:
         ("warehouseCode", terms.options.warehouse or data["warehouse_code"]),
         ("ownerCode", data.get("owner_code") or terms.owner_code),
         ("orderCode", data["outbound_no"]),
-        ("orderType", ORDER_TYPES["SALE"]),
+        ("orderType", ORDER_TYPES.get(data.get("order_type", "SALE"), _OTHER_ORDER)),
         ("cancelReason", data.get("reason_code", "")),
     ]
     return write_xml("request", wish)
@@ -68,6 +68,7 @@ def _order(data: Mapping[str, Any], created_at: datetime, sent_at: datetime, ter
     return [
         ("deliveryOrderCode", data["outbound_no"]),
         ("orderType", ORDER_TYPES.get(data["order_type"], _OTHER_ORDER)),
+        ("preDeliveryOrderCode", data.get("replaces", "")),
         ("warehouseCode", terms.options.warehouse or data["warehouse_code"]),
         ("orderFlag", "^".join([*data["flags"], *([_COD] if _is_cod(data) else [])])),
         ("sourcePlatformCode", terms.options.platform_code(channel["platform"].lower())),

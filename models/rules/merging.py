@@ -17,7 +17,8 @@ class Candidate(NamedTuple):
 
     `buyer` is the platform's key of the buyer, "" where it gives none; `token` the platform's merge token, `receiver`
     the keyed hash of a plain receiver. `cod`: paid at the door. `apart`: a person wants it to leave by itself. `group`
-    is the merge that a person put it in, None for no such one.
+    is the merge that a person put it in, None for no such one. `replaces`: an exchange or what is sent once more, whose
+    document is of another type.
     """
 
     order_id: int
@@ -28,6 +29,7 @@ class Candidate(NamedTuple):
     masked: bool = False
     apart: bool = False
     group: int | None = None
+    replaces: bool = False
 
 
 class Key(NamedTuple):
@@ -43,6 +45,8 @@ def key_of(order: Candidate, *, tokens: bool) -> Key | None:
 
     `tokens`: the platform says by a token who receives an order, and then nothing else does. Masks say nothing.
     """
+    if order.replaces:
+        return None
     if tokens and order.token:
         return Key(order.buyer, order.cod, order.token)
     if order.masked or order.receiver is None:
@@ -69,6 +73,8 @@ def siblings(orders: Iterable[Candidate], *, tokens: bool, most: int) -> list[tu
 
 def obstacle(order: Candidate, first: Candidate, *, tokens: bool) -> str:
     """Why an order cannot leave together with the first one of a wish, "" when it can."""
+    if order.replaces or first.replaces:
+        return "an exchange, or what is sent once more, leaves alone"
     mine, other = key_of(order, tokens=tokens), key_of(first, tokens=tokens)
     if mine is None or other is None:
         return "nothing tells who receives it: the receiver is masked, or not known well enough"

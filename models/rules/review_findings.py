@@ -34,9 +34,9 @@ def _span(seconds: int) -> str:
 
 
 def amount_finding(order: Reviewed, rules: ReviewRules) -> Finding | None:
-    """Hold an order whose amount is too small or too large to be meant."""
+    """Hold an order whose amount is too small or too large to be meant; what replaces goods costs nothing."""
     rule = rules.amount
-    if not rule.scope.covers(order.shop) or _is_believable(order.total_fen, rule):
+    if order.replaces or not rule.scope.covers(order.shop) or _is_believable(order.total_fen, rule):
         return None
     limit = rule.least_fen if order.total_fen < rule.least_fen else rule.absurd_fen
     kind = "less than" if order.total_fen < rule.least_fen else "more than"

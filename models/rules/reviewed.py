@@ -51,7 +51,7 @@ class Reviewed:
     """An order with all that the rules ask. `at` is the moment of the review, `handling` its shop's time to ship.
 
     `note_marks` are digests of the notes by who wrote them. `same_no` are the orders that brought its number before, as
-    shop and id.
+    shop and id. `replaces`: we made it ourselves in place of another, for nothing.
     """
 
     id: int
@@ -76,3 +76,4 @@ class Reviewed:
     note_marks: Mapping[str, str] = field(default_factory=dict)
     invoice: IncomingInvoice | None = None
     usual_prices: Mapping[str, UsualPrice] = field(default_factory=dict)
+    replaces: bool = False

@@ -13,6 +13,7 @@ CHANGE = "change"
 COUNT = "count"
 COUNTED = "counted already"
 MISSING = "missing"
+RETURNED = "returned"
 SHIPPED = "shipped"
 
 ADJUSTING = (COUNT, COUNTED, MISSING)

@@ -128,6 +128,8 @@ def waits_for_room(no: int, *, here: bool) -> str:
                  select from allocation a where a.order_id = o.id and a.warehouse_id = w.id) order by w.id limit 1"""
 
 
+_OPEN_RETURN = "return_id = (select id from return_order where state = 'announced')"
+
 FAULTS: dict[str, str] = {
     "locked of a shelf": f"update stock set locked = locked + 1 where {of_sku('CUP', 'stock', 'locked > 0')}",
     "opening of a shelf": f"update stock set opening = opening + 1 where {of_sku('POT', 'stock')}",
@@ -189,6 +191,16 @@ FAULTS: dict[str, str] = {
     f" where {of_order(52, 'allocation')}",
     "who waits for room after dispatch": waits_for_room(33, here=True),
     "where an order waits for room": waits_for_room(22, here=False),
+    "where returned goods are": "update return_order set state = 'closed' where state = 'inspected'",
+    "a return that is gone": "delete from return_order where state = 'announced'",
+    "where the money of a return is": "update refund set state = 'done' where state = 'none'",
+    "the money of a return that is gone": "delete from refund where return_id = (select min(return_id) from refund)",
+    "what came back as good": "update return_line set good = good - 1, empty = 1 where good > 1",
+    "where returned goods came": "update return_order set warehouse_id = 3 - warehouse_id where kind = 'exchange'",
+    "returned goods that are not stock": "update return_line set good = 1, defect = 0 where defect = 1",
+    "a movement of returned goods": "delete from stock_movement where reason = 'returned'",
+    "more returned than shipped": f"update return_line set quantity = quantity + 1 where {_OPEN_RETURN}",
+    "an exchange": "delete from replacement",
     "an instruction": "delete from outbox where id = (select max(id) from outbox where kind = 'outbound.created')",
 }
 """A fact to spoil, and how."""
@@ -205,6 +217,7 @@ APART: Sequence[Sequence[str]] = (
     ("locked of a shelf", "safety of a SKU", "a lock that moved", "a promise", "a plan", "a stage"),
     ("on hand of a SKU", "missing of a shelf", "a consumed lock", "documents of a day", "what lies in a parcel"),
     ("opening of a shelf", "a lock of the pool that is gone", "an instruction", "units promised of a SKU"),
+    ("where the money of a return is", "what came back as good", "a return that is gone", "a promise"),
     ("an open shortfall", "the quantity of a routed line", "a kept lock beyond what is wanted", "a state row"),
 )
 """Faults of facts that have nothing to do with each other."""

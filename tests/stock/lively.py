@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
+from models.database import transaction
 from models.feeds import Counts
 from models.incoming import LineState, PayState
+from models.rules.returns import ReturnKind, Verdict
+from tasks.returns import Wish, announce, inspect, load_lines
 from tasks.stock_feed import Feed, Told
 from tests.fakes import FakePool
 from tests.stock.world import STAGES, Version, World
@@ -49,6 +52,7 @@ def enliven(pool: FakePool, world: World) -> None:
     taken(world, [{"BOX": 3, "TEA": 1}, {"BOX": 2}, {"TEA": 999}], 41, "lock")
     _merge(pool, world)
     _ship(world)
+    _return(world)
     _amend(world)
     _count(world)
     pool.execute(
@@ -95,6 +99,25 @@ def _ship(world: World) -> None:
         box = [{"line_no": line, "qty": qty} for line, qty in units.items()]
         package = {"tracking_no": f"YT{no}", "carrier_code": "yuantong", "lines": box}
         assert world.report("shipped", documents[no], "WH-A", packages=[package], final=final) == ""
+
+
+def _return(world: World) -> None:
+    """One order's goods come back good and are exchanged, some of another's come back broken, the rest is announced."""
+    ids = dict(world.rows("select order_no, id from orders"))
+
+    def announced(no: str, pieces: int, kind: ReturnKind = ReturnKind.RETURN) -> int:
+        world.tick()
+        with transaction() as conn:
+            return announce(conn, Wish(ids[no], {1: pieces}, "too large", kind), world.why()).id
+
+    def judged(return_id: int, verdict: Verdict) -> None:
+        world.tick()
+        with transaction() as conn:
+            inspect(conn, return_id, dict.fromkeys(load_lines(conn, return_id), verdict), world.why())
+
+    judged(announced("32", 2, ReturnKind.EXCHANGE), Verdict(good=2))
+    judged(announced("31", 1), Verdict(defect=1))
+    announced("31", 1)
 
 
 def _amend(world: World) -> None:

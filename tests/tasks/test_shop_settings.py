@@ -5,7 +5,16 @@ import pytest
 from connectors.base import Capabilities, Paging, StockMode
 from connectors.registry import CHANNELS
 from models.errors import SetupError
-from tasks.shop_settings import CAPABILITY_NAMES, NUMBERS, SWITCHES, as_text, capabilities_of, set_shop, setting_name
+from tasks.shop_settings import (
+    CAPABILITY_NAMES,
+    CHOICES,
+    NUMBERS,
+    SWITCHES,
+    as_text,
+    capabilities_of,
+    set_shop,
+    setting_name,
+)
 from tests.fakes import FakePool
 
 
@@ -87,7 +96,7 @@ def test_other_settings_stay(pool: FakePool) -> None:
 def test_every_setting_is_shown_with_what_is_usual(pool: FakePool) -> None:
     rows = {row.name: row for row in set_shop("WOO", {"lag_s": "2m", "ship_back_overdue_h": "4"})}
 
-    assert set(rows) == {*CAPABILITY_NAMES, *NUMBERS, *SWITCHES}
+    assert set(rows) == {*CAPABILITY_NAMES, *NUMBERS, *SWITCHES, *CHOICES}
     assert (rows["lag_s"].value, rows["lag_s"].usual, rows["lag_s"].is_own) == ("2m", "1m", True)
     assert (rows["ship_back_overdue_h"].value, rows["ship_back_overdue_h"].usual) == ("4", "2")
     assert not rows["page_size"].is_own

@@ -8,6 +8,7 @@ import pytest
 from models.hold import HoldCode
 from models.rules.event_words import event_words
 from models.rules.owners import Owner, Standstill, owner_of, owner_words, precedence, standstill_words
+from models.rules.returns import RefundState, ReplacementKind, ReturnState
 from models.shipment import DocumentState, ParcelStage
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -37,6 +38,8 @@ def written_kinds() -> set[str]:
     found = {kind for text in texts for kind in re.findall(r'write_events\(conn, [^"{}]*?, "(\w+)", why', text)}
     found |= {kind for text in texts for kind in re.findall(r'\w+_?id, "([a-z_]+)", \{', text)}
     states = {f"document_{state}" for state in DocumentState if state is not DocumentState.CREATED}
+    states |= {f"return_{state}" for state in ReturnState} | {f"refund_{state}" for state in RefundState}
+    states |= {f"{kind}_made" for kind in ReplacementKind}
     return found | states | {f"parcel_{stage}" for stage in ParcelStage}
 
 
