@@ -238,6 +238,11 @@ def load_lines(conn: Connection, return_id: int) -> dict[Unit, Line]:
     return {(row[0], row[1]): Line(row[2], Verdict(*row[3:])) for row in rows}
 
 
+def all_good_of(conn: Connection, return_id: int) -> dict[Unit, Verdict]:
+    """Verdicts that all that was announced came, and is good."""
+    return {unit: Verdict(good=line.announced) for unit, line in load_lines(conn, return_id).items()}
+
+
 def _said(verdicts: Mapping[Unit, Verdict]) -> dict[Unit, Verdict]:
     return {unit: verdict for unit, verdict in verdicts.items() if verdict.units}
 

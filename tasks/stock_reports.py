@@ -120,6 +120,7 @@ def _apply_changes(conn: Connection, reports: Sequence[StockReport], why: Cause)
     warehouses = _warehouses(conn, reports)
     expected = open_references(conn, [warehouse.id for warehouse in warehouses.values()])
     skus = _skus(conn, reports)
+    returns = _returns(conn, reports)
     feeds: list[Report] = []
     outcomes: dict[int, Outcome] = {}
     for report in reports:
@@ -129,7 +130,9 @@ def _apply_changes(conn: Connection, reports: Sequence[StockReport], why: Cause)
             continue
         items, unused, _ = read_items(report.data, change_of, skus)
         name = str(report.data.get("event_id") or report.message_id)[:MAX_NAME]
-        told = _changes(warehouse, name, [item for item in items if item.reason not in warehouse.own], skus, at)
+        # what came back is booked by its inspection, and what left by its shipment
+        news = [item for item in items if item.reason not in warehouse.own and item.ref_no not in returns]
+        told = _changes(warehouse, name, news, skus, at)
         told = [_as_arrival(one, expected) for one in told]
         feeds.append((Feed(report.source, f"change {name}", Counts.CHANGE, at), told))
         outcomes[report.id] = _outcome(bool(told), unused, "nothing in it is news of stock")
@@ -251,6 +254,17 @@ def _warehouses(conn: Connection, reports: Sequence[StockReport]) -> dict[str, _
         ([report.warehouse for report in reports],),
     )
     return {code: _Warehouse(i, frozenset(OWN_OUTBOUND if own is None else own)) for code, i, own in rows}
+
+
+def _returns(conn: Connection, reports: Iterable[StockReport]) -> set[str]:
+    """The numbers of our returns among the papers that reports name."""
+    named = {
+        str(line.get("ref_no") or "")[:MAX_NAME]
+        for report in reports
+        for line in listed(report.data)
+        if isinstance(line, Mapping)
+    }
+    return {row[0] for row in conn.execute("select no from return_order where no = any(%s)", (list(named),))}
 
 
 def _skus(conn: Connection, reports: Iterable[StockReport]) -> dict[str, int]:

@@ -20,6 +20,7 @@ from tasks.confirm import Outcome, apply_confirmations
 from tasks.counterparts import open_carrier
 from tasks.orders_first import orders_press
 from tasks.outbox import deliver_batches
+from tasks.return_reports import apply_return_reports, is_return_report
 from tasks.runs import cause, in_one_line, in_plain_words, is_retry, leave_table, stage_of
 from tasks.send import send
 from tasks.shortfalls import StillLocking
@@ -115,15 +116,19 @@ def _outcomes(conn: Connection, rows: Sequence[TupleRow], why: Cause) -> dict[in
 
 
 def _apply(conn: Connection, rows: Sequence[TupleRow], why: Cause) -> dict[int, Outcome]:
-    """Apply what goes into one transaction: all that concerns documents and parcels, else reports on stock.
+    """Apply what goes into one transaction: all that concerns documents and parcels, else returns, else stock.
 
-    In whatever order the two come, they come to the same.
+    In whatever order they come, they come to the same.
     """
     told = [(row[0], row[1].removeprefix("wms:"), row[2], _parsed(row[3])) for row in rows if row[1].startswith("wms:")]
     stock = [StockReport(*report) for report in told if is_stock_report(report[3])]
     if len(stock) == len(rows):
         return apply_stock_reports(conn, stock, why)
-    reports = [(inbox_id, place, body) for inbox_id, place, _, body in told if not is_stock_report(body)]
+    others = [(inbox_id, place, body) for inbox_id, place, _, body in told if not is_stock_report(body)]
+    returned = [report for report in others if is_return_report(report[2])]
+    if returned and len(returned) + len(stock) == len(rows):
+        return apply_return_reports(conn, returned, why)
+    reports = [report for report in others if not is_return_report(report[2])]
     pushes = [Push(row[0], row[2].partition(":")[0], _parsed(row[3])) for row in rows if row[1].startswith("carrier:")]
     outcomes = apply_confirmations(conn, reports, why)
     if pushes:

@@ -175,7 +175,7 @@ PAYMENTS = tuple(state for state in RefundState)
     payments=st.lists(st.sampled_from(PAYMENTS), max_size=6),
     seed=st.randoms(use_true_random=False),
 )
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=24, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_goods_and_money_go_their_ways_whatever_the_other_does(
     two_alike: tuple[FakePool, int], steps: list[str], payments: list[RefundState], seed: object
 ) -> None:
