@@ -13,6 +13,7 @@ from models.rules.routing_words import area_words, plan_words
 from models.sealing import unseal
 from tasks.lock_stock import sku_codes
 from tasks.order_rows import OrderRow, load_rows
+from tasks.return_list import replaced_by, replaces, returnable, returns_of
 
 Row = Mapping[str, Any]
 
@@ -33,7 +34,8 @@ class OrderPage:
     """An order and its story. The rows are mappings whose keys say what they hold; open holds come first.
 
     `routing` has the reasons in English and Chinese. `quality` is the check of its batch, None when there was none.
-    `room_wait` is what it waits for while releases are metered, None when it does not.
+    `room_wait` is what it waits for while releases are metered, None when it does not. `returnable` are the lines of
+    which something left, `replaced_by` the orders that were made in its place, `replaces` the one it stands in for.
     """
 
     row: OrderRow
@@ -51,6 +53,10 @@ class OrderPage:
     kept_apart: Row | None
     room_wait: Row | None
     quality: Row | None
+    returns: list[Row]
+    returnable: list[Row]
+    replaced_by: list[Row]
+    replaces: Row | None
     events: list[Row]
 
 
@@ -131,6 +137,10 @@ def find_order(conn: Connection, order_id: int, now: datetime) -> OrderPage | No
         kept_apart=next(iter(_rows(conn, _APART, order_id)), None),
         room_wait=next(iter(_rows(conn, _ROOM_WAIT, order_id)), None),
         quality=next(iter(_rows(conn, _QUALITY, order_id)), None),
+        returns=returns_of(conn, order_id),
+        returnable=returnable(conn, order_id),
+        replaced_by=replaced_by(conn, order_id),
+        replaces=replaces(conn, order_id),
         events=_rows(conn, _EVENTS, order_id),
     )
 

@@ -13,12 +13,12 @@ from models.rules.returns import REFUND_STEPS, Claim, RefundState, told_by_platf
 
 SAID: Final = {
     RefundState.NONE: "withdrawn",
-    RefundState.WANTED: "wanted",
-    RefundState.AGREED: "agreed",
+    RefundState.WANTED: "applied for",
+    RefundState.AGREED: "agreed to",
     RefundState.ASKED: "asked for",
     RefundState.IN_DOUBT: "put in doubt",
     RefundState.DONE: "noted as paid",
-    RefundState.REFUSED: "refused",
+    RefundState.REFUSED: "turned down",
 }
 """What a decision does to a refund, in a word."""
 
@@ -62,7 +62,7 @@ def decide_refund(
     if amount_fen is not None:
         _set_amount(conn, return_id, found, to, amount_fen)
     elif to is RefundState.AGREED and not found.amount_fen:
-        raise SetupError(f"return {found.no}: its refund cannot be agreed; name the amount")
+        raise SetupError(f"return {found.no}: its refund cannot be agreed to; name the amount")
     move_refunds(conn, [return_id], to, why, {"reason": said} if said else {})
 
 

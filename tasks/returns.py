@@ -216,7 +216,7 @@ def inspect(
         raise SetupError(f"return {found.no}: cannot be inspected again; it is {found.state}, with other findings")
     if found.state in EXPECTED:
         found = arrive(conn, return_id, warehouse, why, at)
-    require_step(found, ReturnState.INSPECTED, "inspected")
+    require_step(found, ReturnState.INSPECTED, "inspected now")
     if warehouse and warehouse != found.warehouse:
         place = warehouse_id_of(conn, warehouse)
         conn.execute("update return_order set warehouse_id = %s where id = %s", (place, return_id))
@@ -321,7 +321,7 @@ def close(conn: Connection, return_id: int, note: str, why: Cause) -> ReturnRow:
         raise SetupError(f"return {found.no}: cannot be closed; say what became of the goods")
     if found.state is ReturnState.CLOSED:
         return found
-    require_step(found, ReturnState.CLOSED, "closed")
+    require_step(found, ReturnState.CLOSED, "closed now")
     move(conn, found, ReturnState.CLOSED, why, reason=said)
     return take_return(conn, return_id)
 

@@ -92,6 +92,15 @@ def _story(conn: Connection, row: tuple[Any, ...]) -> dict[str, Any]:
                join parcel p on p.document_id = a.document_id
                join parcel_line l on l.parcel_id = p.id and l.order_id = a.order_id
                where a.order_id = %s order by 2""", order_id),
+        "returns": _named(
+            conn, "no kind goods refund amount_fen waybill",
+            """select r.no, r.kind, r.state, f.state, f.amount_fen, r.waybill
+               from return_order r join refund f on f.return_id = r.id
+               where r.order_id = %s order by r.id""", order_id),
+        "replaced_by": _named(
+            conn, "order_no kind",
+            """select o.order_no, p.kind from replacement p join orders o on o.id = p.order_id
+               where p.replaces = %s order by o.id""", order_id),
         "events": _named(
             conn, "at what by run rule detail",
             """select at, what, actor, flow_run_id, rule_version, detail from event
@@ -146,6 +155,9 @@ def as_text(story: dict[str, Any], ui_url: str) -> str:
         out.append(
             f"  parcel {parcel['carrier']} {parcel['waybill']}: {parcel['stage']} since {_minute(parcel['since'])}"
         )
+    for back in story["returns"]:
+        out.append(f"  return {back['no']} ({back['kind']}): {back['goods']}, refund {back['refund']}")
+    out += [f"  {other['kind']} by order {other['order_no']}" for other in story["replaced_by"]]
     out += [_event(event, ui_url) for event in story["events"]]
     return "\n".join(out)
 

@@ -64,8 +64,8 @@ def test_a_decision_taken_twice_is_one(pool: FakePool, found: ReturnRow) -> None
     ("to", "amount", "reason", "sentence"),
     [
         (RefundState.ASKED, None, "so", "its refund cannot be asked for; it is wanted"),
-        (RefundState.REFUSED, None, " ", "its refund cannot be refused without a reason; say why"),
-        (RefundState.AGREED, 0, "so", "its refund cannot be agreed; the amount must be above 0"),
+        (RefundState.REFUSED, None, " ", "its refund cannot be turned down without a reason; say why"),
+        (RefundState.AGREED, 0, "so", "its refund cannot be agreed to; the amount must be above 0"),
         (RefundState.AGREED, 8001, "so", "the buyer paid 80.00 yuan for the order in all"),
         (RefundState.DONE, 100, "so", "its refund cannot be noted as paid with another amount"),
     ],

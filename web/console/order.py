@@ -35,6 +35,7 @@ from web.console.order_words import (
 )
 from web.console.orders import ORDERS
 from web.console.reading import reading
+from web.console.returns import return_words
 from web.console.runs import prefect_ui, run_address
 
 router = APIRouter()
@@ -89,6 +90,7 @@ def _page(request: Request, person: Person, order_id: int, clear: ClearReceiver 
         actions=names_of(ACTIONS),
         run_stages=names_of(RUN_STAGES),
         hold_codes={code: hold_name(code) for code in HoldCode},
+        return_words=return_words(),
     )
 
 

@@ -40,6 +40,7 @@ NAVIGATION: tuple[tuple[Link, ...], ...] = (
         Link("/console/waiting", N_("Not moving"), "look"),
         Link("/console/shortages", N_("Shortages"), "look"),
         Link("/console/waves", N_("Waves"), "look"),
+        Link("/console/returns", N_("Returns"), "look"),
         Link("/console/quality", N_("Data quality"), "look"),
         Link("/console/queues", N_("Queues"), "look"),
         Link("/console/runbook", N_("Runbook"), "look"),

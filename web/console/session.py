@@ -26,6 +26,9 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "reveal": _DESK,
     "export": _DESK | _WAREHOUSE,
     "blacklist": _DESK,
+    "returns": _DESK,  # announce and call off returns, decide about their money, exchanges
+    "inspect": _WAREHOUSE,  # what came back, in which condition
+    "follow": _DESK | _WAREHOUSE,  # under which waybill it comes
     "warehouse": _WAREHOUSE,  # warehouses, areas, options of orders that are short
     "set_up": _ADMIN,  # shops, SKUs
     "rules": _ADMIN,

@@ -20,8 +20,9 @@ SPEAKING = [
     ROOT / "tasks" / f"{name}.py"
     for name in (
         "accept", "blacklist", "desk_orders", "desk_stops", "merging", "orders_under_way",
-        "passwords", "people", "redo", "release", "reveal",
-        "shop_edit", "shortage_choices", "skip", "sku_list", "warehouse_list",
+        "passwords", "people", "redo", "refunds", "release", "replacements", "return_rows",
+        "return_verdicts", "returns", "reveal",
+        "shop_edit", "shortage_choices", "skip", "sku_list", "warehouse_list", "waybills",
     )
 ]  # fmt: skip
 """What the console's pages do: every obstacle that these name has a template."""
