@@ -59,7 +59,7 @@ _SAID: Final[dict[str, tuple[str, str]]] = {
     "return_renumbered": ("Return: its waybill was corrected", "退货：运单号已更正"),
     "return_arrived": ("Return: arrived", "退货：已到仓"),
     "return_inspected": ("Return: inspected", "退货：已验货"),
-    "return_closed": ("Return: closed", "退货：已结案"),
+    "return_closed": ("Return: settled", "退货：已结案"),
     "return_called_off": ("Return: called off", "退货：已取消"),
     "refund_none": ("Refund: withdrawn", "退款：已撤回"),
     "refund_wanted": ("Refund: wanted", "退款：申请中"),

@@ -43,7 +43,7 @@ STATES: Mapping[ReturnState, str] = {
     ReturnState.ON_THE_WAY: N_("on the way"),
     ReturnState.ARRIVED: N_("arrived, to be inspected"),
     ReturnState.INSPECTED: N_("inspected, to be settled"),
-    ReturnState.CLOSED: N_("closed"),
+    ReturnState.CLOSED: N_("settled"),
     ReturnState.CALLED_OFF: N_("called off"),
 }
 REFUNDS: Mapping[RefundState, str] = {
@@ -80,7 +80,7 @@ VERDICTS: Mapping[str, str] = {
     "good": N_("good"),
     "defect": N_("defective"),
     "wrong": N_("other goods"),
-    "empty": N_("empty"),
+    "empty": N_("empty box"),
 }
 
 
