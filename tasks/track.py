@@ -127,7 +127,8 @@ def _apply(conn: Connection, rows: Sequence[TupleRow], why: Cause) -> dict[int, 
     others = [(inbox_id, place, body) for inbox_id, place, _, body in told if not is_stock_report(body)]
     returned = [report for report in others if is_return_report(report[2])]
     if returned and len(returned) + len(stock) == len(rows):
-        return apply_return_reports(conn, returned, why)
+        # one by one: each takes stock, and the next must not be taken after that
+        return apply_return_reports(conn, returned[:1], why)
     reports = [report for report in others if not is_return_report(report[2])]
     pushes = [Push(row[0], row[2].partition(":")[0], _parsed(row[3])) for row in rows if row[1].startswith("carrier:")]
     outcomes = apply_confirmations(conn, reports, why)

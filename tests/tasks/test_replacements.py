@@ -26,7 +26,7 @@ from tasks.shop_settings import set_shop
 from tasks.validate import validate_batch
 from tasks.waiting import waiting_orders
 from tests.clocks import TickingClock
-from tests.fakes import FakePool, payload
+from tests.fakes import FakePool
 from tests.tasks.merged import through
 from tests.tasks.returning import announced, arrived, inspected, li, shipped, stock
 from tests.tasks.shipping import report
@@ -192,17 +192,20 @@ def test_it_waits_for_its_run_and_says_so(pool: FakePool, order_id: int) -> None
 def test_it_leaves_alone(pool: FakePool, order_id: int) -> None:
     pool.execute("update receiver set receiver_hash = 'home', masked = false")
     inspected(arrived(exchanged(order_id, {1: 1})), TEA=Verdict(good=1))
-    pool.take([payload(2)], run="another")
+    with transaction() as conn:
+        reship(conn, order_id, {2: 1}, "lost", li())
+    (batch_id,) = end_waits(li()).batch_ids
+    through(batch_id, validate_batch)
     pool.execute("update receiver set receiver_hash = 'home', masked = false")
     decided = merge_by_hand([2, 3], "one box", li())
+    through(batch_id)
 
-    assert set(decided.refused.values()) == {
-        "order 1-E1: cannot merge; it is ingested, and only orders that are validated, locked or routed are merged",
-        "order 2: cannot merge; it is ingested, and only orders that are validated, locked or routed are merged",
+    assert decided.refused == {
+        2: "order 1-E1: cannot merge; an exchange, or what is sent once more, leaves alone",
+        3: "order 1-R1: cannot merge; an exchange, or what is sent once more, leaves alone",
     }
-    resumed(pool)
-    pool.through_the_stages()
-    assert document_of(pool, "1-E1") != document_of(pool, "2")
+    assert document_of(pool, "1-E1") != document_of(pool, "1-R1")
+    assert pool.rows("select count(*) from merge_group") == [(0,)]
 
 
 def told(pool: FakePool, no: str) -> dict[str, Any]:

@@ -62,6 +62,7 @@ def test_an_exchange_shows_where_it_leads(signed_in: SignedIn, left: FakePool) -
     assert "1-E1" in desk.get(place).text
     assert "1-E1" in desk.get("/console/orders/1").text
     assert "换货订单，原订单" in desk.get("/console/orders/2").text
+    assert desk.get("/console/batches/2").status_code == 200
 
 
 def test_goods_are_sent_once_more_from_the_order_s_page(signed_in: SignedIn, left: FakePool) -> None:
