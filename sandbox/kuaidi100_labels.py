@@ -145,6 +145,7 @@ class LabelDesk:
                 "at": now.isoformat(),
                 "net": str(param.get("net") or ""),
                 "handle": str(param.get("oaid") or param.get("caid") or ""),
+                "platform_order": str(param.get("thirdOrderId") or ""),
                 "collection": str(param.get("collection") or ""),
                 "to": man,
                 "cancelled": 0,

@@ -11,7 +11,8 @@ WAYBILL_CHECKS: tuple[tuple[str, str], ...] = (
                then format('e-waybill %s of %s: is %s; a parcel left under it', v.number, o.no, v.state)
              else format('e-waybill %s of %s: is used; no parcel left under it', v.number, o.no) end
            from waybill v join outbound_document o on o.id = v.document_id
-           left join parcel p on p.waybill = v.number and p.carrier = v.carrier
+           -- the carrier of a parcel may be corrected while it is followed
+           left join parcel p on p.waybill = v.number and (p.carrier = v.carrier or p.document_id = v.document_id)
            left join outbound_document d on d.id = p.document_id
            where v.number <> '' and case when p.id is null
              then v.state = 'used' and not exists (  -- its number was corrected since

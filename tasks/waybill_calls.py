@@ -44,7 +44,9 @@ def waybill_calls(code: str, pending: Sequence[Pending]) -> dict[int, Call]:
         accounts = accounts_of(conn, code)
         found = asked_for(conn, [message.subject_id for message in pending])
         wishes = _wishes(service, accounts, pending, found, why)
-        _note_asked(conn, {found[i]: doubt for i, (wish, doubt) in wishes.items() if type(wish) is WaybillWish}, why)
+        _note_asked(
+            conn, [(found[i], in_doubt) for i, (wish, in_doubt) in wishes.items() if isinstance(wish, WaybillWish)], why
+        )
     calls: dict[int, Call] = {}
     for message in pending:
         asked = found.get(message.subject_id)
@@ -73,9 +75,7 @@ def _wishes(
         if message.kind is not OutboxKind.WAYBILL or asked is None or asked.state not in _MISSING:
             continue
         obstacle = _too_late(service, asked, message, why) or asked.obstacle(accounts)
-        account = asked.account(accounts)
-        wish = asked.wish(account) if account is not None and not obstacle else obstacle
-        wishes[asked.id] = (wish, message.in_doubt)
+        wishes[asked.id] = (obstacle or asked.wish(accounts), message.in_doubt)
     return wishes
 
 
@@ -91,17 +91,17 @@ def _too_late(service: WaybillService, asked: Asked, message: Pending, why: Caus
     )
 
 
-def _note_asked(conn: Connection, asked: Mapping[Asked, bool], why: Cause) -> None:
-    """Note since when these may be made, and that their receivers are shown to the service."""
-    first = [each.id for each, in_doubt in asked.items() if not in_doubt]
-    conn.execute("update waybill set asked_at = %s where id = any(%s)", (why.at, first))
+def _note_asked(conn: Connection, asked: Sequence[tuple[Asked, bool]], why: Cause) -> None:
+    """Note since when these may be made (whether they were in doubt), and that the service is told their receivers."""
+    certain = [each.id for each, in_doubt in asked if not in_doubt]
     conn.execute(
-        "update waybill set asked_at = %s where id = any(%s) and asked_at is null", (why.at, [e.id for e in asked])
+        "update waybill set asked_at = %s where id = any(%s) and (asked_at is null or id = any(%s))",
+        (why.at, [each.id for each, _ in asked], certain),
     )
     rows = conn.execute(
         """select distinct a.order_id, d.no from allocation a join outbound_document d on d.id = a.document_id
            where d.id = any(%s) order by 1, 2""",
-        (sorted({each.document_id for each in asked}),),
+        (sorted({each.document_id for each, _ in asked}),),
     ).fetchall()
     detail = {"purpose": "e-waybill"}
     write_own_events(conn, ((i, "receiver_revealed", {**detail, "document": no}) for i, no in rows), why)

@@ -14,22 +14,23 @@ from models.order import Cause
 from models.settings import SHANGHAI
 from models.waybill import WaybillState
 from tasks.effects import Effect, post
-from tasks.waybill_rows import NUMBER, move_waybills, order_key
+from tasks.waybill_rows import NUMBER, cancel_key, move_waybills, order_key
 
 LATE: Final = timedelta(minutes=30)
-"""What has not come for so long is an alert; what is refused is one at once."""
+"""What waits for so long is an alert; what is refused is one at once."""
 
 _MISSING: Final = frozenset({WaybillState.WANTED, WaybillState.REFUSED})
 
 
 @dataclass(frozen=True, slots=True)
 class MissingWaybill:
-    """An e-waybill that was asked for and has not come, and what stands in the way."""
+    """An e-waybill that has not come, or `to_give_back` could not be given back, and what stands in the way."""
 
     warehouse_code: str
     document_no: str
     package_no: int
     carrier: str
+    to_give_back: bool
     refused: bool
     since: datetime
     obstacle: str
@@ -49,39 +50,49 @@ class _Found:
 
 
 def missing_waybills(conn: Connection, asked_before: datetime) -> list[MissingWaybill]:
-    """Those that were refused, or were asked for before that moment and have not come; the oldest first."""
+    """Those that were refused, or were asked for before that moment and have not come, or could not be given back.
+
+    The oldest first.
+    """
     rows = conn.execute(
-        """select w.code, d.no, v.package_no, v.carrier, v.state = 'refused' or x.state = 'refused', v.wanted_at,
+        """select w.code, d.no, v.package_no, v.carrier, v.unwanted_at is not null, x.state = 'refused', x.created_at,
                   x.last_error
            from waybill v join outbound_document d on d.id = v.document_id join warehouse w on w.id = d.warehouse_id
-           join lateral (select state, last_error from outbox where kind = 'waybill' and subject_id = v.id
-                         order by revision desc limit 1) x on true
-           where v.state in ('wanted', 'refused') and v.unwanted_at is null
-             and (v.state = 'refused' or x.state = 'refused' or v.wanted_at <= %s)
-           order by v.wanted_at, v.id""",
+           join outbox x on x.key = v.order_key || case when v.unwanted_at is null then '' else '-cancel' end
+           where (v.state in ('wanted', 'refused') or v.unwanted_at is not null and v.state = 'got')
+             and (x.state = 'refused' or x.state = 'pending' and x.created_at <= %s)
+           order by x.created_at, v.id""",
         (asked_before,),
     ).fetchall()
     return [MissingWaybill(*row) for row in rows]
 
 
 def ask_again(document_no: str, why: Cause, package_no: int = 1, *, anew: bool = False) -> None:
-    """Have an e-waybill asked for again now, that was refused or has not come.
+    """Have an e-waybill asked for again now, that was refused or has not come; or given back, where that was refused.
 
     `anew` asks under a new number: for one that may have been made, when a person knows that it was not. Raises
     SetupError when there is none, or it is there.
     """
     with transaction() as conn:
         found = _find(conn, document_no, package_no)
+        if _send_again(conn, cancel_key(found.order_key), why):
+            return
         _require_missing(found, document_no)
         move_waybills(conn, [found.id], WaybillState.WANTED, why)
         if anew:
             _ask_anew(conn, found, document_no, package_no, why)
-            return
-        conn.execute(
-            """update outbox set state = 'pending', next_at = %s, attempts = 0 where key = %s
-               and state in ('pending', 'refused')""",
-            (why.at, found.order_key),
-        )
+        else:
+            _send_again(conn, found.order_key, why)
+
+
+def _send_again(conn: Connection, key: str, why: Cause) -> bool:
+    """Let a message that waits, or was refused, go now; whether there is one."""
+    sent = conn.execute(
+        """update outbox set state = 'pending', next_at = %s, attempts = 0
+           where key = %s and state in ('pending', 'refused')""",
+        (why.at, key),
+    )
+    return sent.rowcount > 0
 
 
 def _ask_anew(conn: Connection, found: _Found, document_no: str, package_no: int, why: Cause) -> None:
@@ -96,9 +107,10 @@ def _ask_anew(conn: Connection, found: _Found, document_no: str, package_no: int
     )
 
 
-def enter_number(document_no: str, number: str, why: Cause, package_no: int = 1) -> None:
+def enter_number(document_no: str, number: str, why: Cause, package_no: int = 1, service_no: str = "") -> None:
     """Write in the number of an e-waybill that was made, as a person found out; it is not asked for any more.
 
+    `service_no` is the carrier's own number of it, which some want with a cancel.
     Raises SetupError when there is none, it has a number, or the number is none or another document's.
     """
     written = number.strip().upper()
@@ -108,9 +120,12 @@ def enter_number(document_no: str, number: str, why: Cause, package_no: int = 1)
         with transaction() as conn:
             found = _find(conn, document_no, package_no)
             _require_missing(found, document_no)
-            conn.execute("update waybill set number = %s where id = %s", (written, found.id))
+            conn.execute(
+                "update waybill set number = %s, service_no = %s where id = %s", (written, service_no.strip(), found.id)
+            )
             move_waybills(conn, [found.id], WaybillState.GOT, why)
             conn.execute("update outbox set state = 'withdrawn' where key = %s", (found.order_key,))
+            _send_again(conn, cancel_key(found.order_key), why)
     except UniqueViolation as error:
         raise SetupError(f"document {document_no}: number {written} is that of another e-waybill") from error
 
@@ -141,7 +156,7 @@ def _require_missing(found: _Found, document_no: str) -> None:
 
 
 def waybills_missing(conn: Connection, now: datetime) -> dict[str, str]:
-    """A sentence per warehouse whose e-waybills are refused, or have not come for half an hour."""
+    """A sentence per warehouse whose e-waybills are refused, or wait for half an hour to come or to be given back."""
     found: dict[str, list[MissingWaybill]] = {}
     for each in missing_waybills(conn, now - LATE):
         found.setdefault(each.warehouse_code, []).append(each)
@@ -155,6 +170,5 @@ def _sentence(code: str, missing: Sequence[MissingWaybill]) -> str:
     oldest = missing[0]
     since = f"since {oldest.since.astimezone(SHANGHAI):%m-%d %H:%M}"
     obstacle = next((each.obstacle for each in missing if each.obstacle), "not asked for yet")
-    return (
-        f"warehouse {code}: e-waybills are missing {since}, {told}: {obstacle}; `orderpool waybill missing` lists them"
-    )
+    stand = f"warehouse {code}: e-waybills are not made or given back {since}, {told}: {obstacle}"
+    return f"{stand}; `orderpool waybill missing` lists them"

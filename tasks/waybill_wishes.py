@@ -86,10 +86,11 @@ class Asked:
             return f"{self.channel} masks the receiver, and {self.warehouse_code} has no account {wish}"
         return f"{self.warehouse_code} has no account {self.carrier}"
 
-    def wish(self, account: Account) -> WaybillWish:
-        """What the service is told; the receiver is opened here and nowhere else."""
+    def wish(self, accounts: Mapping[str, Account]) -> WaybillWish:
+        """What the service is told; the receiver is opened here and nowhere else. Nothing stands in its way."""
         sender_name, sender_phone, code, address, _, *receiver, order_no, cod_fen = self.ends
-        platform = self.masked or account.get("net", "") != ""
+        account = self.account(accounts) or {}
+        by_platform = account is accounts.get(f"{self.carrier}@{self.channel}")
         return WaybillWish(
             self.order_key,
             self.carrier,
@@ -97,7 +98,7 @@ class Asked:
             Contact(sender_name, sender_phone, _place(code) + address),
             _receiver(receiver),
             handle=receiver[8] if self.masked else "",
-            platform_order=order_no if platform else "",
+            platform_order=order_no if by_platform else "",
             cod_fen=int(cod_fen) if self.package_no == 1 else 0,
         )
 

@@ -65,7 +65,7 @@ def end_account(warehouse: Warehouse, carrier: Carrier, channel: Channel = "") -
 
 @waybill.command("missing")
 def missing() -> None:
-    """Show the e-waybills that have not come, and why."""
+    """Show the e-waybills that have not come, or could not be given back, and why."""
     from deployments.databases import ensure_database
     from models.database import transaction
     from models.settings import SHANGHAI, clock
@@ -76,11 +76,12 @@ def missing() -> None:
         rows = missing_waybills(conn, clock().now())
     for row in rows:
         since = f"since {row.since.astimezone(SHANGHAI):%m-%d %H:%M}"
-        stands = f"{'refused' if row.refused else 'waits'}: {row.obstacle or 'not asked for yet'}"
+        wish = "to be given back, " if row.to_give_back else ""
+        stands = f"{wish}{'refused' if row.refused else 'waits'}: {row.obstacle or 'not asked for yet'}"
         typer.echo(
             f"{row.warehouse_code}  {row.document_no} package {row.package_no}  {row.carrier}, {since}  {stands}"
         )
-    typer.echo(f"{len(rows)} e-waybills are missing")
+    typer.echo(f"{len(rows)} e-waybills are missing, or wait to be given back")
 
 
 @waybill.command("again")
@@ -91,13 +92,13 @@ def again(
         bool, typer.Option("--anew", help="Under a new number: you have seen that none was made under the former.")
     ] = False,
 ) -> None:
-    """Ask for an e-waybill again that was refused or has not come."""
+    """Ask for an e-waybill again that was refused or has not come, or give back one where that was refused."""
     from deployments.databases import ensure_database
     from tasks.waybill_desk import ask_again
 
     ensure_database()
     ask_again(document, by_hand(), package, anew=anew)
-    typer.echo(f"document {document}: its e-waybill is asked for again within a minute")
+    typer.echo(f"document {document}: the service is asked again within a minute")
 
 
 @waybill.command("another")
@@ -118,13 +119,16 @@ def enter(
     document: Document,
     number: Annotated[str, typer.Argument(help="The number that was found at the service.")],
     package: Package = 1,
+    service_no: Annotated[
+        str, typer.Option(help="The carrier's own number of the order (kdComOrderNum), which some want with a cancel.")
+    ] = "",
 ) -> None:
     """Write in the number of an e-waybill that was made, though its answer never came."""
     from deployments.databases import ensure_database
     from tasks.waybill_desk import enter_number
 
     ensure_database()
-    enter_number(document, number, by_hand(), package)
+    enter_number(document, number, by_hand(), package, service_no)
     typer.echo(f"document {document}: its e-waybill is {number.strip().upper()}")
 
 

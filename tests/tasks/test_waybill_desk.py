@@ -15,7 +15,7 @@ from models.settings import clock
 from tasks.parcel_numbers import Correction, renumber_parcel
 from tasks.reconcile import reconcile
 from tasks.watch import RULES, watch_all
-from tasks.waybill_desk import ask_again, enter_number
+from tasks.waybill_desk import ask_again, enter_number, missing_waybills, waybills_missing
 from tasks.waybill_labels import label_of
 from tasks.waybills import owner_of, want_another
 from tests.fakes import why
@@ -87,6 +87,38 @@ def test_a_refused_one_is_asked_for_again_by_hand(desk: Desk) -> None:
         ask_again(desk.no, why())
 
 
+def test_one_that_was_found_too_late_is_written_in_and_given_back(lost: Desk) -> None:
+    lost.told("outbound.cancelled")
+    assert "look for" in lost.send()
+
+    number = lost.made()[0]["number"]
+    enter_number(lost.no, number, why(), service_no=f"KD{number}")
+    lost.send()
+
+    assert lost.waybills()[0][2] == "cancelled"
+    assert [row["cancelled"] for row in lost.made()] == [1]
+
+
+def test_one_that_the_carrier_does_not_take_back_is_an_alert_and_tried_again(desk: Desk) -> None:
+    desk.told("outbound.accepted")
+    desk.send()
+    desk.pool.execute("update waybill set service_no = 'KD-other'")
+    desk.told("outbound.cancelled")
+    assert "单号不存在" in desk.send()
+
+    with transaction() as conn:
+        (missing,) = missing_waybills(conn, clock().now())
+        assert "1 refused" in waybills_missing(conn, clock().now())["warehouse:WH-A"]
+    assert (missing.to_give_back, missing.refused) == (True, True)
+    desk.pool.execute("update waybill set service_no = 'KD' || number")
+    ask_again(desk.no, why())
+    desk.send()
+
+    assert desk.waybills()[0][2] == "cancelled"
+    with transaction() as conn:
+        assert missing_waybills(conn, clock().now()) == []
+
+
 @pytest.mark.parametrize("number", ["", "12345", "YT 123456", "YTABCDEFG", "Y" * 33])
 def test_what_is_no_number_is_not_written_in(desk: Desk, number: str) -> None:
     with pytest.raises(SetupError, match="want 6 to 32"):
@@ -113,7 +145,7 @@ def test_what_is_refused_or_late_is_an_alert_until_it_came(desk: Desk) -> None:
     with transaction() as conn:
         assert sentences(conn, clock().now()) == {}
         late = sentences(conn, clock().now() + timedelta(minutes=31))
-        assert "warehouse WH-A: e-waybills are missing since" in late["warehouse:WH-A"]
+        assert "warehouse WH-A: e-waybills are not made or given back since" in late["warehouse:WH-A"]
         assert "1 waiting: not asked for yet" in late["warehouse:WH-A"]
     desk.sandbox.do("POST", "/carriers/kuaidi100/waybills", {"refuses": "超区"})
     desk.send()

@@ -1,7 +1,8 @@
 """E-waybills of an own warehouse: one per package whatever gets lost, given back once, and nobody's data on the way."""
 
+import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -13,15 +14,17 @@ from connectors.carriers.kuaidi100_waybills import Kuaidi100Waybills
 from models.database import transaction
 from models.errors import SetupError
 from models.messages import OutboxKind
+from models.sealing import seal
 from models.settings import clock
 from sandbox.server import Sandbox
 from tasks.confirm import apply_confirmations
-from tasks.outbox import deliver, deliver_due
+from tasks.outbox import Pending, deliver, deliver_due
 from tasks.reconcile import reconcile
 from tasks.send import ABOUT_ORDERS, send
 from tasks.setup import add_carrier
 from tasks.waybill_accounts import drop_account, list_accounts, set_account
-from tasks.waybills import owner_of, waybill_of
+from tasks.waybill_calls import waybill_calls
+from tasks.waybills import owner_of, want_another, waybill_of
 from tests.clocks import StoppedClock
 from tests.fakes import FakePool, payload, why
 from tests.tasks.shipping import report
@@ -328,7 +331,45 @@ def test_a_masked_receiver_needs_the_account_of_its_platform(desk: Desk) -> None
     desk.send(forced=True)
 
     (row,) = desk.made()
-    assert (row["net"], row["handle"]) == ("taobao", "OA-1")
+    assert (row["net"], row["handle"], row["platform_order"]) == ("taobao", "OA-1", "1")
+
+
+def test_what_a_platform_encrypted_goes_as_it_came(desk: Desk) -> None:
+    ciphers = seal(json.dumps({"name": "~AgAA~1~", "phone": "$AgAA$1$", "address": "~AgBB~1~"}))
+    desk.pool.execute("update receiver set masked = true, cipher_enc = %s", ciphers)
+    set_account("WH-A", "yuantong", {**ACCOUNT, "net": "pinduoduoWx", "handle": "caid"}, why(), "woocommerce")
+    desk.told("outbound.accepted")
+
+    assert desk.send() == ""
+
+    (row,) = desk.made()
+    assert row["to"] == {"name": "~AgAA~1~", "mobile": "$AgAA$1$", "printAddr": "~AgBB~1~"}
+
+
+def test_a_document_that_is_cancelled_while_it_is_asked_for_gives_it_back(desk: Desk) -> None:
+    desk.told("outbound.accepted")
+
+    def overtaken(counterpart: str, pending: Sequence[Pending]) -> dict[int, Callable[[], None]]:
+        calls = waybill_calls(counterpart.partition(":")[2], pending)
+        desk.told("outbound.cancelled")
+        return calls
+
+    deliver(LANE, overtaken, (OutboxKind.WAYBILL,), why())
+    desk.send()
+
+    assert [row["cancelled"] for row in desk.made()] == [1]
+    assert desk.waybills() == [(1, desk.made()[0]["number"], "cancelled")]
+
+
+def test_what_is_paid_at_the_door_goes_with_the_first_package(desk: Desk) -> None:
+    desk.pool.execute("update orders set cod_fen = 4000")
+    desk.told("outbound.accepted")
+    with transaction() as conn:
+        want_another(conn, desk.no, why())
+
+    desk.send()
+
+    assert sorted(row["collection"] for row in desk.made()) == ["", "40.00"]
 
 
 def test_an_erased_receiver_is_an_obstacle(desk: Desk) -> None:
