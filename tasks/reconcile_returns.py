@@ -64,10 +64,14 @@ RETURN_CHECKS: tuple[tuple[str, str], ...] = (
            group by r.id, r.no order by r.id""",
     ),
     (
-        "exchange",
-        """select format('return %s: all that was announced came back; its exchange was never made', r.no)
-           from return_order r where r.kind = 'exchange' and r.state in ('inspected', 'closed')
-             and not exists (select 1 from return_line l where l.return_id = r.id and l.good + l.defect < l.quantity)
-             and not exists (select 1 from replacement p where p.return_id = r.id) order by r.id""",
+        "replacement",
+        """select format('order %s: %s', o.order_no, case
+                    when t.no is null then format('%s replaces it; its events say nothing of it', p.no)
+                    else format('its events say that %s replaces it; nothing does', t.no) end)
+           from (select x.replaces as order_id, n.order_no as no from replacement x
+                 join orders n on n.id = x.order_id) p
+           full join (select order_id, detail->>'order' as no from event
+                      where what in ('exchange_made', 'reship_made')) t using (order_id, no)
+           join orders o on o.id = order_id where p.no is null or t.no is null order by o.id""",
     ),
 )

@@ -97,7 +97,7 @@ def render_cancels(conn: Connection, document_ids: Sequence[int]) -> dict[int, d
             "version": row[2],
             "warehouse_code": row[3],
             "owner_code": row[4] or "",
-            "order_type": _ORDER_TYPES[row[7]],
+            **({"order_type": _ORDER_TYPES[row[7]]} if row[7] else {}),
             "reason_code": "UNMERGE" if row[5] else (row[6] or "changed").upper(),
         }
         for row in rows

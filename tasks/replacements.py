@@ -39,6 +39,16 @@ def exchange_ships_of(conn: Connection, order_id: int) -> ExchangeShips:
     return ExchangeShips(choice_of(settings, "exchange_ships"))
 
 
+def leaves_by_itself(conn: Connection, return_id: int) -> bool:
+    """Whether nothing speaks against sending an exchange out: the buyer wants no money, and we know who gets it."""
+    row = conn.execute(
+        """select f.state in ('none', 'refused') and c.erased_at is null from return_order r
+           join refund f on f.return_id = r.id join receiver c on c.order_id = r.order_id where r.id = %s""",
+        (return_id,),
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def wish_instead(conn: Connection, found: ReturnRow, pieces: Mapping[int, int], instead: Mapping[str, int]) -> None:
     """Note what an exchange sends out: pieces per SKU code, or of the very goods that come back.
 

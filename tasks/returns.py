@@ -28,7 +28,13 @@ from models.rules.returns import (
 )
 from models.rules.stock_feed import RETURNED
 from tasks.lock_stock import sku_codes
-from tasks.replacements import exchange_ships_of, make_exchange, standing_replacement, wish_instead
+from tasks.replacements import (
+    exchange_ships_of,
+    leaves_by_itself,
+    make_exchange,
+    standing_replacement,
+    wish_instead,
+)
 from tasks.return_rows import NewReturn, ReturnRow, move, open_return, require_step, take_return, warehouse_id_of
 from tasks.returned_units import Unit, kits_of, returned_units, take_shipped
 from tasks.stock_feed import Feed, Told, apply_feed
@@ -186,8 +192,8 @@ def arrive(conn: Connection, return_id: int, warehouse: str, why: Cause, at: dat
     )
     code = take_return(conn, return_id).warehouse
     move(conn, found, ReturnState.ARRIVED, why, warehouse=code)
-    if found.kind is ReturnKind.EXCHANGE and exchange_ships_of(conn, found.order_id) is ExchangeShips.AT_ARRIVAL:
-        make_exchange(conn, return_id, why)
+    if exchange_ships_of(conn, found.order_id) is ExchangeShips.AT_ARRIVAL:
+        _exchange(conn, found, why)
     return take_return(conn, return_id)
 
 
@@ -304,10 +310,16 @@ def put_back(conn: Connection, found: ReturnRow, judged: Mapping[Unit, Line], wh
 
 
 def _go_on(conn: Connection, found: ReturnRow, judged: Mapping[Unit, Line], why: Cause) -> None:
-    if found.kind is ReturnKind.EXCHANGE and is_fair(judged.values()):
-        make_exchange(conn, found.id, why)
+    if is_fair(judged.values()):
+        _exchange(conn, found, why)
     if is_settled(judged.values()):
         move(conn, found, ReturnState.CLOSED, why)
+
+
+def _exchange(conn: Connection, found: ReturnRow, why: Cause) -> None:
+    """Let an exchange leave unless a person has to look at it first."""
+    if found.kind is ReturnKind.EXCHANGE and leaves_by_itself(conn, found.id):
+        make_exchange(conn, found.id, why)
 
 
 def close(conn: Connection, return_id: int, note: str, why: Cause) -> ReturnRow:

@@ -45,6 +45,7 @@ def test_a_return_from_announcement_to_refund(pool: FakePool) -> None:
     for part in ("line 1: 2 of TEA announced; 1 good, 1 defect", "why: too large", "refund_agreed", "scrapped"):
         assert part in told, part
     assert run("returns", "list", "--state", "arrived") == "no return\n"
+    assert f"return {no} (return): closed, refund agreed" in run("order", "show", "1")
 
 
 def test_an_exchange_and_what_is_sent_once_more(pool: FakePool) -> None:

@@ -11,12 +11,13 @@ from connectors.wms.qimen_terms import terms_of
 from connectors.wms.qimen_xml import read_xml, text_of
 from models.database import transaction
 from models.errors import SetupError
-from models.rules.returns import ReturnKind, ReturnState, Verdict
+from models.rules.returns import RefundState, ReturnKind, ReturnState, Verdict
 from models.sealing import unseal
 from models.settings import clock
 from tasks.desk import cancel
 from tasks.merging import merge_by_hand
 from tasks.reconcile import reconcile
+from tasks.refunds import decide_refund
 from tasks.render import render_cancels, render_outbound
 from tasks.replacements import make_exchange, reship
 from tasks.resume import end_waits
@@ -166,10 +167,24 @@ def test_a_return_whose_exchange_is_under_way_is_not_called_off(pool: FakePool, 
 
 def test_an_erased_receiver_gets_nothing(pool: FakePool, order_id: int) -> None:
     pool.execute("update receiver set erased_at = now()")
-    found = exchanged(order_id, {1: 1})
+    found = inspected(arrived(exchanged(order_id, {1: 1})), TEA=Verdict(good=1))
 
+    assert (found.state, orders(pool)) == (ReturnState.CLOSED, ["1"])
     with transaction() as conn, pytest.raises(SetupError, match="its receiver was erased"):
         make_exchange(conn, found.id, li())
+
+
+def test_nothing_leaves_by_itself_for_a_buyer_who_now_wants_money(pool: FakePool, order_id: int) -> None:
+    found = arrived(exchanged(order_id, {1: 1}))
+    with transaction() as conn:
+        decide_refund(conn, found.id, RefundState.WANTED, li())
+    inspected(found, TEA=Verdict(good=1))
+
+    assert orders(pool) == ["1"]
+    with transaction() as conn:
+        decide_refund(conn, found.id, RefundState.REFUSED, li(), reason="exchange agreed")
+        assert make_exchange(conn, found.id, li()) == "1-E1"
+    assert reconcile() == []
 
 
 def test_an_order_for_nothing_is_held_neither_for_its_amount_nor_as_a_repeat(pool: FakePool, order_id: int) -> None:
