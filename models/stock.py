@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Index, Text, text
+from sqlalchemy import BigInteger, Index, SmallInteger, Text, text
 from sqlmodel import Field, SQLModel
 
 from models.columns import AT, JSON, OneByte, check, one_of
@@ -135,8 +135,8 @@ class LockState(StrEnum):
 class Lock(SQLModel, table=True):
     """Units of a SKU kept for an order line: of the SKU pool (no warehouse), or of one warehouse once routed.
 
-    A line of a kit has one per component. `expires_at`: when the lock of an order that is not paid may end. An ended
-    lock never changes, which a trigger holds.
+    A line of a kit has one per component. `expires_at`: when the lock of an order that is not paid may end. `turn` is
+    that of its allocation. An ended lock never changes, which a trigger holds.
     """
 
     __tablename__: ClassVar[str] = "lock"
@@ -173,6 +173,7 @@ class Lock(SQLModel, table=True):
     locked_at: datetime = Field(sa_type=AT)
     ended_at: datetime | None = Field(default=None, sa_type=AT)
     expires_at: datetime | None = Field(default=None, sa_type=AT)
+    turn: int = Field(default=1, sa_type=SmallInteger, sa_column_kwargs={"server_default": "1"})
 
 
 class Basis(StrEnum):
@@ -186,6 +187,7 @@ class Allocation(SQLModel, table=True):
     """Units of a SKU that one warehouse ships for an order line, in which outbound document, and on what basis.
 
     `carrier` is empty where it is the warehouse's usual one; `ship_day` is set where the warehouse has a daily limit.
+    `turn` is 1 as the order was routed, and higher for what earlier documents of it lacked and was placed again.
     """
 
     __tablename__: ClassVar[str] = "allocation"
@@ -199,6 +201,7 @@ class Allocation(SQLModel, table=True):
     line_no: int = Field(primary_key=True)
     sku_id: int = Field(primary_key=True)
     warehouse_id: int = Field(primary_key=True)
+    turn: int = Field(default=1, primary_key=True, sa_type=SmallInteger, sa_column_kwargs={"server_default": "1"})
     quantity: int
     shipped: int = 0
     basis: str = Field(sa_type=OneByte)

@@ -264,7 +264,10 @@ def _what_stops(known: Known, asked_back: Sequence[str]) -> str:
         return f"{nos} was not sent yet and is taken back"
     if asked_back:
         return f"{nos} is blocked, and its warehouse is asked to give {', '.join(asked_back)} back"
-    return f"{nos} is blocked; its warehouse works from what was known then" if nos else "its warehouse gave it back"
+    if nos:
+        return f"{nos} is blocked; its warehouse works from what was known then"
+    left = [document.no for document in known.documents if document.handover is Handover.LEFT]
+    return f"{', '.join(left)} left; what lacked waits" if left else "its warehouse gave it back"
 
 
 def _events(ruling: _Ruling) -> Iterable[tuple[int, str, dict[str, Any]]]:

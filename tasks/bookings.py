@@ -13,6 +13,8 @@ from models.database import Connection, copy_rows, take_ids
 from models.hold import Finding, HoldCode, place_holds
 from models.messages import OutboxKind
 from models.order import Cause, write_own_events
+from models.remainder import ShortWay
+from models.rules.short_ships import short_way
 from models.sealing import seal
 from models.shipment import CLOSED, ENDED, GIVEN_BACK, DocumentState
 from tasks.asked_back import forget_wishes
@@ -21,6 +23,7 @@ from tasks.ledger import Shipment, ship
 from tasks.outbox import Effect, post
 from tasks.ship_backs import message_key, post_when_complete
 from tasks.shop_settings import capabilities_of
+from tasks.short_ships import Lack, note_lacking
 from tasks.stock_counters import columns
 from tasks.stock_feed import recount, take_stock
 from tasks.stock_kept import differences, kept_of
@@ -32,7 +35,7 @@ from tasks.waybills import follow_documents
 class DocumentLine:
     """A line as the document numbers it: units of a SKU for an order line; `open` is what is still to be shipped.
 
-    An order line of a kit has one per component.
+    An order line of a kit has one per component. `turn` is that of its allocation.
     """
 
     order_id: int
@@ -40,6 +43,7 @@ class DocumentLine:
     sku_id: int
     sku_code: str
     open: int
+    turn: int = 1
 
 
 @dataclass(slots=True)
@@ -64,6 +68,7 @@ class Document:
     counterpart: str  # where its ship-backs go, "" for shops that take none, and for orders that no platform knows
     numbers_at_once: bool
     asked_back: bool
+    short_way: ShortWay  # what becomes of units that it lacks
     lines: dict[str, DocumentLine] = field(default_factory=dict)
     package_nos: set[str] = field(default_factory=set)
 
@@ -94,8 +99,27 @@ class Changes:
     shipments: list[Shipment] = field(default_factory=list)
     events: list[tuple[int, str, dict[str, Any]]] = field(default_factory=list)
     holds: list[tuple[int, Finding]] = field(default_factory=list)
+    lacks: list[Lack] = field(default_factory=list)
     given_back: list[int] = field(default_factory=list)  # documents, as their warehouses were asked to
     not_given_back: dict[int, Refusal] = field(default_factory=dict)  # by document
+
+    def lack(self, document: Document, shipped: Mapping[str, int]) -> None:
+        """Note what a document is closed without, when these units of its lines left last."""
+        self.lacks += [
+            Lack(
+                document.id,
+                document.no,
+                document.warehouse_id,
+                line.order_id,
+                line.line_no,
+                line.sku_id,
+                line.sku_code,
+                line.open - shipped.get(number, 0),
+                document.short_way,
+            )
+            for number, line in document.lines.items()
+            if line.open > shipped.get(number, 0)
+        ]
 
     def hold(self, document: Document, order_ids: Iterable[int], code: HoldCode, sentence: str, **facts: str) -> None:
         """Have these orders of a document looked at by a person; `facts` are more evidence."""
@@ -120,7 +144,8 @@ def load_documents(conn: Connection, nos: Sequence[str], more_orders: Collection
                   d.shipped_at, d.accepted_at, d.packed_at, d.ended_at, s.code, s.channel, s.settings->'capabilities',
                   exists (select 1 from outbox x where x.key = d.no || '-r' || d.revision || '-cancel'),
                   exists (select 1 from allocation a join replacement p on p.order_id = a.order_id
-                          where a.document_id = d.id)
+                          where a.document_id = d.id),
+                  s.settings, w.settings
            from outbound_document d join warehouse w on w.id = d.warehouse_id join shop s on s.id = d.shop_id
            where d.no = any(%s) order by d.id for update of d""",
         (list(nos),),
@@ -128,8 +153,10 @@ def load_documents(conn: Connection, nos: Sequence[str], more_orders: Collection
     documents = {row[1]: _document(row) for row in rows}
     by_id = {document.id: document for document in documents.values()}
     for row in conn.execute(
-        """select a.document_id, a.order_id, a.line_no, a.sku_id, k.code, a.quantity - a.shipped
+        """select a.document_id, a.order_id, a.line_no, a.sku_id, k.code,
+                  a.quantity - a.shipped - coalesce(r.units, 0), a.turn
            from allocation a join sku k on k.id = a.sku_id
+           left join remainder r using (document_id, order_id, line_no, sku_id)
            where a.document_id = any(%s) order by a.document_id, a.order_id, a.line_no, a.sku_id""",
         (list(by_id),),
     ):
@@ -147,7 +174,7 @@ def _document(row: TupleRow) -> Document:
     to, at_once = ("", False) if row[15] else _reporting(*shop)
     return Document(
         i, no, DocumentState(state), carrier, place, place_code, batch_id, shipped, accepted, packed, ended,
-        to, at_once, row[14],
+        to, at_once, row[14], short_way(row[16], row[17]),
     )  # fmt: skip
 
 
@@ -170,10 +197,11 @@ def save_changes(conn: Connection, changes: Changes, held: frozenset[int], why: 
     left = [(parcel.document.id, parcel.waybill) for parcel in changes.parcels]
     follow_documents(conn, {document.id: document.state for document in touched}, left, why)
     forget_wishes(conn, [d.id for d in touched if d.asked_back and d.state in ENDED])
-    kept_back = [d.id for d in touched if d.counterpart and d.numbers_at_once and d.state in CLOSED]
-    post_when_complete(conn, kept_back, why.at)
     for wave in _waves(changes.shipments):
         ship(conn, wave, why)
+    note_lacking(conn, changes.lacks, why)
+    kept_back = [d.id for d in touched if d.counterpart and d.numbers_at_once and d.state in CLOSED]
+    post_when_complete(conn, kept_back, why.at)
     # what a warehouse kept at the moment of its last count may be known only now
     recount(conn, differences(kept, kept_of(conn, ids)), held, "reports", why)
     place_holds(conn, changes.holds, why)
@@ -252,9 +280,9 @@ def _post_effects(conn: Connection, parcels: Sequence[tuple[int, NewParcel]], at
 def _waves(shipments: Iterable[Shipment]) -> list[list[Shipment]]:
     """The shipments in lists that hold each line once: a line may leave by several reports of one chunk."""
     waves: list[list[Shipment]] = []
-    seen: Counter[tuple[int, int, int, int]] = Counter()
+    seen: Counter[tuple[int, ...]] = Counter()
     for shipment in shipments:
-        key = (shipment.order_id, shipment.line_no, shipment.sku_id, shipment.warehouse_id)
+        key = shipment.lock
         if seen[key] == len(waves):
             waves.append([])
         waves[seen[key]].append(shipment)

@@ -10,11 +10,15 @@ from connectors.converters import BadValue, iso_time
 from models.database import Connection
 from models.hold import HoldCode
 from models.order import Cause
+from models.rules.short_ships import PROPOSALS
 from models.shipment import CLOSED, DOCUMENT_STEPS, ENDED, GIVEN_BACK, LEFT, DocumentState
 from tasks.bookings import Changes, Document, NewParcel, load_documents, save_changes
 from tasks.ledger import Shipment
 from tasks.shortfalls import with_orders
 from tasks.unmerge import Refusal
+
+SHORT_PICKED = "outbound.short_picked"
+"""A warehouse did not find all units; it says what it proposes to do, and goes on picking."""
 
 STATES = {
     "outbound.accepted": DocumentState.ACCEPTED,
@@ -22,7 +26,7 @@ STATES = {
     "outbound.queued": DocumentState.QUEUED,
     "outbound.picking": DocumentState.PICKING,
     "outbound.picked": DocumentState.PICKED,
-    "outbound.short_picked": DocumentState.PICKED,
+    SHORT_PICKED: DocumentState.PICKED,
     "outbound.packed": DocumentState.PACKED,
     "outbound.put_back": DocumentState.PUT_BACK,
     "outbound.shipped": DocumentState.SHIPPED,
@@ -164,6 +168,7 @@ def _apply(
         to = DocumentState.CANCELLED  # closed before anything of it left
     note = {"document": document.no, "wms_no": str(data.get("wms_no", ""))[:64]}
     events = [(order_id, f"document_{to.value}", note) for order_id in document.order_ids]
+    events += _picked_short(document, data) if kind == SHORT_PICKED else []
     # a clock that goes ahead of ours must not put what happened after the counts to come
     at = min(happened_at(envelope, now), now)
     if to is DocumentState.SHIPPED:
@@ -180,6 +185,27 @@ def _apply(
         facts = {"warehouse": warehouse_code, "state": to.value, "reason": reason}
         changes.hold(document, document.order_ids, HoldCode.WMS_REFUSED, sentence, **facts)
     return Outcome()
+
+
+def _picked_short(document: Document, data: Mapping[str, Any]) -> list[tuple[int, str, dict[str, Any]]]:
+    """What a warehouse did not find, for the orders' stories: before it closes the document nothing else changes.
+
+    Lines that cannot be true are left out; the rule that will count is told, and what the warehouse proposes.
+    """
+    proposal = str(data.get("proposal", ""))
+    detail = {
+        "document": document.no,
+        "proposal": proposal if proposal in PROPOSALS else "",
+        "way": document.short_way.value,
+    }
+    units: dict[int, Counter[str]] = {}
+    told = data.get("lines")
+    for said in told if isinstance(told, list) else []:
+        line = document.lines.get(str(said.get("line_no"))) if isinstance(said, Mapping) else None
+        short = _units(said.get("short_qty")) if line else None
+        if line and short and short <= line.open:
+            units.setdefault(line.order_id, Counter())[line.sku_code] += short
+    return [(order_id, "picked_short", {**detail, "units": dict(of)}) for order_id, of in units.items()]
 
 
 def _keep(document: Document, changes: Changes, data: Mapping[str, Any]) -> Outcome:
@@ -216,15 +242,14 @@ def _ship(
     whole = said_final is not False and len(_packages(envelope)) == 1
     boxes = [] if closes else _boxes(document, packages, whole=whole)
     shipped = sum((Counter(box) for box in boxes), Counter[str]())
-    lacking = {line.order_id for number, line in document.lines.items() if line.open > shipped[number]}
+    lacking = any(line.open > shipped[number] for number, line in document.lines.items())
     final = bool(said_final) if said_final is not None else not lacking
-    short = final and bool(lacking)
+    short = final and lacking
     reached = DocumentState.SHORT if short else DocumentState.SHIPPED if final else DocumentState.PART_SHIPPED
     _move(document, reached, shipped_at, changes)
     document.shipped_at = shipped_at
     if short:
-        sentence = "the warehouse shipped less than was ordered and closed it"
-        changes.hold(document, lacking, HoldCode.SHIPPED_SHORT, sentence)
+        changes.lack(document, shipped)
     for package, box in zip(packages, boxes, strict=True):
         waybill = str(package["tracking_no"])
         waybills.owners[waybill] = document.no
@@ -345,6 +370,7 @@ def _take_out(document: Document, shipped: Mapping[str, int], final: bool, left_
                     final,
                     document.no,
                     left_at,
+                    line.turn,
                 )
             )
         line.open = 0 if final else line.open - units

@@ -9,7 +9,9 @@ from datetime import datetime
 
 from models.database import in_transaction
 from models.order import Cause
+from models.remainder import ShortWay
 from tasks.decided import Decided
+from tasks.desk_shorts import settle_short_orders
 from tasks.desk_stops import cancel_desk_orders, hold_orders, reject_orders
 from tasks.release import approve_orders, release_orders
 
@@ -37,3 +39,8 @@ def reject(order_ids: Sequence[int], reason: str, why: Cause) -> Decided:
 def cancel(order_ids: Sequence[int], reason: str, why: Cause) -> Decided:
     """Cancel orders that no warehouse has yet: `cancel_desk_orders` says how."""
     return in_transaction(lambda conn: cancel_desk_orders(conn, order_ids, reason, why))
+
+
+def settle_short(order_ids: Sequence[int], way: ShortWay, reason: str, why: Cause) -> Decided:
+    """Decide what becomes of units that documents lacked: `settle_short_orders` says how."""
+    return in_transaction(lambda conn: settle_short_orders(conn, order_ids, way, reason, why))

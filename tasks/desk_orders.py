@@ -14,7 +14,7 @@ from models.shipment import BlockReason
 from tasks.again import begin_again
 from tasks.asked_back import ask_back, askable, block
 from tasks.kept_stock import take_stock_of
-from tasks.known_orders import KnownDocument, documents_of
+from tasks.known_orders import KnownDocument, documents_of, still_lacking
 from tasks.shop_settings import handling_of
 from tasks.split_orders import relatives_of
 from tasks.unmerge import send_on, undisturbed
@@ -112,12 +112,13 @@ def take_orders(conn: Connection, order_ids: Collection[int]) -> Taken:
            where s.order_id = any(%s) order by 1""",
         (companions,),
     ).fetchall()
-    documents = documents_of(conn, [row[0] for row in rows if row[2] == Stage.DISPATCHED])
+    dispatched = [row[0] for row in rows if row[2] == Stage.DISPATCHED]
+    documents, lacking = documents_of(conn, dispatched), still_lacking(conn, dispatched)
     orders: dict[int, DeskOrder] = {}
     for order_id, no, stage, kind, pay_state, ship_by, settings in rows:
         mine = tuple(documents.get(order_id, ()))
         ways = [document.handover for document in mine]
-        at = standing(OrderKind(kind), Stage(stage), PayState(pay_state), ways)
+        at = standing(OrderKind(kind), Stage(stage), PayState(pay_state), ways, lacks=order_id in lacking)
         orders[order_id] = DeskOrder(order_id, no, Stage(stage), at, ship_by, handling_of(settings), mine)
     unsent = {d.id for of in documents.values() for d in of if d.handover is Handover.UNSENT}
     asked = set(order_ids)

@@ -11,25 +11,33 @@ from models.order import Cause
 from models.settings import SHANGHAI, settings
 from tasks.effects import Effect, post
 
+# those of no document, or of one that its warehouse gave back and whose units were not settled otherwise
+_UNWRITTEN = """(a.document_id is null or exists (
+  select 1 from outbound_document g where g.id = a.document_id and g.state in ('rejected', 'cancelled')
+    and not exists (select 1 from remainder r where r.document_id = g.id and r.order_id = a.order_id)))"""
+
 
 def write_documents(conn: Connection, batch_id: int, shop_id: int, order_ids: Sequence[int], why: Cause) -> int:
     """Write a document for each of these orders, or merges of them, and warehouse; returns how many.
 
+    What a document of them already ships, or has shipped, stays with it. What earlier documents of an order lacked has
+    a document of its own.
     Of several orders in a document the earliest promise counts. They are numbered, and so handed over, in the order of
     their promises.
     """
     shares = conn.execute(
-        """select a.order_id, a.warehouse_id, coalesce(-m.group_id, a.order_id), w.code,
-                  coalesce(a.carrier, w.carrier), o.ship_by, o.paid_at
-           from (select order_id, warehouse_id, max(carrier) as carrier from allocation
-                 where order_id = any(%s) group by 1, 2) a
+        f"""select a.order_id, a.warehouse_id, case when a.turn = 1 then coalesce(-m.group_id, a.order_id)
+                                                  else a.order_id end, w.code,
+                  coalesce(a.carrier, w.carrier), o.ship_by, o.paid_at, a.turn
+           from (select order_id, warehouse_id, turn, max(carrier) as carrier from allocation a
+                 where order_id = any(%s) and {_UNWRITTEN} group by 1, 2, 3) a
            join warehouse w on w.id = a.warehouse_id join orders o on o.id = a.order_id
-           left join merge_member m on m.order_id = a.order_id and m.left_at is null order by 1, 2""",
+           left join merge_member m on m.order_id = a.order_id and m.left_at is null order by 1, 2, 8""".encode(),
         (list(order_ids),),
     ).fetchall()
-    papers: dict[tuple[int, int], list[tuple[Any, ...]]] = {}
+    papers: dict[tuple[int, int, int], list[tuple[Any, ...]]] = {}
     for share in shares:
-        papers.setdefault((share[2], share[1]), []).append(share)
+        papers.setdefault((share[2], share[1], share[7]), []).append(share)
     due = [(min(share[5] or due_at(share[6], why.at) for share in of), of) for of in papers.values()]
     due.sort(key=lambda paper: (paper[0], paper[1][0][:2]))
     ids = take_ids(conn, "outbound_document_id_seq", len(due))
@@ -58,12 +66,13 @@ def write_documents(conn: Connection, batch_id: int, shop_id: int, order_ids: Se
             for i, of, ship_by in numbered
         ),
     )
-    links = [(i, share[0], share[1]) for i, of, _ in numbered for share in of]
+    links = [(i, share[0], share[1], share[7]) for i, of, _ in numbered for share in of]
     conn.execute(
-        """update allocation a set document_id = d.id
-           from unnest(%s::bigint[], %s::bigint[], %s::int[]) d(id, order_id, warehouse_id)
-           where a.order_id = d.order_id and a.warehouse_id = d.warehouse_id""",
-        [[link[place] for link in links] for place in range(3)],
+        f"""update allocation a set document_id = d.id
+           from unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[]) d(id, order_id, warehouse_id, turn)
+           where a.order_id = d.order_id and a.warehouse_id = d.warehouse_id and a.turn = d.turn
+             and {_UNWRITTEN}""".encode(),
+        [[link[place] for link in links] for place in range(4)],
     )
     post(
         conn,

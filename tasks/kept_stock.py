@@ -140,7 +140,7 @@ def return_to_pool(conn: Connection, order_ids: Sequence[int], why: Cause, becau
                   o.pay_state = 'cancelled'
            from lock k join orders o on o.id = k.order_id
            left join allocation a on a.order_id = k.order_id and a.line_no = k.line_no
-             and a.sku_id = k.sku_id and a.warehouse_id = k.warehouse_id
+             and a.sku_id = k.sku_id and a.warehouse_id = k.warehouse_id and a.turn = k.turn
            where k.order_id = any(%s) and k.state = 'open' and k.warehouse_id is not null order by k.id""",
         (ids,),
     ).fetchall()

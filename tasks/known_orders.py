@@ -49,8 +49,11 @@ def load_known(conn: Connection, order_ids: Sequence[int]) -> dict[int, Known]:
     personal = load_personal(conn, ids)
     dispatched = [row[0] for row in rows if row[1] == Stage.DISPATCHED]
     documents = documents_of(conn, dispatched)
-    lines = _lines(conn, ids)
-    return {row[0]: _known(row, personal[row[0]], documents.get(row[0], []), lines[row[0]]) for row in rows}
+    lines, lacking = _lines(conn, ids), still_lacking(conn, dispatched)
+    return {
+        row[0]: _known(row, personal[row[0]], documents.get(row[0], []), lines[row[0]], lacks=row[0] in lacking)
+        for row in rows
+    }
 
 
 def facts_of(order: IncomingOrder, personal: Personal) -> Facts:
@@ -71,10 +74,16 @@ def facts_of(order: IncomingOrder, personal: Personal) -> Facts:
 
 
 def _known(
-    row: Sequence[Any], personal: Personal, documents: list[KnownDocument], lines: dict[str, LineFacts]
+    row: Sequence[Any],
+    personal: Personal,
+    documents: list[KnownDocument],
+    lines: dict[str, LineFacts],
+    *,
+    lacks: bool,
 ) -> Known:
     pay_state = PayState(row[3])
-    at = standing(OrderKind(row[2]), Stage(row[1]), pay_state, [document.handover for document in documents])
+    ways = [document.handover for document in documents]
+    at = standing(OrderKind(row[2]), Stage(row[1]), pay_state, ways, lacks=lacks)
     facts = Facts(
         pay_state, row[4], tuple(row[6:11]), row[5], personal.notes, personal.receiver, lines, personal.invoice
     )
@@ -95,7 +104,10 @@ def _lines(conn: Connection, order_ids: list[int]) -> dict[int, dict[str, LineFa
            gone as (
              select a.order_id, l.platform_line from allocation a
              join order_line l on l.order_id = a.order_id and l.line_no = a.line_no
-             where a.order_id = any(%(ids)s) group by 1, 2 having sum(a.shipped) >= sum(a.quantity))
+             left join remainder r on r.document_id = a.document_id and r.order_id = a.order_id
+               and r.line_no = a.line_no and r.sku_id = a.sku_id and r.state = 'placed'
+             where a.order_id = any(%(ids)s) group by 1, 2
+             having sum(a.shipped) >= sum(a.quantity - coalesce(r.units, 0)))
            select t.order_id, t.platform_line, t.sku_code, t.quantity, t.state, t.unit_price_fen, t.paid_fen,
                   g.order_id is not null
            from told t left join gone g on g.order_id = t.order_id and g.platform_line = t.platform_line
@@ -104,6 +116,16 @@ def _lines(conn: Connection, order_ids: list[int]) -> dict[int, dict[str, LineFa
     ):
         lines[order_id][number] = LineFacts(sku_code, quantity, LineState(state), (price, paid), gone)
     return lines
+
+
+def still_lacking(conn: Connection, order_ids: list[int]) -> set[int]:
+    """Those of these orders of which documents lacked units that another document is to ship."""
+    rows = conn.execute(
+        """select distinct order_id from remainder
+           where order_id = any(%s) and state = 'open' and way in ('reroute', 'back_order')""",
+        (order_ids,),
+    ).fetchall()
+    return {row[0] for row in rows}
 
 
 def documents_of(conn: Connection, order_ids: list[int]) -> dict[int, list[KnownDocument]]:

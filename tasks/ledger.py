@@ -40,8 +40,8 @@ __all__ = [
     "take_shelves",
 ]
 
-_LockKey = tuple[int, int, int, int]  # order, line, SKU, warehouse
-_LOCK = ("order_id", "line_no", "sku_id", "warehouse_id", "quantity", "state", "locked_at", "expires_at")
+_LockKey = tuple[int, int, int, int, int]  # order, line, SKU, warehouse, turn
+_LOCK = ("order_id", "line_no", "sku_id", "warehouse_id", "quantity", "state", "locked_at", "expires_at", "turn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,7 @@ class NewLock(NamedTuple):
     warehouse_id: int | None
     quantity: int
     expires_at: datetime | None = None
+    turn: int = 1
 
 
 class EndedLock(NamedTuple):
@@ -107,11 +108,12 @@ class Shipment:
     final: bool
     reference: str
     occurred_at: datetime
+    turn: int = 1
 
     @property
     def lock(self) -> "_LockKey":
         """What names its lock and its allocation."""
-        return (self.order_id, self.line_no, self.sku_id, self.warehouse_id)
+        return (self.order_id, self.line_no, self.sku_id, self.warehouse_id, self.turn)
 
 
 def take_pools(conn: Connection, sku_ids: Iterable[int]) -> dict[int, Pool]:
@@ -234,10 +236,10 @@ def move_locks(
     rows = conn.execute(
         """with ended as (
              update lock set state = %s, ended_at = %s where id = any(%s) and state = 'open'
-             returning order_id, line_no, sku_id, warehouse_id, quantity)
+             returning order_id, line_no, sku_id, warehouse_id, quantity, turn)
            select e.order_id, e.line_no, e.sku_id, e.warehouse_id, e.quantity - coalesce(a.shipped, 0)
            from ended e left join allocation a on a.order_id = e.order_id and a.line_no = e.line_no
-             and a.sku_id = e.sku_id and a.warehouse_id = e.warehouse_id""",
+             and a.sku_id = e.sku_id and a.warehouse_id = e.warehouse_id and a.turn = e.turn""",
         (to.value, why.at, ids),
     )
     ended = [EndedLock(*row) for row in rows]
@@ -290,15 +292,15 @@ def _note_shipped(conn: Connection, units: Mapping[_LockKey, int]) -> list[tuple
     rows = conn.execute(
         """with gone as (
              update allocation a set shipped = a.shipped + n.units
-             from unnest(%s::bigint[], %s::int[], %s::int[], %s::int[], %s::int[]) n(o, l, k, w, units)
-             where a.order_id = n.o and a.line_no = n.l and a.sku_id = n.k and a.warehouse_id = n.w
-             returning a.order_id, a.line_no, a.sku_id, a.warehouse_id, a.quantity - a.shipped as rest)
-           select g.order_id, g.line_no, g.sku_id, g.warehouse_id, g.rest, k.id from gone g
+             from unnest(%s::bigint[], %s::int[], %s::int[], %s::int[], %s::int[], %s::int[]) n(o, l, k, w, t, units)
+             where a.order_id = n.o and a.line_no = n.l and a.sku_id = n.k and a.warehouse_id = n.w and a.turn = n.t
+             returning a.order_id, a.line_no, a.sku_id, a.warehouse_id, a.turn, a.quantity - a.shipped as rest)
+           select g.order_id, g.line_no, g.sku_id, g.warehouse_id, g.turn, g.rest, k.id from gone g
            left join lock k on k.order_id = g.order_id and k.line_no = g.line_no and k.sku_id = g.sku_id
-             and k.warehouse_id = g.warehouse_id and k.state = 'open'""",
-        columns([(*key, number) for key, number in units.items()], 5),
+             and k.warehouse_id = g.warehouse_id and k.turn = g.turn and k.state = 'open'""",
+        columns([(*key, number) for key, number in units.items()], 6),
     )
-    return [((row[0], row[1], row[2], row[3]), row[4], row[5]) for row in rows]
+    return [((row[0], row[1], row[2], row[3], row[4]), row[5], row[6]) for row in rows]
 
 
 def free_capacity(conn: Connection, order_ids: Collection[int]) -> None:
@@ -350,7 +352,7 @@ def _take_of_locks(conn: Connection, lock_ids: list[int], others: Sequence[tuple
 
 
 def _write_locks(conn: Connection, locks: Sequence[NewLock], at: datetime) -> None:
-    copy_rows(conn, "lock", _LOCK, ((*lock[:5], "open", at, lock.expires_at) for lock in locks))
+    copy_rows(conn, "lock", _LOCK, ((*lock[:5], "open", at, lock.expires_at, lock.turn) for lock in locks))
 
 
 def _left(shipments: Sequence[Shipment]) -> list[Movement]:

@@ -48,7 +48,10 @@ _PARCEL = """(select true from allocation a join parcel p on p.document_id = a.d
 _UNDER_WAY = _DOCUMENT.format(more=" and d.state not in ('shipped', 'short', 'rejected', 'cancelled')")
 _ON_THE_ROAD = _PARCEL.format(more=" and p.stage not in ('delivered', 'returned', 'cancelled')")
 _IN_TROUBLE = _PARCEL.format(more=" and p.stage in ('problem', 'returning')")
-_REFUSED = _DOCUMENT.format(more=" and d.state in ('rejected', 'cancelled')")
+_REFUSED = _DOCUMENT.format(
+    more=""" and d.state in ('rejected', 'cancelled')
+                  and not exists (select 1 from remainder r where r.document_id = d.id)"""
+)
 _CUT_SHORT = _OPEN_HOLD.format(more=" and h.code = 'SHIPPED_SHORT'")
 
 _NOT_LEFT = f"(s.stage = any(%(early)s) or {_UNDER_WAY} or {_OPEN_HOLD.format(more='')} or {_REFUSED})"

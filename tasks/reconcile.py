@@ -52,14 +52,16 @@ _CHECKS: tuple[tuple[str, str], ...] = (
              select p.document_id, min(m.group_id) as group_id,
                     count(distinct coalesce(m.group_id, -p.order_id)) as units,
                     array_agg(p.order_id order by p.order_id) as orders
-             from (select distinct document_id, order_id from allocation where document_id is not null) p
+             from (select distinct document_id, order_id from allocation
+                   where document_id is not null and turn = 1) p
              left join merge_member m on m.order_id = p.order_id and m.left_at is null group by 1
              having count(*) > 1 or min(m.group_id) is not null),
            company as (
              select m.group_id, count(distinct m.order_id) as members, bool_and(a.document_id is null) as undispatched,
                     count(distinct a.warehouse_id) > 1
                       or count(distinct a.order_id) not in (0, count(distinct m.order_id)) as scattered
-             from merge_member m left join allocation a on a.order_id = m.order_id where m.left_at is null group by 1),
+             from merge_member m left join allocation a on a.order_id = m.order_id and a.turn = 1
+             where m.left_at is null group by 1),
            wrong as (
              select distinct coalesce(p.group_id, -p.document_id) as id,
                     'its orders do not share one document, or others do' as why
@@ -121,7 +123,11 @@ _CHECKS: tuple[tuple[str, str], ...] = (
            left join told_shop s on s.shop_id = d.shop_id
            left join (select distinct pl.parcel_id from parcel_line pl join allocation a on a.order_id = pl.order_id
                       left join outbound_document x on x.id = a.document_id
-                      where coalesce(x.state, '') not in ('shipped', 'short')) more on more.parcel_id = p.id
+                      where coalesce(x.state, '') not in ('shipped', 'short') and not exists (
+                        select from remainder r where r.document_id = x.id and r.order_id = pl.order_id)
+                      union
+                      select pl.parcel_id from parcel_line pl join remainder r on r.order_id = pl.order_id
+                      where r.state = 'open' and r.way in ('reroute', 'back_order')) more on more.parcel_id = p.id
            cross join lateral (values ('ship_back'), ('subscribe')) missing(kind)
            where (missing.kind = 'subscribe'
                   or s.shop_id is not null and (not s.numbers_at_once or more.parcel_id is null)

@@ -18,23 +18,29 @@ _STAGE = """
   create unique index on told_stage (order_id);
   analyze told_stage"""
 
-# Per allocation, and per lock of a warehouse that belongs to the order's present route. `left_told` is what the
-# allocation says of what left, `left_boxed` what lies in parcels.
+# Per allocation, and per lock of a warehouse that belongs to the order's present route, or was opened later for what
+# a document lacked. `left_told` is what the allocation says of what left, `left_boxed` what lies in parcels. Units that
+# another document took over count there; `whole` is what was allocated at first.
 _SHARE = """
   create temp table share on commit drop as
     with placed as (
-      select k.order_id, k.line_no, k.sku_id, k.warehouse_id, k.quantity, k.state from lock k
+      select k.order_id, k.line_no, k.sku_id, k.warehouse_id, k.turn, k.quantity, k.state from lock k
       join told_stage t on t.order_id = k.order_id
       where k.warehouse_id is not null
-        and (k.state = 'open' or k.locked_at = t.routed_at and t.stage in ('routed', 'dispatched'))),
+        and (k.state = 'open' or t.stage in ('routed', 'dispatched')
+             and (k.turn = 1 and k.locked_at = t.routed_at or k.turn > 1 and k.locked_at >= t.routed_at))),
     boxed as (
       select l.order_id, l.line_no, l.sku_id, p.document_id, sum(l.quantity)::bigint as units
       from parcel_line l join parcel p on p.id = l.parcel_id group by 1, 2, 3, 4)
-    select order_id, line_no, sku_id, warehouse_id, a.quantity as allocated, k.quantity as placed, k.state as state,
+    select order_id, line_no, sku_id, warehouse_id, turn, a.quantity - coalesce(r.moved_on, 0) as allocated,
+           k.quantity - coalesce(r.moved_on, 0) as placed, k.state as state, a.quantity as whole,
            coalesce(a.shipped, 0) as left_told, coalesce(b.units, 0) as left_boxed,
-           coalesce(d.state = 'short', false) as closed_short
-    from allocation a full join placed k using (order_id, line_no, sku_id, warehouse_id)
+           coalesce(d.state = 'short', false) or r.units is not null as closed_short
+    from allocation a full join placed k using (order_id, line_no, sku_id, warehouse_id, turn)
     left join (select id as document_id, state from outbound_document) d using (document_id)
+    left join (select document_id, order_id, line_no, sku_id, units,
+                      case when state = 'placed' then units end as moved_on from remainder) r
+      using (document_id, order_id, line_no, sku_id)
     left join boxed b using (order_id, line_no, sku_id, document_id);
   create index on share (order_id, line_no, sku_id);
   analyze share"""
@@ -86,7 +92,7 @@ _LOCKED = """
   create temp table shelf_locked on commit drop as
     select s.warehouse_id, s.sku_id,
            sum(case when f.allocated = f.due then
-                 case when s.allocated is null or s.allocated = s.left_boxed or s.closed_short then 0
+                 case when s.allocated is null or s.whole = s.left_boxed or s.closed_short then 0
                       else s.allocated - s.left_boxed end
                when s.state = 'open' then s.placed - s.left_boxed else 0 end)::bigint as due,
            sum(case when s.state = 'open' then s.placed - s.left_told else 0 end)::bigint as by_rows

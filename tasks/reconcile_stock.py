@@ -44,14 +44,14 @@ STOCK_CHECKS: tuple[tuple[str, str], ...] = (
         "lock",
         """select format('lock of order %s line %s of %s (SKU %s): is %s; its order wants it %s', o.order_no, s.line_no,
                          w.code, u.code, s.state,
-                         case when s.allocated = s.left_told then 'consumed' when s.closed_short then 'released'
+                         case when s.whole = s.left_told then 'consumed' when s.closed_short then 'released'
                               else 'open' end)
            from share s join orders o on o.id = s.order_id join sku u on u.id = s.sku_id
            join warehouse w on w.id = s.warehouse_id
            where s.allocated is not null and s.placed is not null
-             and s.state <> case when s.allocated = s.left_told then 'consumed' when s.closed_short then 'released'
+             and s.state <> case when s.whole = s.left_told then 'consumed' when s.closed_short then 'released'
                                  else 'open' end
-             and s.state <> case when s.allocated = s.left_boxed then 'consumed' when s.closed_short then 'released'
+             and s.state <> case when s.whole = s.left_boxed then 'consumed' when s.closed_short then 'released'
                                  else 'open' end
            order by o.id, 1""",
     ),
@@ -85,6 +85,26 @@ STOCK_CHECKS: tuple[tuple[str, str], ...] = (
            group by o.id, o.order_no, f.line_no
            having bool_or(f.left_boxed <> f.left_told) and bool_and(f.allocated > 0)
            order by o.id, f.line_no""",
+    ),
+    (
+        "remainder",
+        # what a document lacks and what it shipped are what it was to ship; what was placed again is in later turns
+        """select format('order %s line %s: %s', o.order_no, f.line_no, string_agg(f.why, '; ' order by f.why))
+           from (
+             select order_id, line_no, format('%s of it lack in %s; its remainder says %s', a.quantity - a.shipped,
+                                              d.no, coalesce(r.units, 0)) as why
+             from allocation a join outbound_document d on d.id = a.document_id
+             left join remainder r using (document_id, order_id, line_no, sku_id)
+             where (d.state = 'short' or r.units is not null) and a.quantity - a.shipped <> coalesce(r.units, 0)
+             union all
+             select order_id, line_no, format('%s of it were placed again; later documents have %s',
+                                              coalesce(r.units, 0), coalesce(a.units, 0))
+             from (select order_id, line_no, sku_id, sum(units) as units from remainder where state = 'placed'
+                   group by 1, 2, 3) r
+             full join (select order_id, line_no, sku_id, sum(quantity) as units from allocation where turn > 1
+                        group by 1, 2, 3) a using (order_id, line_no, sku_id)
+             where r.units is distinct from a.units) f
+           join orders o on o.id = f.order_id group by o.id, o.order_no, f.line_no order by o.id, f.line_no""",
     ),
     (
         "stock",
@@ -166,7 +186,7 @@ STOCK_CHECKS: tuple[tuple[str, str], ...] = (
         """select format('order %s: %s', o.order_no, case when a.by_plan then 'was routed by a plan, and none is stored'
                                                         else 'has a plan stored, and was not routed by one' end)
            from (select order_id, bool_or(basis = 'p') as by_plan, bool_and(basis = 'p') as wholly
-                 from allocation group by 1) a
+                 from allocation where turn = 1 group by 1) a
            full join route_plan p using (order_id) join orders o on o.id = order_id
            left join told_stage t using (order_id)
            where case when a.order_id is null then coalesce(t.stage not in ('routed', 'dispatched'), true)

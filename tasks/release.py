@@ -10,6 +10,7 @@ from models.order import Cause
 from models.rules.hold_ends import ENDED_BY_NAME, ENDS_OTHERWISE, MAY_END, REVIEWED
 from tasks.decided import Decided
 from tasks.desk_orders import missing, said
+from tasks.short_ships import drop
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ def release_orders(conn: Connection, order_ids: Sequence[int], code: str, reason
     """End one open hold of each of these orders for a person, with the reason in their stories; others stay.
 
     Orders without another hold go on with the next resume run, and a document that CHANGED_LATE stopped goes as it is.
+    What lacks of one that was SHIPPED_SHORT counts as settled, and is not sent any more.
     Refused are orders not held for that, and holds that no person may end. Raises SetupError when there is no such
     code, or no reason.
     """
@@ -45,6 +47,8 @@ def release_orders(conn: Connection, order_ids: Sequence[int], code: str, reason
         else:
             decided.done.append(order_id)
     release_holds(conn, decided.done, [hold], why, resume=True, reason=reason)
+    if hold is HoldCode.SHIPPED_SHORT:
+        drop(conn, decided.done, why, reason)
     return decided
 
 

@@ -195,12 +195,14 @@ def _lines(conn: Connection, document_ids: Sequence[int]) -> tuple[dict[int, lis
 def _shares(conn: Connection, document_ids: Sequence[int]) -> list[_Share]:
     """What these documents ship, and what other documents ship of the same orders."""
     rows = conn.execute(
-        """select a.document_id, a.order_id, a.line_no, a.quantity, k.code, k.barcode, k.name, c.per_unit,
-                  l.sku_code, l.title, l.platform_line, l.quantity, l.unit_price_fen, o.total_fen,
-                  o.order_no
+        """select a.document_id, a.order_id, a.line_no, a.quantity - coalesce(r.units, 0), k.code,
+                  k.barcode, k.name, c.per_unit, l.sku_code, l.title, l.platform_line, l.quantity,
+                  l.unit_price_fen, o.total_fen, o.order_no
            from allocation a join orders o on o.id = a.order_id
            join order_line l on l.order_id = a.order_id and l.line_no = a.line_no join sku k on k.id = a.sku_id
            left join line_component c on c.order_id = a.order_id and c.line_no = a.line_no and c.sku_id = a.sku_id
+           left join remainder r on r.document_id = a.document_id and r.order_id = a.order_id
+             and r.line_no = a.line_no and r.sku_id = a.sku_id and r.state = 'placed'
            where a.order_id in (select order_id from allocation where document_id = any(%s))
              and a.document_id is not null
            order by a.document_id, a.order_id, a.line_no, a.sku_id""",

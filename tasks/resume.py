@@ -16,6 +16,7 @@ from tasks.batches import by_promise, open_batch
 from tasks.expire_locks import expire_locks
 from tasks.left_over import left_over
 from tasks.lock_stock import could_be_served
+from tasks.place_again import place_remainders
 from tasks.promises import keep_promises
 from tasks.promo import batch_limit
 from tasks.release_room import TAKEN_UP, could_go
@@ -44,6 +45,7 @@ class ResumeCount:
 def end_waits(why: Cause) -> ResumeCount:
     """End what is over by now - blocks, locks of unpaid orders, waits for stock - and gather the orders that go on.
 
+    What documents lacked is sent before new orders get the stock: its promises are older.
     Each in a transaction of its own, since each takes its orders in order of their ids. First a review of the open
     orders by new rules is finished that was interrupted.
     """
@@ -51,6 +53,7 @@ def end_waits(why: Cause) -> ResumeCount:
     in_transaction(lambda conn: lift_blocks(conn, why.at))
     in_transaction(lambda conn: expire_locks(conn, why))
     in_transaction(lambda conn: keep_promises(conn, None, why))
+    in_transaction(lambda conn: place_remainders(conn, why))
     return in_transaction(lambda conn: resume_waiting(conn, why))
 
 

@@ -110,7 +110,7 @@ def stock_events(conn: Connection, since: datetime) -> Iterator[StockEvent]:
                union all
                select k.ended_at, k.warehouse_id, k.sku_id, k.quantity - coalesce(a.shipped, 0) from lock k
                left join allocation a on a.order_id = k.order_id and a.line_no = k.line_no and a.sku_id = k.sku_id
-                 and a.warehouse_id = k.warehouse_id
+                 and a.warehouse_id = k.warehouse_id and a.turn = k.turn
                where k.warehouse_id is not null and k.locked_at <= %(at)s and k.ended_at > %(at)s
                  and k.state in ('released', 'moved')
                order by 1""",

@@ -62,7 +62,8 @@ def post_when_complete(conn: Connection, document_ids: Sequence[int], at: dateti
     """Write what was kept back for these closed documents, whose shops take all numbers of an order in one call.
 
     That is one ship-back for every box, of any document, that has none yet and holds only orders all of whose
-    documents are closed. Documents that close at the same moment see each other: their orders are locked first.
+    documents are closed, and of which nothing that lacked is still to be sent. Documents that close at the same moment
+    see each other: their orders are locked first.
     """
     if not document_ids:
         return
@@ -79,7 +80,11 @@ def post_when_complete(conn: Connection, document_ids: Sequence[int], at: dateti
              and not exists (
                select 1 from parcel_line pl join allocation a on a.order_id = pl.order_id
                left join outbound_document x on x.id = a.document_id
-               where pl.parcel_id = p.id and (x.id is null or x.state not in ('shipped', 'short')))
+               where pl.parcel_id = p.id and (x.id is null or x.state not in ('shipped', 'short')) and not exists (
+                 select 1 from remainder r where r.document_id = x.id and r.order_id = a.order_id))
+             and not exists (
+               select 1 from parcel_line pl join remainder r on r.order_id = pl.order_id
+               where pl.parcel_id = p.id and r.state = 'open' and r.way in ('reroute', 'back_order'))
              and not exists (
                select 1 from generate_series(1, p.renumbered + 1) r
                join outbox o on o.key = 'ship-back-' || p.id || case when r > 1 then '-' || r else '' end)
@@ -179,10 +184,17 @@ def _lines(conn: Connection, order_ids: Sequence[int]) -> dict[int, dict[int, Li
         """select l.order_id, l.line_no, l.platform_line, l.sku_code, l.quantity, l.state = 'closed',
                   coalesce(jsonb_object_agg(a.sku_id, a.units) filter (where a.sku_id is not null), '{}')
            from order_line l left join lateral (
-             select a.sku_id, sum(case when coalesce(d.state, '') in ('shipped', 'short') then 0
-                                       else a.quantity - a.shipped end) as units
-             from allocation a left join outbound_document d on d.id = a.document_id
-             where a.order_id = l.order_id and a.line_no = l.line_no group by 1) a on true
+             select u.sku_id, sum(u.units) as units from (
+               select a.sku_id, case when d.state in ('shipped', 'short') or r.document_id is not null then 0
+                                     else a.quantity - a.shipped end as units
+               from allocation a left join outbound_document d on d.id = a.document_id
+               left join remainder r on r.document_id = a.document_id and r.order_id = a.order_id
+                 and r.line_no = a.line_no and r.sku_id = a.sku_id
+               where a.order_id = l.order_id and a.line_no = l.line_no
+               union all
+               select r.sku_id, r.units from remainder r
+               where r.order_id = l.order_id and r.line_no = l.line_no and r.state = 'open'
+                 and r.way in ('reroute', 'back_order')) u group by 1) a on true
            where l.order_id = any(%s) group by l.order_id, l.line_no order by 1, 2""",
         (list(order_ids),),
     ).fetchall()

@@ -15,7 +15,9 @@ from connectors.base import Capabilities, StockMode
 from models.database import Connection, transaction
 from models.errors import SetupError
 from models.order import Cause
+from models.remainder import ShortWay
 from models.rules.returns import ExchangeShips
+from models.rules.short_ships import SETTING as SHORT_SHIP
 from tasks.access import log_change
 
 ALARMS: Mapping[str, float] = {"ship_back_overdue_h": 2, "stock_not_shown_h": 2, "token_alarm_days": 7}
@@ -46,15 +48,18 @@ NUMBERS: Mapping[str, float] = {**ALARMS, **LOCKING, **WAITING, **MERGING}
 SWITCHES: Mapping[str, bool] = {"merge": True}
 """Settings that are yes or no. `merge`: orders of one receiver leave in one parcel."""
 
-CHOICES: Mapping[str, tuple[str, ...]] = {
-    "exchange_ships": (ExchangeShips.AFTER_INSPECTION.value, ExchangeShips.AT_ARRIVAL.value)
-}
-"""Settings that are one of some words, the usual one first. `exchange_ships`: when the goods of an exchange leave."""
+CHOICES: Mapping[str, type[StrEnum]] = {"exchange_ships": ExchangeShips, SHORT_SHIP: ShortWay}
+"""Settings that are one of some words.
 
-_USUAL: Mapping[str, float | bool | str] = {
+`exchange_ships`: when the goods of an exchange leave. `short_ship`: what becomes of units that a warehouse closes a
+document without; without a word of the shop a warehouse's own counts.
+"""
+
+_USUAL: Mapping[str, float | bool | str | None] = {
     **NUMBERS,
     **SWITCHES,
-    **{name: words[0] for name, words in CHOICES.items()},
+    "exchange_ships": ExchangeShips.AFTER_INSPECTION.value,
+    SHORT_SHIP: None,
 }
 
 LONGEST_ALARM = 3650
@@ -179,8 +184,8 @@ def is_on(stored: Mapping[str, Any], name: str) -> bool:
 
 
 def choice_of(stored: Mapping[str, Any], name: str) -> str:
-    """One of CHOICES for a shop with these stored settings."""
-    return str(stored.get(name, CHOICES[name][0]))
+    """One of CHOICES that has a usual word, for a shop with these stored settings."""
+    return str(stored.get(name, _USUAL[name]))
 
 
 def handling_of(stored: Mapping[str, Any]) -> timedelta:
@@ -198,7 +203,7 @@ def _change(code: str, place: dict[str, Any], name: str, text: str) -> None:
     elif name in NUMBERS:
         place[name] = _read_number(code, name, text)
     elif name in CHOICES:
-        place[name] = _read_choice(code, name, text)
+        place[name] = read_choice(f"shop {code}: setting {name}", CHOICES[name], text)
     else:
         place[name] = _stored(_read(code, name, text))
 
@@ -210,10 +215,12 @@ def _read_switch(code: str, name: str, text: str) -> bool:
     return value
 
 
-def _read_choice(code: str, name: str, text: str) -> str:
-    if text not in CHOICES[name]:
-        raise SetupError(f"shop {code}: setting {name}: want one of {', '.join(CHOICES[name])}, not {text!r}")
-    return text
+def read_choice(what: str, kind: type[StrEnum], text: str) -> str:
+    """One of some words; raises SetupError naming what it is for and those that there are."""
+    value = _word(kind, text)
+    if value is None:
+        raise SetupError(f"{what}: want one of {', '.join(kind)}, not {text!r}")
+    return value.value
 
 
 def _read_number(code: str, name: str, text: str) -> float:

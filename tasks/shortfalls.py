@@ -172,7 +172,7 @@ def _name_orders(conn: Connection, shortfalls: Mapping[Shelf, int], shelves: Map
         """select k.warehouse_id, k.sku_id, k.order_id, sum(k.quantity - coalesce(a.shipped, 0)) from lock k
            join orders o on o.id = k.order_id
            left join allocation a on a.order_id = k.order_id and a.line_no = k.line_no and a.sku_id = k.sku_id
-             and a.warehouse_id = k.warehouse_id
+             and a.warehouse_id = k.warehouse_id and a.turn = k.turn
            where k.state = 'open' and (k.warehouse_id, k.sku_id) in (select * from unnest(%s::int[], %s::int[]))
            group by k.warehouse_id, k.sku_id, k.order_id, o.ship_by, o.paid_at
            order by o.ship_by nulls last, o.paid_at nulls last, k.order_id""",

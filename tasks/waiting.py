@@ -107,7 +107,8 @@ _AT_WAREHOUSE = """
     where d.state not in ('shipped', 'short', 'rejected', 'cancelled')
     union all
     select d.id, 'refused', coalesce(d.ended_at, d.created_at) from outbound_document d
-    where d.state in ('rejected', 'cancelled')) d
+    where d.state in ('rejected', 'cancelled')
+      and not exists (select 1 from remainder r where r.document_id = d.id)) d
   cross join lateral (select order_id from allocation where document_id = d.id offset 0) a
   where d.reason is not null
     and not exists (select 1 from hold h where h.order_id = a.order_id and h.released_at is null)

@@ -251,7 +251,7 @@ class FakePool:
             """with open_lock as (  -- what a part shipment took out is not locked any more
                  select k.sku_id, k.warehouse_id, k.quantity - coalesce(a.shipped, 0) as open_units from lock k
                  left join allocation a on a.order_id = k.order_id and a.line_no = k.line_no
-                   and a.sku_id = k.sku_id and a.warehouse_id = k.warehouse_id
+                   and a.sku_id = k.sku_id and a.warehouse_id = k.warehouse_id and a.turn = k.turn
                  where k.state = 'open')
                select 'pool', p.sku_id, p.on_hand, p.locked from sku_pool p
                where p.locked <> (select coalesce(sum(open_units), 0) from open_lock k where k.sku_id = p.sku_id)

@@ -131,8 +131,13 @@ def handover(state: DocumentState, *, may_be_known: bool) -> Handover:
             return Handover.SENT
 
 
-def standing(kind: OrderKind, stage: Stage, pay_state: PayState, documents: Collection[Handover]) -> Standing:
-    """Where an order stands; `documents` of a dispatched one. One without any counts as known to a warehouse."""
+def standing(
+    kind: OrderKind, stage: Stage, pay_state: PayState, documents: Collection[Handover], *, lacks: bool = False
+) -> Standing:
+    """Where an order stands; `documents` of a dispatched one. One without any counts as known to a warehouse.
+
+    `lacks`: units that left with none of them may still be sent by another one.
+    """
     if kind is OrderKind.HEADER:
         return Standing.HEADER
     if stage is Stage.CANCELLED:
@@ -140,7 +145,7 @@ def standing(kind: OrderKind, stage: Stage, pay_state: PayState, documents: Coll
     if stage is not Stage.DISPATCHED:
         return Standing(stage.value)
     if documents and set(documents) == {Handover.LEFT}:
-        return Standing.SHIPPED
+        return Standing.PART_SHIPPED if lacks else Standing.SHIPPED
     if Handover.LEFT in documents or Handover.PART_LEFT in documents:
         return Standing.PART_SHIPPED
     return Standing.UNSENT if documents and set(documents) == {Handover.UNSENT} else Standing.AT_WAREHOUSE

@@ -43,8 +43,8 @@ ENDED_BY_NAME: Final[Mapping[HoldCode, tuple[str, str]]] = {
         "与仓库确认后，请按代码单独解除",
     ),
     HoldCode.SHIPPED_SHORT: (
-        "it is released by its code once the missing units are settled",
-        "缺发部分处理后，请按代码单独解除",
+        "it ends when the missing units are sent, or is released by its code once they are settled",
+        "缺发部分补发后自动解除，或处理后按代码单独解除",
     ),
     HoldCode.PRESALE: (
         "it ends by itself when its day has come, or is released by its code",

@@ -211,6 +211,24 @@ def _refused(evidence: Evidence, _: str) -> str:
     return f"{evidence['warehouse']} 对 {evidence['document']} 回复{state}：{evidence['reason']}"
 
 
+_SHORT_WAYS: Final[Mapping[str, str]] = {
+    "hold": "待人工决定如何处理",
+    "reroute": "将重新分仓发出",
+    "refund": "不再发货，待给买家退款",
+    "back_order": "到货后补发",
+}
+
+
+def _shipped_short(evidence: Evidence, _: str) -> str:
+    said = f"{evidence['document']} 实发少于应发，仓库已完结"
+    if "units" not in evidence:
+        return said
+    lacking = "、".join(f"{code} {units} 件" for code, units in sorted(evidence["units"].items()))
+    owed = f"（{_yuan(evidence['refund_fen'])} 元）" if "refund_fen" in evidence else ""
+    left = {"no warehouse can send it now": "目前没有仓库可发，"}.get(evidence.get("why", ""), "")
+    return f"{said}：缺 {lacking}，{left}{_SHORT_WAYS[evidence['way']]}{owed}"
+
+
 def _by_person(done: str) -> Callable[[Evidence, str], str]:
     def words(evidence: Evidence, _: str) -> str:
         until = f"，最晚至 {evidence['until']}" if "until" in evidence else ""
@@ -278,7 +296,7 @@ _CHINESE: Final[Mapping[HoldCode, Callable[[Evidence, str], str]]] = {
     HoldCode.LOCK_EXPIRED: lambda evidence, _: f"截至 {evidence['expired_at']} 未付款，已释放库存",
     HoldCode.CHANGED_LATE: _changed,
     HoldCode.WMS_REFUSED: _refused,
-    HoldCode.SHIPPED_SHORT: lambda evidence, _: f"{evidence['document']} 实发少于应发，仓库已完结",
+    HoldCode.SHIPPED_SHORT: _shipped_short,
     HoldCode.MANUAL: _by_person("暂停发货"),
     HoldCode.REJECTED: _rejected,
     HoldCode.REPLAYED: _replayed,

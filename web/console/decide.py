@@ -7,6 +7,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 
 from models.order import Cause
+from models.remainder import ShortWay
 from tasks import desk, merging
 from tasks.decided import Decided
 from tasks.redo import redo
@@ -76,6 +77,13 @@ _DECISIONS: Mapping[str, Callable[[Sequence[int], str, Cause, Fields], Decided]]
     "merge": lambda order_ids, reason, why, _fields: merging.merge_by_hand(order_ids, reason, why),
     "unmerge": lambda order_ids, reason, why, _fields: merging.unmerge_by_hand(order_ids, reason, why),
     "cancel": lambda order_ids, reason, why, _fields: desk.cancel(order_ids, reason, why),
+    "reroute_short": lambda order_ids, reason, why, _fields: desk.settle_short(
+        order_ids, ShortWay.REROUTE, reason, why
+    ),
+    "back_order_short": lambda order_ids, reason, why, _fields: desk.settle_short(
+        order_ids, ShortWay.BACK_ORDER, reason, why
+    ),
+    "refund_short": lambda order_ids, reason, why, _fields: desk.settle_short(order_ids, ShortWay.REFUND, reason, why),
     "redo": lambda order_ids, reason, why, fields: redo(fields.text("stage"), order_ids, reason, why),
     "skip": lambda order_ids, reason, why, _fields: skip(order_ids, reason, why),
 }

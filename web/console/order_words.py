@@ -114,6 +114,9 @@ ACTIONS: Mapping[str, str] = {
     "merge": N_("Merge"),
     "unmerge": N_("Un-merge"),
     "cancel": N_("Cancel"),
+    "reroute_short": N_("Send what lacks from elsewhere"),
+    "back_order_short": N_("Send what lacks when stock comes"),
+    "refund_short": N_("Refund what lacks"),
     "redo": N_("Redo a stage"),
     "skip": N_("Skip in its run"),
 }

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.fakes import FakePool, payload
+from tests.tasks.shipping import dispatched, report
 from tests.web.console.conftest import Browser
 from web.console.order_words import ACTIONS
 
@@ -240,3 +241,28 @@ def test_a_city_that_is_a_province_is_named_once(signed_in: SignedIn, shop: Fake
 
     assert "上海市" in pages
     assert not re.search("上海 ?上海市", pages)
+
+
+@pytest.mark.parametrize(
+    ("action", "way", "state"),
+    [("back_order_short", "back_order", "open"), ("refund_short", "refund", "refunded")],
+)
+def test_the_desk_settles_what_a_warehouse_did_not_ship(
+    signed_in: SignedIn, pool: FakePool, action: str, way: str, state: str
+) -> None:
+    report(dispatched(pool), {"YT1": {1: 1}})
+
+    answer = signed_in("desk").submit("/console/orders/decide", action=action, reason="asked", id=ids(pool, "1"))
+
+    assert answer.status_code == 303
+    assert pool.rows("select distinct way, state from remainder") == [(way, state)]
+
+
+def test_what_cannot_be_sent_from_elsewhere_is_told_in_chinese(signed_in: SignedIn, pool: FakePool) -> None:
+    report(dispatched(pool), {"YT1": {1: 1, 2: 1}})
+
+    answer = signed_in("desk").submit(
+        "/console/orders/decide", action="reroute_short", reason="asked", id=ids(pool, "1")
+    )
+
+    assert "订单 1：缺发的 2 of TEA 无法改仓补发，目前没有仓库可发" in answer.text

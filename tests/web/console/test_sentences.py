@@ -19,10 +19,10 @@ ROOT = SENTENCES.parents[3]
 SPEAKING = [
     ROOT / "tasks" / f"{name}.py"
     for name in (
-        "accept", "blacklist", "desk_orders", "desk_stops", "merging", "orders_under_way",
+        "accept", "blacklist", "desk_orders", "desk_shorts", "desk_stops", "merging", "orders_under_way",
         "passwords", "people", "redo", "refunds", "release", "replacements", "return_rows",
         "return_verdicts", "returns", "reveal",
-        "shop_edit", "shortage_choices", "skip", "sku_list", "warehouse_list", "waybills",
+        "shop_edit", "shortage_choices", "skip", "sku_list", "warehouse_list", "written_waybills",
     )
 ]  # fmt: skip
 """What the console's pages do: every obstacle that these name has a template."""

@@ -1,0 +1,55 @@
+"""`orderpool order settle-short` and `orderpool short-rule`: what becomes of units that a warehouse did not ship."""
+
+from typing import Annotated
+
+import typer
+
+from deployments.commands import app
+from deployments.commands.order_desk import Nos, Reason, Shop, decide_about
+from deployments.commands.orders import order
+from deployments.person import by_hand
+from models.remainder import ShortWay
+
+_DONE = {
+    ShortWay.HOLD: "what lacks of it waits for a person",
+    ShortWay.REROUTE: "what lacks of it is sent by a further document",
+    ShortWay.REFUND: "what lacks of it is closed for the buyer and to be refunded",
+    ShortWay.BACK_ORDER: "what lacks of it is sent when stock comes",
+}
+
+
+@order.command("settle-short")
+def settle_short(
+    nos: Nos,
+    way: Annotated[ShortWay, typer.Option(help="Send it from elsewhere now, refund it, or send it when stock comes.")],
+    reason: Reason,
+    shop: Shop = "",
+) -> None:
+    """Decide about orders of which a warehouse shipped too little, whatever the rule says."""
+    from tasks import desk
+
+    decide_about(nos, shop, _DONE[way], lambda ids, why: desk.settle_short(ids, way, reason, why))
+
+
+@app.command("short-rule", rich_help_panel="Setting up")
+def short_rule(
+    warehouse: Annotated[str, typer.Argument(help="The warehouse's code; none: show those that have a rule.")] = "",
+    way: Annotated[str, typer.Argument(help="hold, reroute, refund or back_order; none: it has no rule.")] = "",
+) -> None:
+    """Set what becomes of units that a warehouse does not ship, for shops without a word of their own.
+
+    A shop's own word goes first: `orderpool shop set CODE short_ship=reroute`.
+    """
+    from deployments.databases import ensure_database
+    from tasks.short_rule import set_warehouse_rule, warehouse_rules
+
+    ensure_database()
+    if not warehouse:
+        rules = warehouse_rules()
+        for code, chosen in rules.items():
+            typer.echo(f"{code:<16}{chosen}")
+        if not rules:
+            typer.echo("no warehouse has a rule; a person decides unless the shop says otherwise")
+        return
+    set_warehouse_rule(warehouse, way.strip(), by_hand())
+    typer.echo(f"warehouse {warehouse}: {way.strip() or 'no rule of its own'}")

@@ -1,0 +1,62 @@
+"""Short shipments: what documents lacked and what becomes of it, and units of a line placed again."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+_KEY = ("order_id", "line_no", "sku_id", "warehouse_id")
+
+
+def upgrade() -> None:
+    for table in ("lock", "allocation"):
+        op.add_column(table, sa.Column("turn", sa.SmallInteger(), server_default="1", nullable=False))
+    op.drop_constraint("allocation_pkey", "allocation")
+    op.create_primary_key("allocation_pkey", "allocation", [*_KEY, "turn"])
+    _make_remainders()
+
+
+def downgrade() -> None:
+    op.drop_table("remainder")
+    op.execute("delete from allocation where turn > 1")
+    op.drop_constraint("allocation_pkey", "allocation")
+    op.create_primary_key("allocation_pkey", "allocation", list(_KEY))
+    for table in ("allocation", "lock"):
+        op.drop_column(table, "turn")
+
+
+def _make_remainders() -> None:
+    op.create_table(
+        "remainder",
+        sa.Column("document_id", sa.BigInteger(), nullable=False),
+        sa.Column("order_id", sa.BigInteger(), nullable=False),
+        sa.Column("line_no", sa.Integer(), nullable=False),
+        sa.Column("sku_id", sa.Integer(), nullable=False),
+        sa.Column("warehouse_id", sa.Integer(), nullable=False),
+        sa.Column("units", sa.Integer(), nullable=False),
+        sa.Column("way", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("units > 0", name="units_positive"),
+        sa.CheckConstraint("(state = 'open') = (ended_at is null)", name="ends_once"),
+        sa.CheckConstraint("way in ('hold', 'reroute', 'refund', 'back_order')", name="way_known"),
+        sa.CheckConstraint("state in ('open', 'placed', 'refunded', 'dropped')", name="state_known"),
+        sa.PrimaryKeyConstraint("document_id", "order_id", "line_no", "sku_id"),
+    )
+    op.create_index("ix_remainder_order_id", "remainder", ["order_id"])
+    op.create_index("ix_remainder_open", "remainder", ["order_id"], postgresql_where=sa.text("state = 'open'"))
+    # documents that were closed short before: people are deciding about them, or have
+    op.execute(
+        """insert into remainder (document_id, order_id, line_no, sku_id, warehouse_id, units, way, state, made_at,
+             ended_at)
+           select d.id, a.order_id, a.line_no, a.sku_id, a.warehouse_id, a.quantity - a.shipped, 'hold',
+                  case when h.id is null then 'dropped' else 'open' end, coalesce(d.ended_at, d.created_at),
+                  case when h.id is null then coalesce(d.ended_at, d.created_at) end
+           from outbound_document d join allocation a on a.document_id = d.id
+           left join hold h on h.order_id = a.order_id and h.code = 'SHIPPED_SHORT' and h.released_at is null
+           where d.state = 'short' and a.shipped < a.quantity"""
+    )
