@@ -21,9 +21,9 @@ ASKABLE_ALONE = ASKABLE | {DocumentState.PICKED, DocumentState.PACKED, DocumentS
 def ask_back(conn: Connection, document_ids: Collection[int], why: Cause) -> set[int]:
     """Ask warehouses to give back these documents, each once; returns those that are asked.
 
-    Not asked are documents that left or ended, merged ones that were picked, those of an order that has a part
-    elsewhere, those that their warehouse has refused to give back, and warehouses that people answer for. The caller
-    has locked the orders.
+    Not asked are documents that left or ended, merged ones that were picked or whose orders have a part elsewhere,
+    those that their warehouse has refused to give back, and warehouses that people answer for. Of an order in parts
+    each document is asked for by itself. The caller has locked the orders.
     """
     able = _able(conn, document_ids)
     new = [row for row in able if not row[6]]
@@ -53,7 +53,7 @@ def _able(conn: Connection, document_ids: Collection[int]) -> list[TupleRow]:
                              where a.document_id = d.id and e.what in ('unmerge_refused', 'not_given_back')
                                and e.detail->>'document' = d.no)
              and not exists (select 1 from allocation a join allocation b on b.order_id = a.order_id
-                             where a.document_id = d.id and b.document_id is distinct from d.id)
+                             where n.orders > 1 and a.document_id = d.id and b.document_id is distinct from d.id)
            order by d.id for update of d""",
         (list(document_ids), _names(ASKABLE), _names(ASKABLE_ALONE)),
     ).fetchall()

@@ -21,6 +21,7 @@ from tasks.asked_back import forget_wishes
 from tasks.desk_answers import settle_stopped
 from tasks.ledger import Shipment, ship
 from tasks.outbox import Effect, post
+from tasks.parts_back import in_parts, settle_parts
 from tasks.ship_backs import message_key, post_when_complete
 from tasks.shop_settings import capabilities_of
 from tasks.short_ships import Lack, note_lacking
@@ -102,6 +103,7 @@ class Changes:
     lacks: list[Lack] = field(default_factory=list)
     given_back: list[int] = field(default_factory=list)  # documents, as their warehouses were asked to
     not_given_back: dict[int, Refusal] = field(default_factory=dict)  # by document
+    refusing_orders: set[int] = field(default_factory=set)  # those of these documents
 
     def lack(self, document: Document, shipped: Mapping[str, int]) -> None:
         """Note what a document is closed without, when these units of its lines left last."""
@@ -208,12 +210,15 @@ def save_changes(conn: Connection, changes: Changes, held: frozenset[int], why: 
     write_own_events(conn, changes.events, why)
     # what left the house left, also when it is told in one chunk with the answer
     given_back = [i for i in changes.given_back if changes.documents[i].state in GIVEN_BACK]
-    if given_back:
-        back = sorted({order_id for i in given_back for order_id in changes.documents[i].order_ids})
-        give_back_answered(conn, given_back, why)
-        settle_stopped(conn, back, why)
+    parted = set(in_parts(conn, {order_id for d in touched for order_id in d.order_ids}))
+    alone = [i for i in given_back if not parted.intersection(changes.documents[i].order_ids)]
+    if alone:
+        give_back_answered(conn, alone, why)
+        settle_stopped(conn, sorted({o for i in alone for o in changes.documents[i].order_ids}), why)
     if changes.not_given_back:
         refusal_answered(conn, changes.not_given_back, why)
+        parted |= set(in_parts(conn, changes.refusing_orders))
+    settle_parts(conn, parted, why)
 
 
 def _save_documents(conn: Connection, documents: Sequence[Document]) -> None:

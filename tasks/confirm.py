@@ -216,6 +216,7 @@ def _keep(document: Document, changes: Changes, data: Mapping[str, Any]) -> Outc
     what = "unmerge_refused" if len(document.order_ids) > 1 else "not_given_back"
     changes.events += [(order_id, what, {"document": document.no, "reason": reason}) for order_id in document.order_ids]
     changes.not_given_back[document.id] = Refusal(document.warehouse_code, document.no, reason)
+    changes.refusing_orders.update(document.order_ids)
     return Outcome()
 
 

@@ -30,6 +30,10 @@ _COMPANIONS = """
   select order_id from together"""
 
 
+OUT = frozenset({Standing.AT_WAREHOUSE, Standing.PART_SHIPPED})
+"""Standings in which warehouses are asked for what has not left."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeskOrder:
     """An order that a person decides about; `documents` only of a dispatched one."""
@@ -65,9 +69,10 @@ class Taken:
         if order.standing is Standing.UNSENT:
             back = {document.id for document in order.documents} <= self.unsent.keys()
             return "" if back else f"{nos} also carries an order that has a part at a warehouse"
+        if self.going(order):
+            return ""
         if order.standing is Standing.AT_WAREHOUSE:
-            there = {document.id for document in order.documents if not document.ended}
-            return "" if there and there <= self.askable else _at_warehouse(order.documents)
+            return _at_warehouse(order.documents)
         return {
             Standing.HEADER: "it carries no goods",
             Standing.EMPTY: "it is cancelled",
@@ -75,6 +80,16 @@ class Taken:
             Standing.PART_SHIPPED: f"part of it left as {nos}",
             Standing.SHIPPED: f"it left as {nos}",
         }.get(order.standing, "")
+
+    def going(self, order: DeskOrder) -> list[KnownDocument]:
+        """The documents of an order in a warehouse's hands that can still be kept from leaving."""
+        if order.standing not in OUT:
+            return []
+        return [
+            document
+            for document in order.documents
+            if not document.ended and (document.handover is Handover.UNSENT or document.id in self.askable)
+        ]
 
     def going_back(self, orders: Sequence[DeskOrder]) -> dict[int, list[int]]:
         """The unsent documents of these orders, and those of the orders that share one with them, with all of these."""
@@ -144,15 +159,9 @@ def take_back(conn: Connection, taken: Taken, orders: Sequence[DeskOrder], why: 
     return with_them
 
 
-def ask_warehouses(conn: Connection, orders: Sequence[DeskOrder], why: Cause) -> None:
+def ask_warehouses(conn: Connection, taken: Taken, orders: Sequence[DeskOrder], why: Cause) -> None:
     """Ask for the documents of those of these orders that are at a warehouse; they are blocked until it answers."""
-    there = [
-        (document.id, order.id)
-        for order in orders
-        if order.standing is Standing.AT_WAREHOUSE
-        for document in order.documents
-        if not document.ended
-    ]
+    there = [(document.id, order.id) for order in orders for document in taken.going(order)]
     block(conn, there, BlockReason.DESK, why)
     ask_back(conn, {document_id for document_id, _ in there}, why)
 

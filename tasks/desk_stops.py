@@ -15,7 +15,7 @@ from models.rules.waiting import latest_end
 from models.settings import SHANGHAI
 from tasks.again import route_again
 from tasks.decided import Decided
-from tasks.desk_orders import DeskOrder, Taken, ask_warehouses, missing, restart, said, take_back, take_orders
+from tasks.desk_orders import OUT, DeskOrder, Taken, ask_warehouses, missing, restart, said, take_back, take_orders
 from tasks.lock_stock import unlock_stock
 from tasks.split_orders import free_children
 from tasks.withdraw import cancel_orders
@@ -57,11 +57,14 @@ def hold_orders(
     with_them = take_back(conn, asked.taken, fresh, why)
     place_holds(
         conn,
-        [(order.id, _finding(HoldCode.MANUAL, "stopped", order, reason, why, ends[order.id])) for order in fresh],
+        [
+            (order.id, _finding(asked.taken, HoldCode.MANUAL, "stopped", order, reason, why, ends[order.id]))
+            for order in fresh
+        ],
         why,
         renew=True,
     )
-    ask_warehouses(conn, fresh, why)
+    ask_warehouses(conn, asked.taken, fresh, why)
     restart(conn, with_them, why)
     return asked.decided
 
@@ -78,14 +81,14 @@ def reject_orders(conn: Connection, order_ids: Sequence[int], reason: str, why: 
     with_them = take_back(conn, asked.taken, fresh, why)
     place_holds(
         conn,
-        [(order.id, _finding(HoldCode.REJECTED, "rejected", order, reason, why)) for order in fresh],
+        [(order.id, _finding(asked.taken, HoldCode.REJECTED, "rejected", order, reason, why)) for order in fresh],
         why,
         renew=True,
     )
-    ask_warehouses(conn, fresh, why)
+    ask_warehouses(conn, asked.taken, fresh, why)
     restart(conn, with_them, why)
     route_again(conn, [order.id for order in fresh if order.stage is Stage.ROUTED], why, "it is rejected")
-    unlock_stock(conn, [order.id for order in fresh if order.standing is not Standing.AT_WAREHOUSE], why)
+    unlock_stock(conn, [order.id for order in fresh if order.standing not in OUT], why)
     advance(conn, [order.id for order in fresh if order.stage is Stage.LOCKED], Stage.VALIDATED, why)
     return asked.decided
 
@@ -99,17 +102,20 @@ def cancel_desk_orders(conn: Connection, order_ids: Sequence[int], reason: str, 
     """
     reason = said(reason, "cancelled")
     asked = _ask(conn, order_ids, "cancel", fine=_OVER)
-    there = [order for order in asked.going if order.standing is Standing.AT_WAREHOUSE]
+    there = [order for order in asked.going if order.standing in OUT]
     fresh = _fresh(conn, HoldCode.REJECTED, dict.fromkeys(there, (reason, _person(why), None, True)))
     wish = {CALLS_OFF: True}
     place_holds(
         conn,
-        [(order.id, _finding(HoldCode.REJECTED, "cancelled", order, reason, why, more=wish)) for order in fresh],
+        [
+            (order.id, _finding(asked.taken, HoldCode.REJECTED, "cancelled", order, reason, why, more=wish))
+            for order in fresh
+        ],
         why,
         renew=True,
     )
-    ask_warehouses(conn, fresh, why)
-    going = [order for order in asked.going if order.standing not in {*_OVER, Standing.AT_WAREHOUSE}]
+    ask_warehouses(conn, asked.taken, fresh, why)
+    going = [order for order in asked.going if order.standing not in _OVER | OUT]
     ids = [order.id for order in going]
     with_them = take_back(conn, asked.taken, going, why)
     if ids:
@@ -131,7 +137,7 @@ def _ask(conn: Connection, order_ids: Sequence[int], wish: str, fine: Collection
         else:
             going.append(order)
             decided.done.append(order.id)
-            if order.standing is Standing.AT_WAREHOUSE:
+            if order.standing in OUT:
                 decided.asked.append(order.id)
     return _Asked(taken, going, decided)
 
@@ -160,6 +166,7 @@ def _fresh(conn: Connection, code: HoldCode, wishes: Mapping[DeskOrder, _Wish]) 
 
 
 def _finding(
+    taken: Taken,
     code: HoldCode,
     done: str,
     order: DeskOrder,
@@ -177,9 +184,10 @@ def _finding(
     if order.standing is Standing.UNSENT:
         evidence["taken_back"] = order.nos
         sentence += f"; {', '.join(order.nos)} was not sent yet and is taken back"
-    if order.standing is Standing.AT_WAREHOUSE:
-        evidence["asked_back"] = order.nos
-        sentence += f"; its warehouse is asked to give {', '.join(order.nos)} back"
+    if order.standing in OUT:
+        back = [document.no for document in taken.going(order)]
+        evidence["asked_back"] = back
+        sentence += f"; its warehouse is asked to give {', '.join(back)} back"
     return Finding(code, sentence, evidence, ends)
 
 

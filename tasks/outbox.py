@@ -17,6 +17,7 @@ from models.settings import clock
 from tasks.effects import Effect, post
 from tasks.outbox_calls import SENDERS, Pending, RefusedAlone, Sender, Shared, senders_now, try_all
 from tasks.outbox_rows import RETRY_AFTER, fault_at, next_chunk, note_outcome, plan, started
+from tasks.parts_back import withdraw_parts
 from tasks.withdraw import lift_blocks, settle_reported, with_stale_instructions, withdraw_stale
 
 __all__ = [
@@ -185,6 +186,8 @@ def _deliver_about_orders(
             settle_reported(conn, counterpart, why.at)
         with transaction() as conn:
             withdraw_stale(conn, counterpart, why)
+        with transaction() as conn:
+            withdraw_parts(conn, counterpart, why)
         _send_chunks(outcome, counterpart, sender, kinds, batch_ids, forced, most)
 
 

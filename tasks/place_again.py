@@ -195,6 +195,7 @@ def _doubtful(conn: Connection, sku_ids: Collection[int]) -> set[tuple[int, int]
     """Shelves of these SKUs that lacked units, and of which nothing newer is known."""
     rows = conn.execute(
         """select distinct r.warehouse_id, r.sku_id from remainder r
+           join outbound_document d on d.id = r.document_id and d.state = 'short'
            join stock s on s.warehouse_id = r.warehouse_id and s.sku_id = r.sku_id
            where r.sku_id = any(%s) and (s.counted_at is null or s.counted_at < r.made_at) and not exists (
              select 1 from stock_movement m where m.warehouse_id = r.warehouse_id and m.sku_id = r.sku_id

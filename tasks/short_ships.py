@@ -13,7 +13,7 @@ from models.hold import Finding, HoldCode, place_holds, release_holds
 from models.order import Cause, write_own_events
 from models.remainder import PLACING, REMAINDER_STEPS, RemainderState, ShortWay
 from models.rules.kits import kits_touched
-from models.rules.short_ships import short_finding
+from models.rules.short_ships import closed_short, short_finding
 from tasks.ship_backs import post_when_complete
 from tasks.shop_settings import capabilities_of
 
@@ -56,12 +56,31 @@ def note_lacking(conn: Connection, lacks: Sequence[Lack], why: Cause) -> None:
     place_holds(conn, _findings(wanted, owed), why, renew=True)
 
 
+def note_given_back(conn: Connection, document_ids: Collection[int], called_off: Collection[int], why: Cause) -> None:
+    """Keep what documents were to ship that came back while other documents of their orders stay.
+
+    What is still wanted of it waits for a person; of orders that the shop cancelled, or that are called off, nothing
+    is. The caller has locked the orders, and ended the locks.
+    """
+    rows = conn.execute(
+        """insert into remainder (document_id, order_id, line_no, sku_id, warehouse_id, units, way, state, made_at)
+           select document_id, order_id, line_no, sku_id, warehouse_id, quantity - shipped, 'hold', 'open', %s
+           from allocation where document_id = any(%s) returning order_id""",
+        (why.at, sorted(document_ids)),
+    ).fetchall()
+    order_ids = {row[0] for row in rows}
+    drop(conn, order_ids & set(called_off), why, "it was called off")
+    drop_cancelled(conn, order_ids, why)
+    choose_way(conn, order_ids, ShortWay.HOLD, why)
+
+
 def _findings(lacks: Sequence[Lack], owed: Mapping[int, int]) -> list[tuple[int, Finding]]:
     units: dict[tuple[int, str, ShortWay], Counter[str]] = {}
     for lack in lacks:
         units.setdefault((lack.order_id, lack.document, lack.way), Counter())[lack.sku_code] += lack.units
     return [
-        (order_id, short_finding(no, of, way, _owing(owed, order_id, way))) for (order_id, no, way), of in units.items()
+        (order_id, short_finding(closed_short(no), of, way, {"document": no, **_owing(owed, order_id, way)}))
+        for (order_id, no, way), of in units.items()
     ]
 
 
@@ -170,7 +189,17 @@ def choose_way(
     place_holds(
         conn,
         [
-            (order_id, short_finding(of.documents, of.units, way, {**_owing(owed, order_id, way), **evidence}, because))
+            (
+                order_id,
+                short_finding(
+                    of.opening,
+                    of.units,
+                    way,
+                    {"document": of.documents, **_owing(owed, order_id, way), **evidence}
+                    | ({"came_back": True} if of.came_back else {}),
+                    because,
+                ),
+            )
             for order_id, of in found.items()
         ],
         why,
@@ -180,10 +209,16 @@ def choose_way(
 
 @dataclass(frozen=True, slots=True)
 class OpenRemainder:
-    """What lacks of an order: by which documents, and units per SKU code."""
+    """What lacks of an order: by which documents, and units per SKU code; `came_back`: one was given back whole."""
 
     documents: str
     units: dict[str, int]
+    came_back: bool = False
+
+    @property
+    def opening(self) -> str:
+        """How a hold begins that tells it."""
+        return f"{self.documents} came back" if self.came_back else closed_short(self.documents)
 
     def __str__(self) -> str:
         return ", ".join(f"{units} of {code}" for code, units in sorted(self.units.items()))
@@ -192,17 +227,22 @@ class OpenRemainder:
 def open_remainders(conn: Connection, order_ids: Collection[int]) -> dict[int, OpenRemainder]:
     """What lacks of these orders and is not settled; those of which nothing does are left out."""
     rows = conn.execute(
-        """select r.order_id, d.no, k.code, sum(r.units)::int from remainder r
+        """select r.order_id, d.no, k.code, sum(r.units)::int, bool_or(d.state in ('rejected', 'cancelled'))
+           from remainder r
            join outbound_document d on d.id = r.document_id join sku k on k.id = r.sku_id
            where r.order_id = any(%s) and r.state = 'open' group by 1, 2, 3 order by 1, 2, 3""",
         (list(order_ids),),
     ).fetchall()
     nos: dict[int, dict[str, None]] = {}
     units: dict[int, Counter[str]] = {}
-    for order_id, no, code, number in rows:
+    back: set[int] = set()
+    for order_id, no, code, number, came_back in rows:
+        back |= {order_id} if came_back else set()
         nos.setdefault(order_id, {})[no] = None
         units.setdefault(order_id, Counter())[code] += number
-    return {order_id: OpenRemainder(", ".join(nos[order_id]), dict(of)) for order_id, of in units.items()}
+    return {
+        order_id: OpenRemainder(", ".join(nos[order_id]), dict(of), order_id in back) for order_id, of in units.items()
+    }
 
 
 def tell_complete(conn: Connection, order_ids: Collection[int], why: Cause) -> None:

@@ -87,10 +87,10 @@ def withdraw_stale(conn: Connection, counterpart: str, why: Cause) -> int:
     since and with the stock that they still want, in a batch that `resume_orders` takes up. Orders that nothing
     happened to, merged with such a one, go on by a new document. Returns how many documents.
     """
-    rows = conn.execute(_STALE, (counterpart,)).fetchall()
-    if not rows:
+    stale = stale_documents(conn, counterpart)
+    if not stale:
         return 0
-    documents = takeable(conn, [row[0] for row in rows])
+    documents = takeable(conn, stale)
     ways = ways_of(conn, documents)
     end_documents(conn, list(documents), why)
     take_stock_of(conn, sorted({order_id for order_ids in documents.values() for order_id in order_ids}))
@@ -101,10 +101,15 @@ def withdraw_stale(conn: Connection, counterpart: str, why: Cause) -> int:
     return len(documents)
 
 
+def stale_documents(conn: Connection, counterpart: str) -> list[int]:
+    """The documents for a counterpart that surely nobody has, and that must not go out as they are."""
+    return [row[0] for row in conn.execute(_STALE, (counterpart,))]
+
+
 def takeable(conn: Connection, documents: Sequence[int]) -> dict[int, list[int]]:
     """Those of the documents none of whose orders has a part elsewhere, with their orders; all locked, by id.
 
-    An order with another document at work cannot begin again: its instruction stays back until a person decides.
+    An order with another document at work cannot begin again as a whole: `withdraw_parts` sees to it.
     """
     rows = conn.execute("select distinct order_id from allocation where document_id = any(%s)", (list(documents),))
     orders = [row[0] for row in rows]

@@ -31,6 +31,7 @@ _SAID: Final[dict[str, tuple[str, str]]] = {
     "unmerge_refused": ("The warehouse would not take the parcel apart", "仓库未同意取消合并"),
     "asked_back": ("The warehouse was asked to give it back", "已请求仓库退回出库单"),
     "not_given_back": ("The warehouse would not give it back", "仓库未同意退回出库单"),
+    "part_back": ("Part of it came back, the rest stays", "部分出库单已退回，其余不退"),
     "merge_wanted": ("A person wants it merged", "人工要求合并发货"),
     "kept_apart": ("A person wants it to leave by itself", "人工要求单独发货"),
     "option_chosen": ("A way out of the shortage was chosen", "已选择缺货处理方案"),

@@ -203,6 +203,8 @@ def _changed(evidence: Evidence, _: str) -> str:
 
 def _asked(evidence: Evidence) -> str:
     asked = f"；已请求仓库退回 {_list(evidence['asked_back'])}" if "asked_back" in evidence else ""
+    if "came_back" in evidence:
+        asked += f"；{_list(evidence['came_back'])} 已退回，{_list(evidence['stays'])} 不再退回"
     return asked + ("；仓库未退回 {}：{}".format(*evidence["kept"]) if "kept" in evidence else "")
 
 
@@ -220,7 +222,8 @@ _SHORT_WAYS: Final[Mapping[str, str]] = {
 
 
 def _shipped_short(evidence: Evidence, _: str) -> str:
-    said = f"{evidence['document']} 实发少于应发，仓库已完结"
+    ended = "已被仓库退回" if "came_back" in evidence else " 实发少于应发，仓库已完结"
+    said = f"{evidence['document']}{ended}"
     if "units" not in evidence:
         return said
     lacking = "、".join(f"{code} {units} 件" for code, units in sorted(evidence["units"].items()))

@@ -29,14 +29,19 @@ def short_way(shop: Mapping[str, Any], warehouse: Mapping[str, Any]) -> ShortWay
     return ShortWay(shop.get(SETTING) or warehouse.get(SETTING) or ShortWay.HOLD)
 
 
+def closed_short(documents: str) -> str:
+    """How a hold begins that tells of documents which a warehouse closed with units missing."""
+    return f"the warehouse shipped less than was ordered and closed {documents}"
+
+
 def short_finding(
-    document: str, units: Mapping[str, int], way: ShortWay, more: Mapping[str, Any], because: str = ""
+    opening: str, units: Mapping[str, int], way: ShortWay, more: Mapping[str, Any], because: str = ""
 ) -> Finding:
-    """The hold of an order of which a document lacked these units per SKU code; `because` goes before the way."""
+    """The hold of an order that lacks these units per SKU code; `because` is what led to its way."""
     lacking = ", ".join(f"{number} of {code}" for code, number in sorted(units.items()))
     end = f"{because}, and {_WAYS[way]}" if because else _WAYS[way]
     return Finding(
         HoldCode.SHIPPED_SHORT,
-        f"the warehouse shipped less than was ordered and closed {document}: {lacking} lack; {end}",
-        {"document": document, "units": dict(units), "way": way.value, **more, **({"why": because} if because else {})},
+        f"{opening}: {lacking} lack; {end}",
+        {"units": dict(units), "way": way.value, **more, **({"why": because} if because else {})},
     )

@@ -109,30 +109,6 @@ class TestAsking:
 
         assert bool(deliver()) is (state in ASKABLE_ALONE)
 
-    def test_an_order_with_a_part_elsewhere_is_left_to_a_person(self, there: FakePool) -> None:
-        there.execute(
-            """insert into outbound_document (id, no, warehouse_id, shop_id, batch_id, revision, state, carrier,
-                 receiver_token, created_at)
-               select 99, 'OB99', warehouse_id, shop_id, batch_id, 1, 'accepted', carrier, 'rcv_99', created_at
-               from outbound_document"""
-        )
-        there.execute("update allocation set quantity = 2")
-        there.execute("update order_line set quantity = 2")
-        there.execute(
-            """insert into order_line select (jsonb_populate_record(l, '{"line_no": 2, "quantity": 1}'::jsonb)).*
-               from order_line l"""
-        )
-        there.execute(
-            """insert into allocation select
-                 (jsonb_populate_record(a, '{"line_no": 2, "quantity": 1, "document_id": 99}'::jsonb)).*
-               from allocation a"""
-        )
-
-        shop_says(there, "cancelled")
-
-        assert deliver() == []
-        assert there.holds() == {"1": ["CHANGED_LATE"]}
-
     def test_a_supplier_who_reads_mail_is_not_asked(self, there: FakePool) -> None:
         there.execute("update warehouse set wms = 'email'")
 
