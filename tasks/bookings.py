@@ -19,8 +19,8 @@ from models.sealing import seal
 from models.shipment import CLOSED, ENDED, GIVEN_BACK, DocumentState
 from tasks.asked_back import forget_wishes
 from tasks.desk_answers import settle_stopped
+from tasks.effects import Effect, post
 from tasks.ledger import Shipment, ship
-from tasks.outbox import Effect, post
 from tasks.parts_back import in_parts, settle_parts
 from tasks.ship_backs import message_key, post_when_complete
 from tasks.shop_settings import capabilities_of

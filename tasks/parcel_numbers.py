@@ -16,7 +16,7 @@ from models.messages import OutboxKind
 from models.order import Cause, write_events
 from models.sealing import seal
 from models.shipment import PARCEL_ENDS, ParcelStage
-from tasks.outbox import Effect, post
+from tasks.effects import Effect, post
 from tasks.ship_backs import message_key
 from tasks.shop_settings import capabilities_of
 from tasks.waybills import owner_of, use_waybills

@@ -17,7 +17,7 @@ from models.rules.returns import ReplacementKind
 from models.sealing import unseal
 from models.settings import SHANGHAI, settings
 from models.shipment import BlockReason
-from tasks.outbox import Pending
+from tasks.outbox_calls import Pending
 from tasks.parcel_phone import parcel_phones
 
 _WHY_BACK = (

@@ -18,7 +18,7 @@ from tasks.counterparts import open_carrier, open_channel, open_wms
 from tasks.floor_back import answer_wishes
 from tasks.inbox import keep_all
 from tasks.instruction_links import page_address, said_until
-from tasks.outbox import Pending, Shared
+from tasks.outbox_calls import Pending, Shared
 from tasks.render import render_cancels, render_outbound, render_subscriptions
 from tasks.ship_back_calls import report_calls
 from tasks.ship_backs import render_ship_backs

@@ -9,7 +9,8 @@ from models.database import Connection
 from models.messages import OutboxKind
 from models.rules.kits import kits_by_box, kits_touched
 from models.rules.shipping_report import Line, NotYet, Parcel, Refusal, Report, Shipment, Verdict, judge
-from tasks.outbox import Effect, Pending, post
+from tasks.effects import Effect, post
+from tasks.outbox_calls import Pending
 
 
 @dataclass(frozen=True, slots=True)

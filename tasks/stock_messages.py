@@ -9,7 +9,7 @@ from connectors.base import StockLevel, StockOutcome, StockVerdict
 from models.database import Connection, transaction
 from models.errors import OutcomeUnknown, PipelineError, PutOff
 from models.settings import clock
-from tasks.outbox import Pending, RefusedAlone, Shared
+from tasks.outbox_calls import Pending, RefusedAlone, Shared
 
 REMEMBERED = timedelta(days=1)
 """Messages that are over are forgotten after so long, when their listing gets another."""
