@@ -127,6 +127,7 @@ PAGE: Mapping[str, str] = {
     "not_on_device": N_("This was not opened here while there was a network. Scan it again when it is back."),
     "needs_network": N_("This needs the network. Try again when it is back."),
     "cannot_keep": N_("This browser keeps nothing. Do not go on; tell your lead."),
+    "broken": N_("Something went wrong on this handheld. Load the page anew; what was scanned is kept."),
     "refused": N_("Refused"),
     "understood": N_("Understood"),
     "more_refusals": N_("and {n} more"),

@@ -1,5 +1,7 @@
 """A handheld in somebody's hand: what its scanner types, what its page shows, and its network."""
 
+import os
+
 import httpx
 from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 
@@ -89,8 +91,12 @@ class Pda:
         self.window.set_offline(not there)
 
     def silence_scans(self) -> None:
-        """Scans do not reach the server, while the page itself does."""
+        """Scans do not reach the server, while everything else does."""
         self.window.route(SCANS, lambda route: route.abort())
+
+    def silence_requests(self) -> None:
+        """No request reaches the server, while the page itself can be loaded."""
+        self.window.route("**/handheld/api/**", lambda route: route.abort())
 
     def lose_answers(self) -> None:
         """Scans reach the server, its answers do not come back."""
@@ -119,6 +125,8 @@ class Pda:
         return Pda(self.window, self.house)
 
     def picture(self, name: str) -> None:
+        if "SCREENSHOTS" not in os.environ:
+            return
         self.page.evaluate("Promise.allSettled(document.getAnimations().map((one) => one.finished))")
         picture(self.page, name)
 

@@ -61,6 +61,7 @@ def test_twenty_orders_are_picked_checked_and_shipped(house: House, pda: SignIn)
         for barcode, wanted, place in picks:
             hand.shows(place)
             hand.scan(*[barcode] * (wanted - 1))
+            hand.says(f"{wanted - 1}/{wanted}")
             hand.picture("handheld-wave")
             hand.scan(barcode)
         hand.page.locator("#walked").click()
@@ -192,9 +193,9 @@ class TestThePageGoesRed:
     ) -> None:
         (no,) = picked({"TEA": 1, "CUP": 1})
         house.pool.execute(
-            """insert into waybill (document_id, package_no, carrier, number, order_key, state, task_id, service_no,
-                                    wanted_at)
-               select id, 1, carrier, %s, no || '-1', 'got', '', '', now() from outbound_document""",
+            """insert into waybill (document_id, package_no, carrier, number, order_key, state, service, task_id,
+                                    service_no, wanted_at)
+               select id, 1, carrier, %s, no || '-1', 'got', 'kuaidi100', '', '', now() from outbound_document""",
             waybill(1),
         )
         hand = pda("李雷")
@@ -315,13 +316,14 @@ class TestWithoutANetwork:
         hand = pda("李雷")
         hand.scan(no)
         hand.shows(no)
-        hand.silence_scans()
+        hand.silence_requests()
 
         hand.scan(*items({"TEA": 2, "CUP": 1}), waybill(1))
         hand.queued(5)
         hand.page.reload()
         hand.queued(5)
-        hand.shows("3")
+        hand.shows("等待确认")
+        expect(hand.page.locator("#who")).to_contain_text("李雷")
         assert scans(house) == []
         hand.let_scans_through()
         hand.is_online()

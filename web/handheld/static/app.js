@@ -1,7 +1,7 @@
 // What every screen works with: who is signed in, the views, the queue, and where we are (the address's #fragment).
 
 import { Unreachable, ask, uuid } from "./api.js";
-import { alarm, keepOnly, refuse, tell } from "./feedback.js";
+import { keepOnly, refuse, tell } from "./feedback.js";
 import { foresee, hasItem, viewKey } from "./floor.js";
 import { tellTabs } from "./one_tab.js";
 import { Queue } from "./queue.js";
@@ -40,8 +40,7 @@ export class App {
     this.busy += 1;
     this.draw();
     this.#turn = this.#turn.then(work).catch((error) => {
-      alarm();
-      console.error(error); // and the next one goes on
+      refuse({ id: uuid(), local: true, title: say("refused"), text: say("broken"), details: [String(error)] });
     }).finally(() => {
       this.busy -= 1;
       this.draw();
@@ -159,6 +158,7 @@ export class App {
         return await this.#take(data, key);
       } catch (error) {
         if (!(error instanceof Unreachable)) throw error;
+        if (method === "POST") return this.#onUnreachable(error, key.replace(/.*:/, ""));
         this.queue.notHeard();
         return (await this.#keptView(key)) ?? this.#unknownHere(key);
       }
@@ -195,6 +195,7 @@ export class App {
     if (!(error instanceof Unreachable)) throw error;
     this.queue.notHeard();
     refuse({ id: uuid(), local: true, title: say("offline"), text: say("needs_network"), details: what ? [what] : [] });
+    return null;
   }
 
   // Make a scan: refused here when it cannot be right, else kept, counted and sent. Gives whether it counts.

@@ -16,15 +16,22 @@ const BADGE = /^PB-[A-Z2-7]{20}$/i;
 const DOCUMENT = /^OB\d{6,}$/i;
 const WAVE = /^WV\d{6,}$/i;
 const LONGEST_CODE = 100;
+const REFRESH_MS = 20_000;
 
 const field = find("#code");
 let shown = "";
+let pressed = false; // a page that changes under a finger would lose its tap
 
 class Page extends App {
   get screen() { return this.owner ? SCREENS[this.place[0]] ?? work : signIn; }
 }
 
 function draw(app) {
+  drawFrame(app);
+  if (!pressed) drawScreen(app);
+}
+
+function drawScreen(app) {
   const at = `${app.owner?.picker}${location.hash}`;
   const same = at === shown;
   const scrolled = find("main").scrollTop;
@@ -32,6 +39,9 @@ function draw(app) {
   find("main").scrollTop = same ? scrolled : 0;
   if (!same) hush();
   shown = at;
+}
+
+function drawFrame(app) {
   field.placeholder = app.screen.hint(app, app.argument);
   find("#who").textContent = app.owner ? `${app.owner.picker} · ${app.warehouseName || app.owner.warehouse}` : "";
   find("#home").hidden = find("#leave").hidden = !app.owner;
@@ -81,7 +91,16 @@ find("#scan").addEventListener("submit", (event) => {
 
 // The field keeps the focus, or a scan would go astray; without a touch keyboard, unless somebody wants one.
 const focus = () => { if (!document.querySelector("dialog[open]")) field.focus({ preventScroll: true }); };
-document.addEventListener("pointerdown", wakeSound, { capture: true });
+document.addEventListener("pointerdown", () => {
+  pressed = true;
+  wakeSound();
+}, { capture: true });
+for (const end of ["pointerup", "pointercancel"]) {
+  document.addEventListener(end, () => setTimeout(() => {
+    pressed = false;
+    app.draw();
+  }), { capture: true });
+}
 document.addEventListener("click", (event) => {
   if (!event.target.closest("dialog")) focus();
 });
@@ -97,6 +116,11 @@ find("#keys").addEventListener("click", () => {
 });
 find("#home").addEventListener("click", app.tapped(() => app.go("work")));
 find("#leave").addEventListener("click", app.tapped(() => app.signOut()));
+
+// Others make waves and call orders off meanwhile.
+setInterval(() => {
+  if (app.screen === work && !document.hidden && !app.queue.offline) app.inTurn(() => app.arrive());
+}, REFRESH_MS);
 
 focus();
 app.inTurn(() => app.start());
