@@ -1,6 +1,7 @@
 """A handheld in somebody's hand: what its scanner types, what its page shows, and its network."""
 
 import os
+from collections.abc import Callable
 
 import httpx
 from playwright.sync_api import BrowserContext, Page, Request, Route, expect
@@ -112,6 +113,22 @@ class Pda:
             route.abort()
 
         self.window.route(SCANS, lose)
+
+    def fail_at_scans(self) -> None:
+        """The server fails at every scan, whatever it is."""
+        self.window.route(SCANS, lambda route: route.fulfill(status=500, json={"error": "internal error"}))
+
+    def hold_scans_up(self) -> Callable[[], None]:
+        """The first scans that are sent stay under way until what this gives is called; notes what else is sent."""
+        held: list[Route] = []
+        self.window.route(SCANS, held.append)
+
+        def go_on() -> None:
+            assert len(held) == 1, "one request at a time"
+            self.window.unroute(SCANS)
+            held[0].continue_()
+
+        return go_on
 
     def let_scans_through(self) -> list[str]:
         """Everything reaches the server again; gives the ids of the scans that it is sent, as they go."""

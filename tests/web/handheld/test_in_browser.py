@@ -416,6 +416,41 @@ class TestWithoutANetwork:
         assert scans(house) == [("check", BARCODES["TEA"], True)]
 
 
+def test_scans_that_are_made_while_others_are_under_way_follow_them(house: House, pda: SignIn, picked: Picked) -> None:
+    (no,) = picked({"TEA": 2, "CUP": 2})
+    hand = pda("李雷")
+    hand.scan(no)
+    hand.shows(no)
+    go_on = hand.hold_scans_up()
+
+    hand.scan(BARCODES["CUP"])
+    hand.says("1/2")
+    hand.scan(BARCODES["TEA"], BARCODES["CUP"], BARCODES["TEA"], waybill(1))
+    hand.shows("等待确认")
+    go_on()
+    hand.all_sent()
+
+    order = ["CUP", "TEA", "CUP", "TEA"]
+    assert [code for _, code, _ in scans(house)] == [*(BARCODES[sku] for sku in order), "", waybill(1)]
+
+
+def test_a_scan_that_the_server_fails_at_is_told_and_stops_no_other(house: House, pda: SignIn, picked: Picked) -> None:
+    (no,) = picked({"TEA": 2, "CUP": 1})
+    hand = pda("李雷")
+    hand.scan(no)
+    hand.shows(no)
+    hand.fail_at_scans()
+
+    hand.scan(BARCODES["TEA"])
+    expect(hand.page.locator("#red")).to_contain_text("服务器无法处理", timeout=15_000)
+    hand.refuses(BARCODES["TEA"])
+    hand.let_scans_through()
+    hand.scan(BARCODES["CUP"])
+    hand.all_sent()
+
+    assert scans(house) == [("check", BARCODES["CUP"], True)]
+
+
 def test_two_tabs_send_each_scan_once(house: House, pda: SignIn, picked: Picked) -> None:
     (no,) = picked({"TEA": 2, "CUP": 2})
     hand = pda("李雷")
