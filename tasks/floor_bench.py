@@ -89,13 +89,15 @@ def ship_one(conn: Connection, signed: Signed, scan: ScanIn) -> Done:
 
 
 def _single_documents(conn: Connection, signed: Signed, skus: Sequence[int], only: int | None) -> list[str]:
+    """Those that a unit of these SKUs may be for; a number of paper is first for those without an e-waybill."""
     rows = conn.execute(
         """select d.no from floor_task t
            join wave v on v.id = t.wave_id join outbound_document d on d.id = t.document_id
            join floor_unit u on u.document_id = t.document_id
            where t.warehouse_id = %s and t.state = %s and v.kind = any(%s) and u.sku_id = any(%s) and u.wanted = 1
              and (%s::bigint is null or d.id = %s)
-           order by v.id, t.slot limit %s""",
+           order by exists (select 1 from waybill b where b.document_id = d.id and b.state = 'got'), v.id, t.slot
+           limit %s""",
         (
             signed.warehouse_id,
             TaskState.PICKED.value,

@@ -9,14 +9,13 @@ from models.messages import OutboxKind
 from models.order import Cause
 from models.shipment import ENDED, DocumentState
 from models.waybill import WaybillState
-from tasks.asked_back import ASKABLE_ALONE
 from tasks.effects import Effect, post
 from tasks.stock_counters import columns
 from tasks.waybill_accounts import SETTING, WMS, counterpart_of
 from tasks.waybill_rows import cancel_key, move_waybills, order_key, tell_of_waybills
 
-_WORKING: Final = (ASKABLE_ALONE - {DocumentState.CREATED}) | {DocumentState.PART_SHIPPED}
-"""States of a document that its warehouse has and works on."""
+_WORKING: Final = frozenset(DocumentState) - ENDED - {DocumentState.CREATED, DocumentState.PUT_BACK}
+"""States of a document that its warehouse has and works on, to send it off."""
 
 WITH_SERVICE: Final = f"""
   select d.id, d.no, d.batch_id, d.carrier, w.code, w.settings->'{SETTING}'->>'service', d.state

@@ -13,12 +13,16 @@ from tests.tasks.floor.house import House, waybill
 from tests.tasks.merged import cause
 
 
-@pytest.fixture
-def labelled(house: House, sandbox: Sandbox) -> House:
-    """A house with an account for e-waybills."""
+def open_account(sandbox: Sandbox) -> None:
     given = sandbox.carrier()
     add_carrier("kuaidi100", {k: given[k] for k in ("endpoint", "label_endpoint", "key", "customer", "secret")})
     set_account("WH-A", "yuantong", {"partner_id": "K21000119"}, cause())
+
+
+@pytest.fixture
+def labelled(house: House, sandbox: Sandbox) -> House:
+    """A house with an account for e-waybills."""
+    open_account(sandbox)
     return house
 
 
@@ -70,6 +74,32 @@ def test_of_orders_of_one_item_the_one_leaves_that_the_label_is_of(labelled: Hou
     assert labelled.scan("ship_one", given[nos[0]], sku="TEA").document == nos[0]
 
     assert [labelled.state(no)[0] for no in nos] == ["shipped", "shipped", "picked"]
+
+
+def test_a_number_of_paper_is_for_the_order_whose_e_waybill_is_missing(labelled: House) -> None:
+    nos = labelled.orders({"TEA": 1}, {"TEA": 1})
+    numbers(labelled.pool)
+    for wave in labelled.waves():
+        labelled.fetch(wave)
+    labelled.pool.execute(
+        """update waybill set state = 'wanted', number = '' where document_id = (
+             select id from outbound_document where no = %s)""",
+        nos[1],
+    )
+
+    assert labelled.scan("ship_one", waybill(1), sku="TEA").document == nos[1]
+
+
+def test_a_document_that_is_put_back_is_asked_no_waybill_for(house: House, sandbox: Sandbox) -> None:
+    (no,) = house.orders({"TEA": 2})
+    for wave in house.waves():
+        house.fetch(wave)
+    open_account(sandbox)
+
+    house.cancel(no)
+
+    assert house.state(no)[0] == "put_back"
+    assert states(house.pool) == []
 
 
 def test_a_document_without_one_still_leaves_under_a_number_of_paper(labelled: House) -> None:
