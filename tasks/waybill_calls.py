@@ -116,9 +116,9 @@ def _make(service: WaybillService, asked: Asked, wish: WaybillWish | str, why: C
         if not isinstance(wish, WaybillWish):
             raise ChannelRejected(_name(why), f"waybill {asked.order_key}", wish)
         _store(asked, service.make(wish), why)
-    except ChannelRejected:
+    except ChannelRejected as error:
         with transaction() as conn:
-            move_waybills(conn, [asked.id], WaybillState.REFUSED, why)
+            move_waybills(conn, [asked.id], WaybillState.REFUSED, why, error.obstacle)
         raise
 
 

@@ -19,10 +19,12 @@ _STAMPS: Final[dict[WaybillState, LiteralString]] = {
 }
 
 
-def move_waybills(conn: Connection, waybill_ids: Collection[int], to: WaybillState, why: Cause) -> list[int]:
+def move_waybills(
+    conn: Connection, waybill_ids: Collection[int], to: WaybillState, why: Cause, reason: str = ""
+) -> list[int]:
     """Move these e-waybills to a state, with an event for each order of their documents; returns which moved.
 
-    Those whose state does not lead there stay as they are.
+    `reason` is for the event. Those whose state does not lead there stay as they are.
     """
     if not waybill_ids:
         return []
@@ -39,11 +41,13 @@ def move_waybills(conn: Connection, waybill_ids: Collection[int], to: WaybillSta
         },
     ).fetchall()
     moved = sorted(row[0] for row in rows)
-    tell_of_waybills(conn, moved, to, why)
+    tell_of_waybills(conn, moved, to, why, reason)
     return moved
 
 
-def tell_of_waybills(conn: Connection, waybill_ids: Collection[int], state: WaybillState, why: Cause) -> None:
+def tell_of_waybills(
+    conn: Connection, waybill_ids: Collection[int], state: WaybillState, why: Cause, reason: str = ""
+) -> None:
     """An event `waybill_got` and the like for the orders of these e-waybills' documents."""
     rows = conn.execute(
         """select distinct a.order_id, d.no, v.package_no, v.carrier, v.number from waybill v
@@ -51,10 +55,15 @@ def tell_of_waybills(conn: Connection, waybill_ids: Collection[int], state: Wayb
            where v.id = any(%s) order by 1, 2, 3""",
         (list(waybill_ids),),
     ).fetchall()
+    said = {"reason": reason} if reason else {}
     write_own_events(
         conn,
         (
-            (order_id, f"waybill_{state}", {"document": no, "package": package, "carrier": carrier, "number": number})
+            (
+                order_id,
+                f"waybill_{state}",
+                {"document": no, "package": package, "carrier": carrier, "number": number, **said},
+            )
             for order_id, no, package, carrier, number in rows
         ),
         why,

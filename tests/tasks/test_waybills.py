@@ -211,6 +211,8 @@ def test_a_refused_one_says_why_and_is_asked_for_again(desk: Desk) -> None:
     assert "超区" in desk.send()
     assert desk.waybills() == [(1, "", "refused")]
     assert desk.messages() == [("waybill", "refused", False)]
+    ((reason,),) = desk.pool.rows("select detail->>'reason' from event where what = 'waybill_refused'")
+    assert reason == "code 400 收件地址****超区"
     desk.sandbox.do("POST", "/carriers/kuaidi100/waybills", {})
     desk.send(forced=True)
 
