@@ -10,8 +10,8 @@ from models.settings import clock
 from tasks.return_rows import ReturnRow, return_id_of
 from tasks.return_verdicts import verdicts_by_sku
 from tasks.returns import Wish, announce, arrive, inspect, record_waybill
-from tests.fakes import FakePool, payload
-from tests.tasks.shipping import report
+from tests.fakes import FakePool
+from tests.tasks.shipping import instructed, report
 
 
 def li() -> Cause:
@@ -19,26 +19,17 @@ def li() -> Cause:
     return Cause("person:li", clock().now(), None, 1)
 
 
-def shipped(pool: FakePool, *, no: int = 1, units: Mapping[str, int] | None = None) -> int:
-    """An order that left whole in one box `YT<no>`; gives its id."""
-    basket = units or {"TEA": 3, "CUP": 1}
-    pool.take([payload(no, units=basket)], run=f"run {no}")
-    pool.through_the_stages()
-    (document,) = pool.rows(
-        """select distinct d.no from outbound_document d join allocation a on a.document_id = d.id
-           join orders o on o.id = a.order_id where o.order_no = %s""",
-        str(no),
+def shipped(pool: FakePool, units: Mapping[str, int] | None = None) -> int:
+    """An order that left whole in one box `YT7000<its number>`; gives its id. Orders are numbered on from 1."""
+    instructed(pool, units or {"TEA": 3, "CUP": 1})
+    (order_id, no, document) = pool.rows(
+        """select o.id, o.order_no, d.no from outbound_document d join allocation a on a.document_id = d.id
+           join orders o on o.id = a.order_id order by d.id desc limit 1"""
     )[0]
-    lines = pool.rows("select count(*) from allocation a join orders o on o.id = a.order_id where o.order_no = %s",
-                      str(no))[0][0]  # fmt: skip
-    numbers = pool.rows(
-        """select a.quantity from allocation a join orders o on o.id = a.order_id where o.order_no = %s
-           order by a.order_id, a.line_no, a.sku_id""",
-        str(no),
-    )
-    box = {n: numbers[n - 1][0] for n in range(1, lines + 1)}
+    rows = pool.rows("select quantity from allocation where order_id = %s order by order_id, line_no, sku_id", order_id)
+    box = {number: row[0] for number, row in enumerate(rows, 1)}
     assert report(pool, {f"YT7000{no}": box}, no=document) == ""
-    return int(pool.rows("select id from orders where order_no = %s", str(no))[0][0])
+    return int(order_id)
 
 
 def announced(order_id: int, pieces: Mapping[int, int], **more: Any) -> ReturnRow:
