@@ -130,7 +130,7 @@ def test_a_shop_may_let_exchanges_go_at_arrival(pool: FakePool, order_id: int) -
 
     assert found.state is ReturnState.ARRIVED
     assert orders(pool) == ["1", "1-E1"]
-    with pytest.raises(SetupError, match="exchange_ships: want one of .*after_inspection.*, not 'never'"):
+    with pytest.raises(SetupError, match=r"exchange_ships: want one of .*after_inspection.*, not 'never'"):
         set_shop("WOO", {"exchange_ships": "never"})
 
 
