@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import FlowRun
 
 from deployments.demo_baskets import FILE_SHOP, Basket, Invoice, baskets_of, file_rows, refused_phones
 from deployments.demo_dirt import Dirt, dirt_of
+from deployments.demo_house import HOUSE, House
 from deployments.demo_refunds import refunds_of
 from deployments.demo_runs import Runs
 from deployments.demo_sandbox import Outside
@@ -48,6 +49,7 @@ class Day:
     """
 
     outside: Outside
+    house: House
     runs: Runs
     screen: Screen
     invoices: Sequence[Invoice]
@@ -60,10 +62,12 @@ class Day:
 
     def fill(self) -> None:
         """Put stock into the warehouses and orders into the shops."""
-        goods = stock_up(self.invoices, list(SITES))
+        self.house.open(self.folder)
+        goods = stock_up(self.invoices, [*SITES, HOUSE])
         fill_stock(self.folder, goods.skus, goods.units)
+        self.house.shelve(self.folder, list(goods.skus))
         self.screen.note(
-            f"{len(goods.skus):,} SKUs in {len(SITES)} warehouses; {len(goods.scarce)} of them scarce, "
+            f"{len(goods.skus):,} SKUs in {len(SITES) + 1} warehouses; {len(goods.scarce)} of them scarce, "
             f"{len(goods.unknown)} sold ones missing from the list"
         )
         self.offered = {code: goods.skus[code] for code in _offered(goods, self.invoices)}
@@ -137,7 +141,10 @@ class Day:
         self._retry(failed)
 
     def ship(self) -> None:
-        """Two truckloads leave; the reports come in, some of them twice or late, and shops and carrier are told."""
+        """Two truckloads leave; the reports come in, some of them twice or late, and shops and carrier are told.
+
+        From the own warehouse all leaves, scan by scan on its handheld.
+        """
         self.outside.garble("wms:WH-E", "duplicate", DUPLICATES)
         self.outside.garble("wms:WH-N", "out_of_order", OUT_OF_ORDER)
         for load in ("first", "second"):
@@ -146,6 +153,7 @@ class Day:
                 for code in SITES
             }
             self.screen.note(f"{load} load: " + ", ".join(f"{number} from {code}" for code, number in left.items()))
+        self.screen.note(f"scanned out on a handheld: {self.house.ship()} from {HOUSE}")
         self.settle()
 
     def refund(self) -> None:
@@ -183,6 +191,8 @@ class Day:
             self.screen.note(f"{run.name}: {run.state_name}: {run.state.message if run.state else ''}")
         self._retry(_not_completed(ended))
         late = {code: number for code in SITES if (number := self.outside.ship(code))}
+        if number := self.house.ship():
+            late[HOUSE] = number
         if late:
             self.screen.note("late: " + ", ".join(f"{number} from {code}" for code, number in late.items()))
         self.settle()

@@ -17,6 +17,9 @@ MARK = {"demo": True}
 
 FILE_MAPPING = Path(__file__).parent / "data" / "demo_file_shop.yaml"
 
+SPEAKS_QIMEN = "WH-E"
+"""The warehouse outside whose system speaks Qimen; the others take webhooks."""
+
 _NOT_EMPTIED = ("alembic_version",)
 
 
@@ -50,6 +53,7 @@ def empty_pool() -> None:
 
 def connect(outside: Outside, folder: Path) -> None:
     """Set up shops, tracking service and warehouses, and tell the outside where our hooks are."""
+    outside.speak_qimen(SPEAKS_QIMEN, settings().callback_base())
     world = outside.world()
     connect_shops(world, MARK)
     add_shop(FILE_SHOP, FILE, "示例线下渠道", mapping=FILE_MAPPING, settings=MARK)

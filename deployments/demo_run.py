@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from deployments import addresses, demo_pool, installation, supervisor
 from deployments.databases import ensure_database
 from deployments.demo_baskets import read_invoices
+from deployments.demo_house import HOUSE, House
 from deployments.demo_sandbox import Outside, sandbox_process
 from deployments.demo_screen import Screen
 from deployments.parts import POSTGRES
@@ -73,9 +74,9 @@ def _play(screen: Screen, outside: Outside, began: float) -> list[str]:
         runs = Runs(prefect, now)
         runs.cancel_leftovers()
         folder = settings().var / "demo"
-        day = Day(
-            outside, runs, screen, read_invoices(now), folder, [shop["code"] for shop in outside.world()["shops"]]
-        )
+        house = House.at(addresses.read()["web_url"])
+        shops = [shop["code"] for shop in outside.world()["shops"]]
+        day = Day(outside, house, runs, screen, read_invoices(now), folder, shops)
         with screen.phase("set up shops, warehouses, stock and orders"):
             demo_pool.connect(outside, folder)
             day.fill()
@@ -106,7 +107,9 @@ def _report(screen: Screen, day: "Day", runs: "Runs", began: float) -> list[str]
     from deployments import demo_dirt, demo_report, demo_summary
 
     stories = runs.stories()
-    books = demo_summary.read_books(day.outside.books(), day.file_orders)
+    told = day.outside.books()
+    told["warehouses"][HOUSE] = day.house.books()
+    books = demo_summary.read_books(told, day.file_orders)
     with transaction() as conn:
         orders = demo_summary.read_orders(conn)
         quarantine = demo_summary.read_quarantine(conn)

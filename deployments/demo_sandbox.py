@@ -55,6 +55,11 @@ class Outside:
         wish = {"code": code, "callback_url": callback_url, "pull_token": pull_token, "batches": batches}
         self.do("POST", "warehouses", wish)
 
+    def speak_qimen(self, code: str, hooks_url: str) -> None:
+        """Let a warehouse's system speak Qimen from now on, and report there."""
+        wish = {"code": code, "speaks": "qimen", "callback_url": f"{hooks_url}/hooks/qimen/{code}"}
+        self.do("POST", "warehouses", wish)
+
     def break_warehouse(self, code: str) -> None:
         """Let a warehouse's system answer 503 until it is mended."""
         self.do("POST", "faults", {"target": f"wms:{code}", "kind": "http_503"})

@@ -1,4 +1,4 @@
-"""What the demo's three warehouses hold: plenty of most things, too little of some, and codes that nobody knows."""
+"""What the demo's warehouses hold: plenty of most things, too little of some, and codes that nobody knows."""
 
 import hashlib
 import re

@@ -18,7 +18,7 @@ from tasks.floor_rows import Refused
 from tasks.floor_scan import Answer
 from tasks.floor_scans import apply_scan
 from tasks.floor_views import document_view, wave_view, work_of
-from tasks.floor_waves import take_wave
+from tasks.floor_waves import make_waves, take_wave
 from tasks.sessions import ADDRESS_WINDOW, TooManyTries
 from tasks.shortfalls import StillLocking
 from web.console.session import address_of
@@ -76,6 +76,13 @@ def _session(signed: Signed) -> dict[str, Any]:
 @router.get("/work")
 def work(signed: SignedIn) -> dict[str, Any]:
     """The waves of the warehouse that are not all shipped, and the documents whose goods go back to their shelves."""
+    return asdict(work_of(signed))
+
+
+@router.post("/waves", dependencies=_OWN, openapi_extra=sends(NothingBody))
+def put_into_waves(signed: SignedIn, body: NothingRead) -> dict[str, Any]:
+    """Put every document that waits into a wave; gives the work there is then."""
+    make_waves(signed.warehouse_code, signed.cause(clock().now()))
     return asdict(work_of(signed))
 
 

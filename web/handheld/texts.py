@@ -84,6 +84,7 @@ PAGE: Mapping[str, str] = {
     "waves": N_("Waves"),
     "no_waves": N_("No wave waits."),
     "not_in_waves": N_("{n} more orders are not in a wave yet."),
+    "make_waves": N_("Put them into waves"),
     "units": N_("{n} units"),
     "zone": N_("zone {zone}"),
     "leaves": N_("leaves {time}"),

@@ -16,7 +16,7 @@ from tests.tasks.merged import cause
 
 API = "/handheld/api"
 ASKED = (("GET", "session"), ("GET", "work"), ("GET", "waves/WV1"), ("GET", "documents/OB1"))
-SENT = (("POST", "waves/WV1/take"), ("POST", "scans"))
+SENT = (("POST", "waves"), ("POST", "waves/WV1/take"), ("POST", "scans"))
 
 
 class Hand(httpx.Client):
@@ -292,3 +292,15 @@ class TestAWave:
 
         assert mine.get(f"{API}/documents/{no}").status_code == 404
         assert mine.get(f"{API}/work").json()["waves"] == []
+
+
+def test_what_waits_is_put_into_waves_and_shown(house: House, hand: Callable[[str], Hand]) -> None:
+    house.orders({"TEA": 1, "CUP": 1}, {"TEA": 2})
+    made = hand("李雷")
+    assert (made.get(f"{API}/work").json()["waiting"], made.get(f"{API}/work").json()["waves"]) == (2, [])
+
+    work = made.tell("waves").json()
+
+    assert (work["waiting"], [wave["documents"] for wave in work["waves"]]) == (0, [2])
+    assert made.tell("waves").json() == work
+    assert house.pool.rows("select made_by from wave") == [("picker:李雷@WH-A",)]

@@ -19,6 +19,7 @@ export function draw(app) {
     h("h2", {}, say("waves")),
     waves.length ? h("ul", { class: "cards" }, waves.map((wave) => card(app, wave, own(wave)))) : h("p", { class: "none" }, say("no_waves")),
     list.waiting > 0 && h("p", { class: "none" }, say("not_in_waves", { n: list.waiting })),
+    list.waiting > 0 && h("button", { class: "big", onclick: app.tapped(() => app.read("waves", "work", "POST")) }, say("make_waves")),
     list.put_back.length > 0 && h("h2", { class: "warn" }, say("put_backs")),
     h("ul", { class: "cards" }, list.put_back.map((document) => h("li", {},
       h("button", { class: "card warn", onclick: app.tapped(() => app.go("put-back", document.no)) },
