@@ -119,15 +119,22 @@ class Pda:
         self.window.route(SCANS, lambda route: route.fulfill(status=500, json={"error": "internal error"}))
 
     def hold_scans_up(self) -> Callable[[], None]:
-        """The first scans that are sent stay under way until what this gives is called; notes what else is sent."""
+        """Scans that are sent stay under way until what this gives is called; no two requests may be by then."""
         held: list[Route] = []
-        self.window.route(SCANS, held.append)
+        open_ways: list[bool] = []
+
+        def hold(route: Route) -> None:
+            if open_ways:
+                route.continue_()
+            else:
+                held.append(route)
 
         def go_on() -> None:
-            assert len(held) == 1, "one request at a time"
-            self.window.unroute(SCANS)
+            assert len(held) == 1
+            open_ways.append(True)
             held[0].continue_()
 
+        self.window.route(SCANS, hold)
         return go_on
 
     def let_scans_through(self) -> list[str]:

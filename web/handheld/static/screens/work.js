@@ -9,13 +9,18 @@ export const opened = (app) => app.read("work", "work");
 export const scan = (app, code) => app.refuseHere({ code }, "not_found");
 
 export function draw(app) {
-  const list = app.kept("work") ?? { waves: [], put_back: [], waiting: 0 };
+  const list = app.kept("work");
+  return [ways(app), ...(list ? found(app, list) : [])];
+}
+
+const ways = (app) => h("nav", { class: "ways" },
+  h("button", { class: "big", onclick: app.tapped(() => app.go("bench")) }, say("bench")),
+  h("button", { class: "big", onclick: app.tapped(() => app.go("batch")) }, say("batch")));
+
+function found(app, list) {
   const own = (wave) => wave.picker === app.owner.picker;
   const waves = [...list.waves].sort((one, other) => own(other) - own(one));
   return [
-    h("nav", { class: "ways" },
-      h("button", { class: "big", onclick: app.tapped(() => app.go("bench")) }, say("bench")),
-      h("button", { class: "big", onclick: app.tapped(() => app.go("batch")) }, say("batch"))),
     h("h2", {}, say("waves")),
     waves.length ? h("ul", { class: "cards" }, waves.map((wave) => card(app, wave, own(wave)))) : h("p", { class: "none" }, say("no_waves")),
     list.waiting > 0 && h("p", { class: "none" }, say("not_in_waves", { n: list.waiting })),
