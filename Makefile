@@ -82,7 +82,7 @@ pictures: $(READY) chromium ## the pictures of the documents anew
 	SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/pipeline/test_console_in_browser.py -k finds
 	SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/pipeline/test_runbook.py -k pictures
 	SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/tasks/paper -k "whole_wave or parcel and 100x150"
-	SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/web/handheld/test_in_browser.py -k "twenty or ten_scans or wrong_item"
+	SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/web/handheld -k "twenty or ten_scans or wrong_item"
 
 lock: ## requirements.lock anew from pyproject.toml
 	$(BIN)/python -m uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -1,6 +1,6 @@
 """An own warehouse behind the real application, and handhelds on its network: plain HTTP, not localhost."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ from tests.clocks import TickingClock, in_force
 from tests.fakes import FakePool
 from tests.shared_pool import emptied, shared_pool
 from tests.tasks.floor.house import House
-from tests.web.handheld.pda import HOST, Pda
+from tests.web.handheld.pda import BARCODES, HOST, Pda
 
 
 @pytest.fixture(scope="session")
@@ -30,9 +30,10 @@ def house(floor_database: str) -> Iterator[House]:
         pool.stock(TEA=90, CUP=90, POT=90, TRAY=90)
         pool.execute(
             """update sku set barcode = v.barcode, name = v.name
-               from (values ('TEA', '6901234567892', '龙井茶 250g'), ('CUP', '6909876543210', '青瓷杯'),
-                            ('POT', '6905555555551', '紫砂壶 200ml'), ('TRAY', '6907777777773', '竹茶盘'))
-                    v(code, barcode, name) where v.code = sku.code"""
+               from unnest(%s::text[], %s::text[], %s::text[]) v(code, barcode, name) where v.code = sku.code""",
+            list(BARCODES),
+            list(BARCODES.values()),
+            ["龙井茶 250g", "青瓷杯", "紫砂壶 200ml", "竹茶盘"],
         )
         pool.execute(
             """insert into sku_place (warehouse_id, sku_id, place)
@@ -69,3 +70,16 @@ def pda(chrome: Browser, web: httpx.Client, house: House) -> Iterator[Callable[[
 
         yield sign_in
         assert [error for hand in made for error in hand.errors] == []
+
+
+@pytest.fixture
+def picked(house: House) -> Callable[..., list[str]]:
+    """Orders whose goods are at the bench; gives the numbers of their documents."""
+
+    def make(*baskets: Mapping[str, int]) -> list[str]:
+        documents = house.orders(*baskets)
+        for wave in house.waves():
+            house.fetch(wave)
+        return documents
+
+    return make

@@ -1,7 +1,7 @@
 """A handheld in somebody's hand: what its scanner types, what its page shows, and its network."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import httpx
 from playwright.sync_api import BrowserContext, Page, Request, Route, expect
@@ -21,6 +21,9 @@ HEAR = """
   OscillatorNode.prototype.start = function (...at) { window.tones.push(this.frequency.value); start.apply(this, at); };
 """
 BAD_TONE = 180
+
+
+BARCODES = {"TEA": "6901234567892", "CUP": "6909876543210", "POT": "6905555555551", "TRAY": "6907777777773"}
 
 
 class Pda:
@@ -160,3 +163,31 @@ def _ids(request: Request) -> list[str]:
         return []
     body = request.post_data_json or {}
     return [scan["id"] for scan in body["scans"]]
+
+
+SignIn = Callable[[str], Pda]
+Picked = Callable[..., list[str]]
+
+
+def items(basket: Mapping[str, int]) -> list[str]:
+    """The barcodes of a basket, unit by unit."""
+    return [BARCODES[sku] for sku, units in basket.items() for _ in range(units)]
+
+
+def scans(house: House) -> list[tuple[str, str, bool]]:
+    """Kind, code and outcome of every scan that handhelds sent, in the order in which they counted."""
+    return house.pool.rows(
+        """select kind, code, ok from floor_scan s join picker p on p.id = s.picker_id
+           where p.name <> %s order by applied_at""",
+        house.picker.name,
+    )
+
+
+def refund(house: House, no: str) -> None:
+    """The buyer asks for the money back."""
+    house.pool.execute(
+        """insert into document_block (document_id, order_id, reason, placed_at)
+           select d.id, a.order_id, 'refund', now() from outbound_document d join allocation a on a.document_id = d.id
+           where d.no = %s limit 1""",
+        no,
+    )
