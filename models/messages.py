@@ -63,6 +63,7 @@ class OutboxKind(StrEnum):
     STOCK = "stock"
     WAYBILL = "waybill"
     WAYBILL_CANCEL = "waybill.cancel"
+    INTERCEPT = "intercept"
 
 
 class Outbox(SQLModel, table=True):

@@ -62,6 +62,7 @@ class LabelDesk:
         """Forget the waybills made so far, and have balance again."""
         self._made: dict[str, Waybill] = {}
         self._by_task: dict[str, Waybill] = {}
+        self._intercepts: dict[str, str] = {}
         self.balance: int | None = None
         self.refuses = ""
         self.code = 400
@@ -85,6 +86,8 @@ class LabelDesk:
                     data = self._print_again(param)
                 case "cancel":
                     data = self._cancel(param)
+                case "interceptOrder":
+                    data = self._intercept(param)
                 case other:
                     raise LabelRefusal(400, f"不支持的method {other}")
         except LabelRefusal as refusal:
@@ -130,6 +133,18 @@ class LabelDesk:
         if "*" in str(to.get("name", "")) and param.get("net") not in PLATFORMS:
             # as carriers do, with what they do not understand
             raise LabelRefusal(400, f"收件人{to.get('name')}、地址{to.get('printAddr')}无法识别")
+
+    def _intercept(self, param: dict[str, Any]) -> dict[str, Any]:
+        """Take a parcel back, once."""
+        number, wish = str(param.get("kuaidinum") or ""), param.get("interceptType")
+        if wish not in ("RETURN_SEND_STATION", "RETURN_SEND_ADDR"):
+            raise LabelRefusal(400, "interceptType不正确")
+        if param.get("kuaidicom") not in self._companies or not 6 <= len(number) <= 32:
+            raise LabelRefusal(400, "快递公司或单号不正确")
+        if number in self._intercepts:
+            raise LabelRefusal(400, "该运单已发起拦截")
+        self._intercepts[number] = str(wish)
+        return {}
 
     def _make(self, order_id: str, param: dict[str, Any], now: datetime) -> Waybill:
         company = str(param["kuaidicom"])

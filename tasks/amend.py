@@ -29,6 +29,7 @@ from models.rules.review_findings import stopping_topics
 from models.rules.waiting import latest_end
 from models.settings import SHANGHAI
 from tasks.asked_back import ask_back
+from tasks.intercepts import called_off
 from tasks.kept_stock import forget_kits, keep_wanted, return_to_pool
 from tasks.known_orders import Known, facts_of, load_known
 from tasks.receivers import Personal, fuller_cut, personal_of, save_personal
@@ -117,6 +118,9 @@ def amend_orders(conn: Connection, batch_id: int, amendments: Sequence[Amendment
     asked = ask_back(conn, {document for ruling in rulings for document in _at_warehouse(ruling)}, why)
     _tell_a_person(conn, [ruling for ruling in rulings if _concerns_a_person(ruling)], asked, why)
     note_platform_refunds(conn, [ruling.order_id for ruling in rulings], why)
+    off = [ruling.order_id for ruling in rulings if _is_called_off(ruling)]
+    if off:
+        called_off(conn, off, "the shop called it off after it left", why)
     return len(again)
 
 
@@ -212,6 +216,13 @@ def _judge(known: Known, amendment: Amendment, stops: Stops) -> _Ruling:
 
 def _concerns_a_person(ruling: _Ruling) -> bool:
     return bool(ruling.fields(Effect.BLOCK) or ruling.fields(Effect.REFUSE))
+
+
+def _is_called_off(ruling: _Ruling) -> bool:
+    """Whether the shop cancelled or refunded something of an order of which parcels left."""
+    stopped = {*ruling.fields(Effect.BLOCK), *ruling.fields(Effect.REFUSE)}
+    left = any(document.handover in (Handover.LEFT, Handover.PART_LEFT) for document in ruling.known.documents)
+    return left and not stopped.isdisjoint({Field.CANCEL, Field.REFUND})
 
 
 def _tell_a_person(conn: Connection, rulings: Sequence[_Ruling], asked: Collection[int], why: Cause) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from connectors import registry
 from connectors.base import Carrier, Channel, Terms, Unlimited, Wms
+from connectors.carriers.kuaidi100_label import Kuaidi100Label
 from connectors.mapping import Mapping, parse_mapping
 from models.database import Connection, one
 from models.errors import SetupError
@@ -68,6 +69,12 @@ def open_carrier(conn: Connection) -> Carrier:
     credentials = secrets_of(conn, Owner.CARRIER, KUAIDI100)
     made: Carrier = registry.CARRIERS[KUAIDI100](client_of(Owner.CARRIER, KUAIDI100), KUAIDI100, credentials, _now)
     return made
+
+
+def open_label_service(conn: Connection) -> Kuaidi100Label:
+    """The service that carriers are asked through for parcels back; raises SetupError naming what it lacks."""
+    credentials = secrets_of(conn, Owner.CARRIER, KUAIDI100)
+    return Kuaidi100Label(client_of(Owner.CARRIER, KUAIDI100), KUAIDI100, credentials, _now)
 
 
 def shop_mapping(conn: Connection, shop_code: str) -> Mapping:

@@ -11,6 +11,7 @@ from models.database import in_transaction
 from models.order import Cause
 from models.remainder import ShortWay
 from tasks.decided import Decided
+from tasks.desk_intercepts import intercept_orders
 from tasks.desk_shorts import settle_short_orders
 from tasks.desk_stops import cancel_desk_orders, hold_orders, reject_orders
 from tasks.release import approve_orders, release_orders
@@ -44,3 +45,8 @@ def cancel(order_ids: Sequence[int], reason: str, why: Cause) -> Decided:
 def settle_short(order_ids: Sequence[int], way: ShortWay, reason: str, why: Cause) -> Decided:
     """Decide what becomes of units that documents lacked: `settle_short_orders` says how."""
     return in_transaction(lambda conn: settle_short_orders(conn, order_ids, way, reason, why))
+
+
+def intercept(order_ids: Sequence[int], reason: str, why: Cause) -> Decided:
+    """Ask carriers for parcels back that left: `intercept_orders` says how."""
+    return in_transaction(lambda conn: intercept_orders(conn, order_ids, reason, why))

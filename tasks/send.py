@@ -18,6 +18,7 @@ from tasks.counterparts import open_carrier, open_channel, open_wms
 from tasks.floor_back import answer_wishes
 from tasks.inbox import keep_all
 from tasks.instruction_links import page_address, said_until
+from tasks.intercept_calls import intercept_calls
 from tasks.outbox_calls import Pending, Shared
 from tasks.render import render_cancels, render_outbound, render_subscriptions
 from tasks.ship_back_calls import report_calls
@@ -123,7 +124,12 @@ def _to_shop(code: str, pending: Sequence[Pending]) -> dict[int, Callable[[], No
 def _to_carrier(code: str, pending: Sequence[Pending]) -> dict[int, Callable[[], None]]:
     if "/" in code:  # a warehouse's accounts for e-waybills
         return waybill_calls(code, pending)
-    with transaction() as conn:
-        carrier = open_carrier(conn)
-        parcels = render_subscriptions(conn, pending)
-    return {message_id: partial(carrier.subscribe, parcel) for message_id, parcel in parcels.items()}
+    wanted_back = [message for message in pending if message.kind is OutboxKind.INTERCEPT]
+    followed = [message for message in pending if message.kind is not OutboxKind.INTERCEPT]
+    said = intercept_calls(wanted_back)
+    if followed:
+        with transaction() as conn:
+            carrier = open_carrier(conn)
+            parcels = render_subscriptions(conn, followed)
+        said |= {message_id: partial(carrier.subscribe, parcel) for message_id, parcel in parcels.items()}
+    return said

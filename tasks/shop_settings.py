@@ -14,6 +14,7 @@ from connectors import registry
 from connectors.base import Capabilities, StockMode
 from models.database import Connection, transaction
 from models.errors import SetupError
+from models.intercept import InterceptWay
 from models.order import Cause
 from models.remainder import ShortWay
 from models.rules.returns import ExchangeShips
@@ -48,11 +49,16 @@ NUMBERS: Mapping[str, float] = {**ALARMS, **LOCKING, **WAITING, **MERGING}
 SWITCHES: Mapping[str, bool] = {"merge": True}
 """Settings that are yes or no. `merge`: orders of one receiver leave in one parcel."""
 
-CHOICES: Mapping[str, type[StrEnum]] = {"exchange_ships": ExchangeShips, SHORT_SHIP: ShortWay}
+CHOICES: Mapping[str, type[StrEnum]] = {
+    "exchange_ships": ExchangeShips,
+    SHORT_SHIP: ShortWay,
+    "intercept": InterceptWay,
+}
 """Settings that are one of some words.
 
 `exchange_ships`: when the goods of an exchange leave. `short_ship`: what becomes of units that a warehouse closes a
-document without; without a word of the shop a warehouse's own counts.
+document without; without a word of the shop a warehouse's own counts. `intercept`: whether carriers are asked at once
+for the parcels of an order that is called off; without it a person decides.
 """
 
 _USUAL: Mapping[str, float | bool | str | None] = {
@@ -60,6 +66,7 @@ _USUAL: Mapping[str, float | bool | str | None] = {
     **SWITCHES,
     "exchange_ships": ExchangeShips.AFTER_INSPECTION.value,
     SHORT_SHIP: None,
+    "intercept": None,
 }
 
 LONGEST_ALARM = 3650

@@ -15,6 +15,7 @@ from models.order import Cause, write_events
 from models.sealing import unseal
 from models.shipment import PARCEL_STEPS, ParcelStage
 from tasks.confirm import Outcome
+from tasks.intercepts import follow
 from tasks.returned_parcels import open_intercepted
 
 
@@ -161,3 +162,4 @@ def _write_stage_events(conn: Connection, parcels: Sequence[Parcel], why: Cause)
     for stage, ids in by_stage.items():
         rows = conn.execute("select distinct order_id from parcel_line where parcel_id = any(%s)", (ids,)).fetchall()
         write_events(conn, [row[0] for row in rows], f"parcel_{stage.value}", why)
+        follow(conn, ids, stage, why)

@@ -27,7 +27,7 @@ _CAUSES = """
 
 _ORDERS = """
   select x.id, min(o.order_no) from outbox x
-  left join parcel p on x.kind in ('ship_back', 'subscribe') and p.id = x.subject_id
+  left join parcel p on x.kind in ('ship_back', 'subscribe', 'intercept') and p.id = x.subject_id
   join allocation a on a.document_id = coalesce(p.document_id, x.subject_id)
   join orders o on o.id = a.order_id
   where x.id = any(%s) group by 1 order by 1"""

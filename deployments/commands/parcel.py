@@ -11,6 +11,46 @@ parcel = typer.Typer(help="Single parcels.", no_args_is_help=True)
 app.add_typer(parcel, name="parcel", rich_help_panel="Orders")
 
 
+@parcel.command("wanted-back")
+def wanted_back() -> None:
+    """List the parcels that are wanted back, with what somebody needs who phones their carriers."""
+    from deployments.databases import ensure_database
+    from models.database import transaction
+    from models.settings import SHANGHAI
+    from tasks.intercepts import open_intercepts
+
+    ensure_database()
+    with transaction() as conn:
+        found = open_intercepts(conn)
+    for each in found:
+        since = f"{each.wanted_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
+        mark = "!" if each.for_people else " "
+        said = f"; {each.answer}" if each.answer else ""
+        typer.echo(
+            f"{mark} {each.carrier} {each.waybill}  {each.state}, {each.stage}, since {since}  orders "
+            f"{', '.join(each.orders)} of {each.document} from {each.warehouse}: {each.reason}{said}"
+        )
+    if not found:
+        typer.echo("no parcel is wanted back")
+
+
+@parcel.command("carrier-says")
+def carrier_says(
+    waybill: Annotated[str, typer.Argument(help="The parcel's number.")],
+    agreed: Annotated[bool, typer.Option("--yes/--no", help="Whether the carrier brings it back.")],
+    answer: Annotated[str, typer.Option(help="What the carrier said.")],
+) -> None:
+    """Note what a carrier told you on the phone about a parcel that is wanted back."""
+    from deployments.databases import ensure_database
+    from models.database import transaction
+    from tasks.desk_intercepts import note_by_hand
+
+    ensure_database()
+    with transaction() as conn:
+        note_by_hand(conn, waybill.strip(), agreed=agreed, answer=answer, why=by_hand())
+    typer.echo(f"parcel {waybill.strip()}: noted")
+
+
 @parcel.command()
 def renumber(
     waybill: Annotated[str, typer.Argument(help="The number it has in the pool.")],

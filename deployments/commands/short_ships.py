@@ -1,4 +1,4 @@
-"""`orderpool order settle-short` and `orderpool short-rule`: what becomes of units that a warehouse did not ship."""
+"""`orderpool order settle-short`, `order intercept` and `short-rule`: what did not leave, or should not have."""
 
 from typing import Annotated
 
@@ -29,6 +29,15 @@ def settle_short(
     from tasks import desk
 
     decide_about(nos, shop, _DONE[way], lambda ids, why: desk.settle_short(ids, way, reason, why))
+
+
+@order.command("intercept")
+def intercept(nos: Nos, reason: Reason, shop: Shop = "") -> None:
+    """Have the parcels of orders brought back that are on the road; the orders stay as they are."""
+    from tasks import desk
+
+    said = "its parcels are wanted back; `orderpool parcel wanted-back` tells how far their carriers went along"
+    decide_about(nos, shop, said, lambda ids, why: desk.intercept(ids, reason, why))
 
 
 @app.command("short-rule", rich_help_panel="Setting up")

@@ -47,3 +47,19 @@ def test_a_warehouse_gets_a_rule_shows_it_and_loses_it(short: FakePool) -> None:
         ("back_order",),
         (None,),
     ]
+
+
+def test_a_parcel_is_wanted_back_listed_and_its_carriers_word_noted(short: FakePool) -> None:
+    code, said = order("intercept", "1", "--reason", "the buyer called")
+    assert (code, said.startswith("order 1 of WOO: its parcels are wanted back")) == (0, True)
+
+    listed = parcel("wanted-back")
+    assert listed.startswith("! yuantong YT1  by_phone, label_created, since ")
+    assert "orders 1 of OB" in listed
+    assert parcel("carrier-says", "YT1", "--yes", "--answer", "on Monday") == "parcel YT1: noted\n"
+    assert short.rows("select state, answer from parcel_intercept") == [("agreed", "on Monday")]
+
+
+def parcel(*words: str) -> str:
+    commands.load()
+    return CliRunner().invoke(commands.app, ["parcel", *words]).output

@@ -84,6 +84,7 @@ _DECISIONS: Mapping[str, Callable[[Sequence[int], str, Cause, Fields], Decided]]
         order_ids, ShortWay.BACK_ORDER, reason, why
     ),
     "refund_short": lambda order_ids, reason, why, _fields: desk.settle_short(order_ids, ShortWay.REFUND, reason, why),
+    "intercept": lambda order_ids, reason, why, _fields: desk.intercept(order_ids, reason, why),
     "redo": lambda order_ids, reason, why, fields: redo(fields.text("stage"), order_ids, reason, why),
     "skip": lambda order_ids, reason, why, _fields: skip(order_ids, reason, why),
 }

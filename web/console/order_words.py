@@ -117,6 +117,7 @@ ACTIONS: Mapping[str, str] = {
     "reroute_short": N_("Send what lacks from elsewhere"),
     "back_order_short": N_("Send what lacks when stock comes"),
     "refund_short": N_("Refund what lacks"),
+    "intercept": N_("Have its parcels brought back"),
     "redo": N_("Redo a stage"),
     "skip": N_("Skip in its run"),
 }

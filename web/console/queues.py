@@ -32,6 +32,7 @@ MESSAGES: Mapping[OutboxKind, str] = {
     OutboxKind.OUTBOUND_CANCEL: N_("instructions asked back"),
     OutboxKind.SHIP_BACK: N_("parcels told to the shop"),
     OutboxKind.SUBSCRIBE: N_("parcels to follow"),
+    OutboxKind.INTERCEPT: N_("parcels wanted back"),
     OutboxKind.STOCK: N_("stock shown"),
     OutboxKind.WAYBILL: N_("e-waybills"),
     OutboxKind.WAYBILL_CANCEL: N_("e-waybills given back"),

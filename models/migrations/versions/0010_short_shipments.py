@@ -1,4 +1,4 @@
-"""Short shipments: what documents lacked and what becomes of it, and units of a line placed again."""
+"""Short shipments: what documents lacked and what becomes of it, units of a line placed again, and parcels wanted back."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +8,9 @@ down_revision = "0009"
 branch_labels = None
 depends_on = None
 
+_KINDS = (
+    "'outbound.created', 'outbound.cancel_requested', 'ship_back', 'subscribe', 'stock', 'waybill', 'waybill.cancel'"
+)
 _KEY = ("order_id", "line_no", "sku_id", "warehouse_id")
 
 
@@ -17,9 +20,14 @@ def upgrade() -> None:
     op.drop_constraint("allocation_pkey", "allocation")
     op.create_primary_key("allocation_pkey", "allocation", [*_KEY, "turn"])
     _make_remainders()
+    _make_intercepts()
+    _kinds_known(f"{_KINDS}, 'intercept'")
 
 
 def downgrade() -> None:
+    op.execute("delete from outbox where kind = 'intercept'")
+    _kinds_known(_KINDS)
+    op.drop_table("parcel_intercept")
     op.drop_table("remainder")
     op.execute("delete from allocation where turn > 1")
     op.drop_constraint("allocation_pkey", "allocation")
@@ -60,3 +68,34 @@ def _make_remainders() -> None:
            left join hold h on h.order_id = a.order_id and h.code = 'SHIPPED_SHORT' and h.released_at is null
            where d.state = 'short' and a.shipped < a.quantity"""
     )
+
+
+def _make_intercepts() -> None:
+    op.create_table(
+        "parcel_intercept",
+        sa.Column("parcel_id", sa.BigInteger(), nullable=False, autoincrement=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("wish", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("asked_by", sa.Text(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False, server_default=""),
+        sa.Column("wanted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "state in ('wanted', 'asked', 'agreed', 'refused', 'in_doubt', 'by_phone', 'done', 'missed')",
+            name="state_known",
+        ),
+        sa.CheckConstraint("wish in ('RETURN_SEND_STATION', 'RETURN_SEND_ADDR')", name="wish_known"),
+        sa.PrimaryKeyConstraint("parcel_id"),
+    )
+    op.create_index(
+        "ix_parcel_intercept_open",
+        "parcel_intercept",
+        ["parcel_id"],
+        postgresql_where=sa.text("state not in ('done', 'missed')"),
+    )
+
+
+def _kinds_known(values: str) -> None:
+    op.drop_constraint("kind_known", "outbox")
+    op.create_check_constraint("kind_known", "outbox", f"kind in ({values})")

@@ -19,8 +19,8 @@ ROOT = SENTENCES.parents[3]
 SPEAKING = [
     ROOT / "tasks" / f"{name}.py"
     for name in (
-        "accept", "blacklist", "desk_orders", "desk_shorts", "desk_stops", "merging", "orders_under_way",
-        "passwords", "people", "redo", "refunds", "release", "replacements", "return_rows",
+        "accept", "blacklist", "desk_intercepts", "desk_orders", "desk_shorts", "desk_stops", "merging",
+        "orders_under_way", "passwords", "people", "redo", "refunds", "release", "replacements", "return_rows",
         "return_verdicts", "returns", "reveal",
         "shop_edit", "shortage_choices", "skip", "sku_list", "warehouse_list", "written_waybills",
     )
