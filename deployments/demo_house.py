@@ -73,8 +73,8 @@ class House:
         with self._handheld() as handheld:
             for wave in handheld.post("waves", {})["waves"]:
                 view = handheld.post(f"waves/{wave['no']}/take", {})
-                handheld.scan([_pick(wave["no"], line) for line in view["picks"]])
-                handheld.scan([{"kind": "picked", "code": "", "wave": wave["no"]}])
+                picks = [_pick(wave["no"], line) for line in view["picks"]]
+                handheld.scan([*picks, {"kind": "picked", "code": "", "wave": wave["no"]}])
                 for document in view["documents"]:
                     self._pack(handheld, document["no"])
         return len(self.shipped) - before
@@ -142,10 +142,12 @@ class _Handheld:
         """Send scans in their order; raises PipelineError when one is refused."""
         at = datetime.now(clock().now().tzinfo).isoformat()
         told = [{"id": str(uuid4()), "at": at, **scan} for scan in scans]
-        for start in range(0, len(told), _MOST_SCANS):
-            for answer in self.post("scans", {"scans": told[start : start + _MOST_SCANS]})["answers"]:
+        while told:
+            answers = self.post("scans", {"scans": told[:_MOST_SCANS]})["answers"]
+            for answer in answers:
                 if not answer["ok"]:
                     raise PipelineError(f"demo: a scan was refused: {answer['said']}: {answer['text']}")
+            told = told[len(answers) :]
 
     def _read(self, response: httpx.Response) -> Any:
         if response.is_error:

@@ -1,5 +1,7 @@
 """Which of several live processes works: the one that holds a lock of the pool, for as long as it is connected."""
 
+from contextlib import suppress
+
 import psycopg
 
 from models.database import Connection, connect
@@ -40,5 +42,8 @@ class Leadership:
     def give_up(self) -> None:
         """Let another process lead."""
         if self._conn is not None:
+            with suppress(psycopg.Error):
+                # its server process may take a moment to notice that the connection ended
+                self._conn.execute("select pg_advisory_unlock_all()")
             self._conn.close()
             self._conn = None

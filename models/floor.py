@@ -70,7 +70,7 @@ class WaveState(StrEnum):
 
 WAVE_STEPS: dict[WaveState, frozenset[WaveState]] = {
     WaveState.OPEN: frozenset({WaveState.PICKING}),
-    WaveState.PICKING: frozenset({WaveState.PICKED}),
+    WaveState.PICKING: frozenset({WaveState.PICKING, WaveState.PICKED}),  # another picker may go on with it
     WaveState.PICKED: frozenset(),
 }
 
@@ -127,7 +127,7 @@ class FloorTask(SQLModel, table=True):
     __table_args__ = (
         one_of("state", TaskState),
         Index("ix_floor_task_wave_id", "wave_id"),
-        Index("ix_floor_task_put_back", "warehouse_id", postgresql_where=text("state = 'put_back'")),
+        Index("ix_floor_task_open", "warehouse_id", "state", "wave_id", postgresql_where=text("state <> 'done'")),
     )
 
     document_id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})

@@ -86,6 +86,7 @@ class OutboundDocument(SQLModel, table=True):
         ),
         Index("ix_outbound_document_gone", "id", postgresql_where=text("state in ('rejected', 'cancelled')")),
         Index("ix_outbound_document_kept", "warehouse_id", "ended_at"),
+        Index("ix_outbound_document_accepted", "warehouse_id", postgresql_where=text("state = 'accepted'")),
         Index("ix_outbound_document_receiver_token", "receiver_token", unique=True),
     )
 

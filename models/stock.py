@@ -15,6 +15,7 @@ class Sku(SQLModel, table=True):
     """A thing that is sold, under the merchant's code."""
 
     __tablename__: ClassVar[str] = "sku"
+    __table_args__ = (Index("ix_sku_barcode", "barcode", postgresql_where=text("barcode <> ''")),)
 
     id: int | None = Field(default=None, primary_key=True)
     code: str = Field(unique=True, sa_type=Text)
@@ -147,6 +148,7 @@ class Lock(SQLModel, table=True):
             "line_no",
             "sku_id",
             "warehouse_id",
+            "turn",
             unique=True,
             postgresql_where=text("state = 'open'"),
             postgresql_nulls_not_distinct=True,

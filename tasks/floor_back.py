@@ -38,15 +38,30 @@ def _answer(conn: Connection, warehouse_code: str, nos: Sequence[str], why: Caus
     ]
     conn.execute("select 1 from wave where id = any(%s) order by id for update", (waves,))
     tasks = {no: t for code in warehouse_ids for no, t in take_tasks(conn, code, open_nos).items()}
-    kept = [no for no in open_nos if no in tasks and _stays_out(conn, tasks[no])]
-    reports: list[Report] = [report(0, warehouse_code, CANCEL_FAILED, no, why.at, reason_code="SHIPPED") for no in left]
+    going_back = {no for no, task in tasks.items() if task.state is TaskState.PUT_BACK}
+    kept = {no for no in open_nos if no in tasks and _stays_out(conn, tasks[no])}
+    reports: list[Report] = [
+        report(0, warehouse_code, CANCEL_FAILED, no, why.at, reason_code="SHIPPED") for no in _unanswered(conn, left)
+    ]
+    reports += [report(0, warehouse_code, "outbound.put_back", no, why.at) for no in sorted(kept - going_back)]
     reports += [
-        report(0, warehouse_code, "outbound.put_back", no, why.at)
-        if no in kept
-        else report(0, warehouse_code, "outbound.cancelled", no, why.at, reason_code=GIVEN_BACK)
+        report(0, warehouse_code, "outbound.cancelled", no, why.at, reason_code=GIVEN_BACK)
         for no in open_nos
+        if no not in kept
     ]
     apply_confirmations(conn, reports, why)
+
+
+def _unanswered(conn: Connection, nos: Sequence[str]) -> list[str]:
+    """Those of these documents about which their orders' stories have no answer yet."""
+    rows = conn.execute(
+        """select d.no from outbound_document d where d.no = any(%s) and not exists (
+             select 1 from allocation a join event e on e.order_id = a.order_id
+             where a.document_id = d.id and e.what in ('not_given_back', 'unmerge_refused')
+               and e.detail->>'document' = d.no) order by d.id""",
+        (list(nos),),
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def _stays_out(conn: Connection, task: Task) -> bool:

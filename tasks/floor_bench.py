@@ -10,9 +10,9 @@ from tasks.confirm import apply_confirmations
 from tasks.floor_people import Signed
 from tasks.floor_rows import Refused, Task, Units, move_tasks, report, skus_of, take_task
 from tasks.floor_scan import Done, ScanIn
+from tasks.parcel_numbers import NUMBER
 from tasks.waybills import owner_of, waybill_of
 
-_WAYBILL: Final = re.compile(r"(?=.*\d)[A-Z0-9-]{6,32}")  # the lengths that Kuaidi100 takes
 _TRIES: Final = 20  # documents of one unit that are looked at for one label: the others before were blocked meanwhile
 
 
@@ -61,12 +61,17 @@ def _require_complete(task: Task) -> None:
 
 
 def ship(conn: Connection, signed: Signed, scan: ScanIn) -> Done:
-    """The parcel of a document leaves under the scanned waybill; with `more`, another box of it follows."""
+    """The parcel of a document leaves under the scanned waybill; with `more`, another box of it follows.
+
+    The box with the last unit is the last one, whatever the picker says.
+    """
     task = take_task(conn, signed.warehouse_id, scan.document)
     task.require_free()
+    left = any(units.checked < units.wanted for units in task.units)
     if not scan.more:
         _require_complete(task)
-    return _ship(conn, signed, scan, task, {units.sku_id: units.checked - units.boxed for units in task.units})
+    box = {units.sku_id: units.checked - units.boxed for units in task.units}
+    return _ship(conn, signed, scan, task, box, more=scan.more and left)
 
 
 def ship_one(conn: Connection, signed: Signed, scan: ScanIn) -> Done:
@@ -84,7 +89,7 @@ def ship_one(conn: Connection, signed: Signed, scan: ScanIn) -> Done:
             continue
         (units,) = task.units
         _count_checked(conn, task, units, 1 - units.checked)
-        return _ship(conn, signed, scan, task, {units.sku_id: 1})
+        return _ship(conn, signed, scan, task, {units.sku_id: 1}, more=False)
     raise Refused("not_found", scan.sku)
 
 
@@ -96,6 +101,7 @@ def _single_documents(conn: Connection, signed: Signed, skus: Sequence[int], onl
            join floor_unit u on u.document_id = t.document_id
            where t.warehouse_id = %s and t.state = %s and v.kind = any(%s) and u.sku_id = any(%s) and u.wanted = 1
              and (%s::bigint is null or d.id = %s)
+             and not exists (select 1 from document_block b where b.document_id = d.id and b.lifted_at is null)
            order by exists (select 1 from waybill b where b.document_id = d.id and b.state = 'got'), v.id, t.slot
            limit %s""",
         (
@@ -111,7 +117,7 @@ def _single_documents(conn: Connection, signed: Signed, skus: Sequence[int], onl
     return [row[0] for row in rows]
 
 
-def _ship(conn: Connection, signed: Signed, scan: ScanIn, task: Task, box: dict[int, int]) -> Done:
+def _ship(conn: Connection, signed: Signed, scan: ScanIn, task: Task, box: dict[int, int], *, more: bool) -> Done:
     waybill = _written(scan.code)
     _require_waybill(conn, task, waybill)
     if not any(box.values()):
@@ -126,13 +132,13 @@ def _ship(conn: Connection, signed: Signed, scan: ScanIn, task: Task, box: dict[
     }
     said = report(
         scan.id.int & 0x7FFFFFFF, signed.warehouse_code, "outbound.shipped", document.no, scan.at,
-        final=not scan.more, packages=[package],
+        final=not more, packages=[package],
     )  # fmt: skip
     (outcome,) = apply_confirmations(conn, [said], signed.cause(scan.applied_at)).values()
     if outcome.ignored:
         raise task.refuse("over", outcome.ignored)
     conn.execute("update floor_unit set boxed = checked where document_id = %s", (document.id,))
-    if not scan.more:
+    if not more:
         move_tasks(conn, {document.id: task.state}, TaskState.DONE)
     (sku_id, *others) = [sku_id for sku_id, units in box.items() if units]
     return Done("shipped", waybill, document.id, task.wave_id, None if others else sku_id)
@@ -145,7 +151,7 @@ def _written(code: str) -> str:
 
 def _require_waybill(conn: Connection, task: Task, waybill: str) -> None:
     """Refuse what is no waybill of the document's carrier, is in use, or is not its e-waybill where it has one."""
-    if not _WAYBILL.fullmatch(waybill) or waybill.startswith("OB") or skus_of(conn, waybill):
+    if not NUMBER.fullmatch(waybill) or waybill.startswith("OB") or skus_of(conn, waybill):
         raise task.refuse("waybill_format", task.document.carrier)
     rows = conn.execute(
         """select c.pattern, c.shop_id = d.shop_id from outbound_document d join shop_carrier c on c.carrier = d.carrier

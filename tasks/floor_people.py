@@ -169,6 +169,15 @@ def find_session(token: str, at: datetime) -> Signed | None:
     return Signed(*row[:5])
 
 
+def is_signed_in(conn: Connection, picker_id: int | None, at: datetime) -> bool:
+    """Whether somebody has a session that holds."""
+    row = conn.execute(
+        "select 1 from handheld_session where picker_id = %s and ends_at > %s and seen_at > %s limit 1",
+        (picker_id, at, at - IDLE),
+    ).fetchone()
+    return row is not None
+
+
 def sign_out(token: str) -> None:
     """End the session of a token, if there is one."""
     with transaction() as conn:

@@ -2,21 +2,16 @@
 
 from collections import defaultdict
 
-import orjson
-
 from models.database import Connection
 from models.floor import TaskState, WaveState
 from models.rules.waves import shared_out
 from tasks.bookings import load_documents
 from tasks.confirm import Report, apply_confirmations
+from tasks.floor_lacks import LACKING, lacks_at_bench, short_picked, take_from_stock
 from tasks.floor_people import Signed
-from tasks.floor_rows import Refused, Task, WaveRow, move_tasks, report, skus_of, take_tasks, take_wave_row
+from tasks.floor_rows import Refused, Task, WaveRow, move_tasks, move_wave, report, skus_of, take_tasks, take_wave_row
 from tasks.floor_scan import Done, ScanIn
 from tasks.floor_waves import documents_of
-from tasks.inbox import keep
-
-LACKING = "PHYSICAL_SHORT"
-"""The reason under which units leave the stock that a picker did not find."""
 
 
 def pick(conn: Connection, signed: Signed, scan: ScanIn) -> Done:
@@ -27,16 +22,12 @@ def pick(conn: Connection, signed: Signed, scan: ScanIn) -> Done:
 
 
 def missing(conn: Connection, signed: Signed, scan: ScanIn) -> Done:
-    """The shelf lacks units of a SKU that a wave wants: they leave the stock, as a warehouse system would report."""
+    """The shelf lacks units of a SKU that a wave wants; with a document, they are lost or broken at the bench."""
+    if scan.document:
+        return lacks_at_bench(conn, signed, scan)
     wave = _own_wave(conn, signed, scan.wave)
     sku_id = _count(conn, wave, scan, "missing")
-    (code,) = conn.execute("select code from sku where id = %s", (sku_id,)).fetchone() or ("",)
-    item = {"sku": code, "stock_type": "GOOD", "delta": -scan.quantity, "reason": LACKING, "ref_no": wave.no}
-    message_id = f"floor:{scan.id}"
-    at = scan.at.isoformat()
-    data = {"event_id": message_id, "occurred_at": at, "items": [item]}
-    body = {"type": "inventory.changed", "timestamp": at, "data": data}
-    keep(conn, f"wms:{signed.warehouse_code}", message_id, orjson.dumps(body).decode())
+    take_from_stock(conn, signed, scan, sku_id, wave.no)
     return Done("noted", sku_id=sku_id, wave_id=wave.id)
 
 
@@ -85,7 +76,7 @@ def picked(conn: Connection, signed: Signed, scan: ScanIn) -> Done:
     move_tasks(conn, {tasks[no].document.id: TaskState.PICKED for no in empty}, TaskState.DONE)
     reports = [_reported(signed, task, short.get(no, {}), scan, gone=no in empty) for no, task in tasks.items()]
     apply_confirmations(conn, reports, signed.cause(scan.applied_at))
-    conn.execute("update wave set state = %s where id = %s", (WaveState.PICKED.value, wave.id))
+    move_wave(conn, wave, WaveState.PICKED, signed.id)
     return Done("picked", wave_id=wave.id)
 
 
@@ -121,6 +112,4 @@ def _reported(signed: Signed, task: Task, lacks: dict[int, int], scan: ScanIn, *
         return report(0, code, "outbound.cancelled", no, scan.at, reason_code=LACKING)
     if not lacks:
         return report(0, code, "outbound.picked", no, scan.at)
-    names = {line.sku_id: line.sku_code for line in task.document.lines.values()}
-    lines = [{"sku": names[sku_id], "short_qty": units, "reason": LACKING} for sku_id, units in sorted(lacks.items())]
-    return report(0, code, "outbound.short_picked", no, scan.at, lines=lines, proposal="PARTIAL_SHIP")
+    return short_picked(signed, task.document, lacks, scan)

@@ -7,7 +7,7 @@ from typing import Any
 
 from models.database import Connection
 from models.errors import PipelineError
-from models.floor import TASK_STEPS, TaskState, WaveState
+from models.floor import TASK_STEPS, WAVE_STEPS, TaskState, WaveState
 from models.shipment import ENDED, LEFT, DocumentState
 from tasks.bookings import Document, load_documents
 from tasks.confirm import Report
@@ -96,6 +96,13 @@ def take_wave_row(conn: Connection, warehouse_id: int, no: str) -> WaveRow:
     if row is None:
         raise Refused("not_found", no[:32])
     return WaveRow(row[0], row[1], row[2], WaveState(row[3]), row[4])
+
+
+def move_wave(conn: Connection, wave: WaveRow, to: WaveState, picker_id: int | None) -> None:
+    """Move a wave, which is locked, on; raises Refused when no step leads there."""
+    if to not in WAVE_STEPS[wave.state]:
+        raise Refused("over", wave.state.value, wave_id=wave.id)
+    conn.execute("update wave set state = %s, picker_id = %s where id = %s", (to.value, picker_id, wave.id))
 
 
 def skus_of(conn: Connection, code: str) -> tuple[int, ...]:

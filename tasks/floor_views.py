@@ -6,7 +6,8 @@ from datetime import datetime
 
 from models.database import Connection, transaction
 from models.floor import TaskState
-from tasks.floor_people import Signed
+from models.settings import clock
+from tasks.floor_people import IDLE, Signed
 from tasks.floor_rows import Refused, blocks_of
 from tasks.floor_waves import count_waiting
 from tasks.waybills import waybill_of
@@ -17,7 +18,10 @@ _SHOWN_PUT_BACK = 50
 
 @dataclass(frozen=True, slots=True)
 class WaveSummary:
-    """A wave in the list of work. `state` is that of `Wave`, `done` says that nothing of it is left to ship."""
+    """A wave in the list of work. `state` is that of `Wave`; `done` of its documents left, or are to be put back.
+
+    `abandoned`: its picker is signed in nowhere, so that anybody may go on with it.
+    """
 
     no: str
     kind: str
@@ -29,6 +33,7 @@ class WaveSummary:
     documents: int
     done: int
     units: int
+    abandoned: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +113,19 @@ class Work:
 
 
 _WAVES = """
-  select v.no, v.kind, v.zone, v.carrier, v.leaves_at, v.state, coalesce(p.name, ''), t.documents, t.done, t.units
+  select v.no, v.kind, v.zone, v.carrier, v.leaves_at, v.state, coalesce(p.name, ''), t.documents, t.done, t.units,
+         v.state = 'picking' and not exists (
+           select 1 from handheld_session s where s.picker_id = v.picker_id and s.ends_at > %(at)s
+             and s.seen_at > %(idle)s)
   from wave v left join picker p on p.id = v.picker_id
   cross join lateral (
     select count(distinct f.document_id) as documents,
            count(distinct f.document_id) filter (where f.state in ('done', 'put_back')) as done,
            coalesce(sum(u.wanted), 0) as units
     from floor_task f join floor_unit u on u.document_id = f.document_id where f.wave_id = v.id) t
-  where v.warehouse_id = %s and t.done < t.documents
-  order by v.leaves_at nulls last, v.id limit %s"""
+  where v.id in (select wave_id from floor_task where warehouse_id = %(warehouse)s
+                 and state <> 'done' and state <> 'put_back')
+  order by v.leaves_at nulls last, v.id limit %(most)s"""
 
 
 def work_of(signed: Signed) -> Work:
@@ -127,7 +136,10 @@ def work_of(signed: Signed) -> Work:
 def work_in(warehouse_id: int) -> Work:
     """The work of a warehouse, what leaves first in front."""
     with transaction() as conn:
-        rows = conn.execute(_WAVES, (warehouse_id, _SHOWN_WAVES)).fetchall()
+        at = clock().now()
+        rows = conn.execute(
+            _WAVES, {"warehouse": warehouse_id, "at": at, "idle": at - IDLE, "most": _SHOWN_WAVES}
+        ).fetchall()
         back = conn.execute(
             """select d.no from floor_task t join outbound_document d on d.id = t.document_id
                where t.warehouse_id = %s and t.state = %s order by d.id limit %s""",

@@ -11,22 +11,22 @@ from models.rules.waves import PlannedWave, Waiting, WaveSizes, plan_waves
 from models.settings import SHANGHAI
 from tasks.bookings import load_documents
 from tasks.confirm import apply_confirmations
-from tasks.floor_people import Signed, own_warehouse
-from tasks.floor_rows import Refused, report, take_wave_row
+from tasks.floor_people import Signed, is_signed_in, own_warehouse
+from tasks.floor_rows import Refused, move_wave, report, take_wave_row
 
 _MOST = 5_000  # documents that are dealt out in one go
 
 
-def make_waves(warehouse_code: str, why: Cause, sizes: WaveSizes | None = None) -> list[str]:
+def make_waves(warehouse_code: str, why: Cause) -> list[str]:
     """Put every accepted document that waits in a warehouse into a wave; returns the numbers of the new waves.
 
     A document that is blocked waits on. Safe to repeat and to run twice at once. Raises SetupError for a warehouse
     without handhelds.
     """
-    return in_transaction(lambda conn: _make_waves(conn, warehouse_code, why, sizes or WaveSizes()))
+    return in_transaction(lambda conn: _make_waves(conn, warehouse_code, why))
 
 
-def _make_waves(conn: Connection, warehouse_code: str, why: Cause, sizes: WaveSizes) -> list[str]:
+def _make_waves(conn: Connection, warehouse_code: str, why: Cause) -> list[str]:
     warehouse_id = own_warehouse(conn, warehouse_code)
     # two who make waves at once must not both take a document
     conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"waves of {warehouse_code}",))
@@ -39,7 +39,7 @@ def _make_waves(conn: Connection, warehouse_code: str, why: Cause, sizes: WaveSi
         "select sku_id, place from sku_place where warehouse_id = %s and sku_id = any(%s)", (warehouse_id, skus)
     ).fetchall()
     places: dict[int, str] = dict(rows)
-    planned = plan_waves(waiting, places, sizes)
+    planned = plan_waves(waiting, places, WaveSizes())
     ids = take_ids(conn, "wave_id_seq", len(planned))
     nos = [f"WV{why.at.astimezone(SHANGHAI):%Y%m%d}{i:06d}" for i in ids]
     copy_rows(
@@ -148,22 +148,26 @@ def _write_tasks(
 
 
 def take_wave(signed: Signed, no: str, at: datetime) -> None:
-    """Let a picker begin a wave; one that is his already stays so. Raises Refused when it is another's, or over."""
+    """Let a picker begin a wave, or go on with that of somebody who is signed in nowhere; his own stays his.
+
+    Raises Refused when it is another's, or over.
+    """
     in_transaction(lambda conn: _take(conn, signed, no, at))
 
 
 def _take(conn: Connection, signed: Signed, no: str, at: datetime) -> None:
+    own = conn.execute(
+        "select 1 from wave where no = %s and state = %s and picker_id = %s", (no, WaveState.PICKING.value, signed.id)
+    ).fetchone()
+    if own:
+        return
     nos = documents_of(conn, signed, no)
     begun = [report(0, signed.warehouse_code, "outbound.picking", document_no, at) for document_no in nos]
     apply_confirmations(conn, begun, signed.cause(at))
     wave = take_wave_row(conn, signed.warehouse_id, no)
-    if wave.state == WaveState.PICKING and wave.picker_id == signed.id:
-        return
-    if wave.state != WaveState.OPEN:
-        raise Refused("not_yours" if wave.state == WaveState.PICKING else "over", wave_id=wave.id)
-    conn.execute(
-        "update wave set state = %s, picker_id = %s where id = %s", (WaveState.PICKING.value, signed.id, wave.id)
-    )
+    if wave.state is WaveState.PICKING and wave.picker_id != signed.id and is_signed_in(conn, wave.picker_id, at):
+        raise Refused("not_yours", wave_id=wave.id)
+    move_wave(conn, wave, WaveState.PICKING, signed.id)
 
 
 def documents_of(conn: Connection, signed: Signed, no: str) -> list[str]:

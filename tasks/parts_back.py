@@ -8,6 +8,7 @@ from models.hold import Finding, HoldCode, place_holds
 from models.order import Cause, write_own_events
 from models.rules.parts_back import PartAnswer, PartsOutcome, parts_outcome
 from models.stock import LockState
+from tasks.asked_back import ASKABLE_ALONE
 from tasks.desk_answers import settle_stopped
 from tasks.desk_stops import CALLS_OFF
 from tasks.ledger import end_locks
@@ -93,7 +94,7 @@ def _load(conn: Connection, order_ids: Sequence[int]) -> dict[int, _Parts]:
                   case when exists (select 1 from remainder r where r.document_id = d.id and r.order_id = a.order_id
                                     and d.state in ('rejected', 'cancelled')) then 'settled'
                        when d.state in ('rejected', 'cancelled') then 'back'
-                       when d.state in ('created', 'accepted', 'picking', 'picked', 'packed') and (
+                       when d.state = any(%s) and (
                          x.id is not null and not exists (
                            select 1 from event e where e.order_id = a.order_id and e.detail->>'document' = d.no
                              and e.what in ('unmerge_refused', 'not_given_back'))
@@ -109,7 +110,7 @@ def _load(conn: Connection, order_ids: Sequence[int]) -> dict[int, _Parts]:
            left join outbox x on x.key = d.no || '-r' || d.revision || '-cancel'
            left join outbox u on u.kind = 'outbound.created' and u.subject_id = d.id
            order by 1, 2""",
-        (list(order_ids),),
+        ([state.value for state in ASKABLE_ALONE], list(order_ids)),
     ).fetchall()
     found: dict[int, _Parts] = {}
     asked: set[int] = set()

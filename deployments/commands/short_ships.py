@@ -8,27 +8,29 @@ from deployments.commands import app
 from deployments.commands.order_desk import Nos, Reason, Shop, decide_about
 from deployments.commands.orders import order
 from deployments.person import by_hand
-from models.remainder import ShortWay
 
 _DONE = {
-    ShortWay.HOLD: "what lacks of it waits for a person",
-    ShortWay.REROUTE: "what lacks of it is sent by a further document",
-    ShortWay.REFUND: "what lacks of it is closed for the buyer and to be refunded",
-    ShortWay.BACK_ORDER: "what lacks of it is sent when stock comes",
+    "hold": "what lacks of it waits for a person",
+    "reroute": "what lacks of it is sent by a further document",
+    "refund": "what lacks of it is closed for the buyer and to be refunded",
+    "back_order": "what lacks of it is sent when stock comes",
 }
 
 
 @order.command("settle-short")
 def settle_short(
     nos: Nos,
-    way: Annotated[ShortWay, typer.Option(help="Send it from elsewhere now, refund it, or send it when stock comes.")],
+    way: Annotated[str, typer.Option(help="hold, reroute (from elsewhere, now), refund, or back_order.")],
     reason: Reason,
     shop: Shop = "",
 ) -> None:
     """Decide about orders of which a warehouse shipped too little, whatever the rule says."""
+    from models.remainder import ShortWay
     from tasks import desk
+    from tasks.shop_settings import read_choice
 
-    decide_about(nos, shop, _DONE[way], lambda ids, why: desk.settle_short(ids, way, reason, why))
+    chosen = ShortWay(read_choice("way", ShortWay, way))
+    decide_about(nos, shop, _DONE[chosen.value], lambda ids, why: desk.settle_short(ids, chosen, reason, why))
 
 
 @order.command("intercept")

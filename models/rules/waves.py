@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from models.floor import WaveKind
 
@@ -47,6 +48,7 @@ class PlannedWave:
     documents: tuple[int, ...]
 
 
+_Whose = TypeVar("_Whose", int, str)
 _Key = tuple[str, datetime | None, WaveKind, int, str]
 
 
@@ -75,12 +77,12 @@ def plan_waves(waiting: Sequence[Waiting], places: Mapping[int, str], sizes: Wav
     return sorted(waves, key=lambda wave: (deadlines[wave.documents[0]], wave.documents))
 
 
-def shared_out(picked: int, wishes: Iterable[tuple[int, int]]) -> dict[int, int]:
-    """Units of a SKU for the documents that want it, (document, units) in the order of their slots, while they last."""
-    given: dict[int, int] = {}
-    for document_id, wanted in wishes:
-        given[document_id] = min(wanted, picked)
-        picked -= given[document_id]
+def shared_out(units: int, wishes: Iterable[tuple[_Whose, int]]) -> dict[_Whose, int]:
+    """Units of a SKU for those who want so many of it, in their order, while they last."""
+    given: dict[_Whose, int] = {}
+    for whose, wanted in wishes:
+        given[whose] = min(wanted, units)
+        units -= given[whose]
     return given
 
 

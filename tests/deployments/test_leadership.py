@@ -20,7 +20,7 @@ def two(pool: FakePool) -> Iterator[tuple[Leadership, Leadership]]:
 
 def disconnect_leader(pool: FakePool) -> None:
     pool.rows(
-        """select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = %s and granted
+        """select pg_terminate_backend(pid, 5000) from pg_locks where locktype = 'advisory' and objid = %s and granted
            and database = (select oid from pg_database where datname = current_database())""",
         LIVE_LOCK,
     )

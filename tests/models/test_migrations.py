@@ -33,6 +33,15 @@ FORMER = """
   insert into parcel_line (parcel_id, order_id, line_no, quantity) values (1, 1, 1, 1);
 """
 
+FORMER_PLACES = """
+  insert into warehouse (id, code, name, division_code, address, sender_name, sender_phone, wms, carrier, active,
+                         settings)
+    values (1, 'WH-A', '', '330106', '', '', '', 'webhook', 'yuantong', true, '{}');
+  insert into sku (id, code, name, barcode, weight_g) values (7, 'TEA', '', '', 0);
+  insert into sku_pool (sku_id, on_hand, locked) values (7, 9, 5);
+  insert into stock (warehouse_id, sku_id, opening, on_hand, locked) values (1, 7, 9, 9, 5);
+"""
+
 
 def migrate(url: str, to: str) -> None:
     config = Config()
@@ -115,3 +124,26 @@ def test_the_stock_version_grows_with_every_change_of_the_figures(former: str) -
         versions = conn.execute("select p.version, s.version from sku_pool p, stock s").fetchone()
 
     assert versions == (1, 1)
+
+
+def test_a_line_has_one_open_lock_per_turn_and_after_a_downgrade_one(database: str) -> None:
+    lock = """insert into lock (order_id, line_no, sku_id, warehouse_id, quantity, state, locked_at, turn)
+              values (1, 1, 7, 1, %s, 'open', '2026-11-01Z', %s)"""
+    with psycopg.connect(database) as conn:
+        conn.execute(FORMER_PLACES.encode())
+        for units, turn in ((2, 1), (3, 2)):
+            conn.execute(lock.encode(), (units, turn))
+            conn.execute(
+                """insert into allocation (order_id, line_no, sku_id, warehouse_id, turn, quantity, shipped, basis)
+                   values (1, 1, 7, 1, %s, %s, 0, 'a')""",
+                (turn, units),
+            )
+
+    config = Config()
+    config.set_main_option("script_location", "models:migrations")
+    with engine_for(database).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0009")
+
+    assert row(database, "select array_agg(quantity), min(state) from lock where state = 'open'") == ([2], "open")
+    assert row(database, "select s.locked, p.locked from stock s, sku_pool p") == (2, 2)

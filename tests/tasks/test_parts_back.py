@@ -92,6 +92,20 @@ def test_the_outcome_of_any_answers_is_decided(answers: tuple[PartAnswer, ...]) 
     assert (found is PartsOutcome.WHOLE) == (set(answers) == {PartAnswer.BACK})
 
 
+@pytest.mark.parametrize("state", ["accepted", "queued", "picking", "picked", "packed", "put_back"])
+def test_a_part_that_is_being_worked_on_is_waited_for(there: FakePool, state: str) -> None:
+    wish(there, "the desk cancels")
+    assert len(deliver()) == 2
+    assert says(there, "WH-B", state) == [""]
+    assert answers(there, "WH-A", "yes") == [""]
+    assert there.stages()["1"] != "cancelled"
+
+    assert answers(there, "WH-B", "yes") == [""]
+
+    assert there.stages()["1"] == "cancelled"
+    assert there.locked("TEA") + there.locked("CUP") == 0
+
+
 @pytest.mark.parametrize("first", WAREHOUSES)
 @pytest.mark.parametrize("what", WISHES)
 @pytest.mark.parametrize("said", list(product(ANSWERS, repeat=2)), ids="-".join)

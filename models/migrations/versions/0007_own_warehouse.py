@@ -52,7 +52,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("document_id"),
     )
     op.create_index(
-        "ix_floor_task_put_back", "floor_task", ["warehouse_id"], postgresql_where=sa.text("state = 'put_back'")
+        "ix_floor_task_open",
+        "floor_task",
+        ["warehouse_id", "state", "wave_id"],
+        postgresql_where=sa.text("state <> 'done'"),
+    )
+    op.create_index("ix_sku_barcode", "sku", ["barcode"], postgresql_where=sa.text("barcode <> ''"))
+    op.create_index(
+        "ix_outbound_document_accepted",
+        "outbound_document",
+        ["warehouse_id"],
+        postgresql_where=sa.text("state = 'accepted'"),
     )
     op.create_index("ix_floor_task_wave_id", "floor_task", ["wave_id"])
     op.create_table(
@@ -140,6 +150,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_outbound_document_accepted")
+    op.drop_index("ix_sku_barcode")
     op.execute("update outbound_document set state = 'accepted' where state = 'queued'")
     op.execute("update outbound_document set state = 'picked' where state = 'put_back'")
     _states_known(_STATES)

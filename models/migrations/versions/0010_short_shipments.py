@@ -19,6 +19,7 @@ def upgrade() -> None:
         op.add_column(table, sa.Column("turn", sa.SmallInteger(), server_default="1", nullable=False))
     op.drop_constraint("allocation_pkey", "allocation")
     op.create_primary_key("allocation_pkey", "allocation", [*_KEY, "turn"])
+    _one_open_lock_per([*_KEY, "turn"])
     _make_remainders()
     _make_intercepts()
     _kinds_known(f"{_KINDS}, 'intercept'")
@@ -29,11 +30,43 @@ def downgrade() -> None:
     _kinds_known(_KINDS)
     op.drop_table("parcel_intercept")
     op.drop_table("remainder")
+    _release_later_turns()
     op.execute("delete from allocation where turn > 1")
+    _one_open_lock_per(list(_KEY))
     op.drop_constraint("allocation_pkey", "allocation")
     op.create_primary_key("allocation_pkey", "allocation", list(_KEY))
     for table in ("allocation", "lock"):
         op.drop_column(table, "turn")
+
+
+def _one_open_lock_per(columns: list[str]) -> None:
+    op.drop_index("ix_lock_open", table_name="lock")
+    op.create_index(
+        "ix_lock_open",
+        "lock",
+        columns,
+        unique=True,
+        postgresql_where=sa.text("state = 'open'"),
+        postgresql_nulls_not_distinct=True,
+    )
+
+
+def _release_later_turns() -> None:
+    # a pool of the former version knows one lock of a line in a warehouse
+    op.execute(
+        """with gone as (
+             update lock k set state = 'released', ended_at = now()
+             from allocation a
+             where k.state = 'open' and k.turn > 1 and (a.order_id, a.line_no, a.sku_id, a.warehouse_id, a.turn)
+               = (k.order_id, k.line_no, k.sku_id, k.warehouse_id, k.turn)
+             returning k.warehouse_id, k.sku_id, k.quantity - a.shipped as units),
+           shelf as (
+             update stock s set locked = s.locked - g.units
+             from (select warehouse_id, sku_id, sum(units) as units from gone group by 1, 2) g
+             where (s.warehouse_id, s.sku_id) = (g.warehouse_id, g.sku_id))
+           update sku_pool p set locked = p.locked - g.units
+           from (select sku_id, sum(units) as units from gone group by 1) g where p.sku_id = g.sku_id"""
+    )
 
 
 def _make_remainders() -> None:
@@ -85,7 +118,7 @@ def _make_intercepts() -> None:
             "state in ('wanted', 'asked', 'agreed', 'refused', 'in_doubt', 'by_phone', 'done', 'missed')",
             name="state_known",
         ),
-        sa.CheckConstraint("wish in ('RETURN_SEND_STATION', 'RETURN_SEND_ADDR')", name="wish_known"),
+        sa.CheckConstraint("wish in ('RETURN_SEND_ADDR')", name="wish_known"),
         sa.PrimaryKeyConstraint("parcel_id"),
     )
     op.create_index(

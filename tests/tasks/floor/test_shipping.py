@@ -6,9 +6,12 @@ from uuid import uuid4
 import pytest
 
 from models.settings import clock
+from tasks.floor_people import end_badge
 from tasks.floor_rows import Refused
+from tasks.floor_views import work_of
 from tasks.reconcile import reconcile
 from tests.tasks.floor.house import House, waybill
+from tests.tasks.merged import cause
 
 
 def agrees(house: House) -> bool:
@@ -275,6 +278,76 @@ class TestShelvesThatLackUnits:
         assert house.state(first) == ("picked", "picked")
         assert house.pool.holds() == {"2": ["WMS_REFUSED"]}
         assert agrees(house)
+
+
+class TestUnitsThatAreLostAtTheBench:
+    def test_the_document_leaves_without_them(self, house: House) -> None:
+        (no,) = house.orders({"TEA": 2, "CUP": 1})
+        house.fetch(house.waves()[0])
+        house.scan("check", "TEA", document=no)
+        assert house.said("missing", "POT", document=no) == "wrong_sku"
+        assert house.said("missing", "TEA", document=no, quantity=2) == "too_many"
+        assert house.said("missing", "TEA", document=no) == "noted"
+        house.hand_over()
+        house.check_all(no)
+        assert house.said("ship", waybill(1), document=no) == "shipped"
+        house.hand_over()
+
+        assert house.state(no) == ("short", "done")
+        assert house.on_hand("TEA") == (48, 0)  # one left, one is broken
+        ((told,),) = house.pool.rows("select detail->'units' from event where what = 'picked_short'")
+        assert told == {"TEA": 1}
+        assert agrees(house)
+
+    def test_one_of_which_nothing_is_left_is_closed(self, house: House) -> None:
+        (no,) = house.orders({"TEA": 2})
+        house.fetch(house.waves()[0])
+        assert house.said("missing", "TEA", document=no, quantity=2) == "noted"
+        house.hand_over()
+        assert house.state(no) == ("cancelled", "done")
+        assert house.on_hand("TEA")[0] == 48
+        assert agrees(house)
+
+    def test_one_that_left_in_part_is_closed_short(self, house: House) -> None:
+        (no,) = house.orders({"TEA": 2})
+        house.fetch(house.waves()[0])
+        house.scan("check", "TEA", document=no)
+        assert house.said("ship", waybill(1), document=no, more=True) == "shipped"
+        assert house.said("missing", "TEA", document=no) == "noted"
+        house.hand_over()
+        assert house.state(no) == ("short", "done")
+        assert house.on_hand("TEA") == (48, 0)
+        assert agrees(house)
+
+
+def test_the_box_with_the_last_unit_is_the_last_one(house: House) -> None:
+    (no,) = house.orders({"TEA": 2})
+    house.fetch(house.waves()[0])
+    house.check_all(no)
+    assert house.said("ship", waybill(1), document=no, more=True) == "shipped"
+    assert house.state(no) == ("shipped", "done")
+
+
+def test_a_wave_that_was_left_lying_is_anybodys(house: House) -> None:
+    house.orders({"TEA": 1})
+    (wave,) = house.waves()
+    house.take(wave)
+    first, second = house.picker, house.hire("李雷")
+    house.picker = second
+    assert [each.abandoned for each in work_of(second).waves] == [False]
+    end_badge("WH-A", first.name, cause())
+    assert [each.abandoned for each in work_of(second).waves] == [True]
+
+    house.fetch(wave)
+
+    assert house.pool.rows("select picker_id, state from wave") == [(second.id, "picked")]
+
+
+def test_a_shelf_that_lacks_units_is_told_in_the_orders_story(house: House) -> None:
+    house.orders({"TEA": 2, "CUP": 1})
+    house.fetch(house.waves()[0], TEA=1)
+    ((told,),) = house.pool.rows("select detail->'units' from event where what = 'picked_short'")
+    assert told == {"TEA": 1}
 
 
 def test_an_old_scan_is_not_taken(house: House) -> None:

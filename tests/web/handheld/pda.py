@@ -147,6 +147,25 @@ class Pda:
         self.window.unroute_all(behavior="wait")
         return sent
 
+    def fill_the_disk(self) -> Callable[[], None]:
+        """No scan can be kept on this handheld until what this gives is called."""
+        self.page.evaluate(
+            """() => {
+              window.add = IDBObjectStore.prototype.add;
+              IDBObjectStore.prototype.add = function (...one) {
+                window.add.apply(this, one);
+                this.transaction.abort();
+              };
+            }"""
+        )
+        return lambda: self.page.evaluate("() => { IDBObjectStore.prototype.add = window.add; }")
+
+    def lose_the_database(self) -> None:
+        """The browser closes what the page keeps, and throws it away."""
+        origin = self.page.evaluate("location.origin")
+        devtools = self.window.new_cdp_session(self.page)
+        devtools.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "indexeddb"})
+
     def another_tab(self) -> "Pda":
         """The same handheld in another tab."""
         return Pda(self.window, self.house)

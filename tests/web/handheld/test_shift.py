@@ -42,6 +42,25 @@ def test_twenty_orders_are_picked_checked_and_shipped(house: House, pda: SignIn)
     assert house.pool.untrue() == []
 
 
+def test_what_is_broken_at_the_bench_stays_out_of_the_parcel(house: House, pda: SignIn) -> None:
+    (no,) = house.orders({"TEA": 2, "CUP": 1})
+    house.fetch(house.waves()[0])
+    hand = pda("李雷")
+
+    hand.scan(no, BARCODES["CUP"], BARCODES["TEA"])
+    hand.says("1/2")
+    hand.page.locator(".lost").click()
+    hand.page.locator("#ask .numbers button").first.click()
+    hand.says("缺 1 件")
+    hand.picture("handheld-lost")
+    hand.scan(waybill(1))
+    hand.all_sent()
+    hand.is_calm()
+
+    assert house.state(no) == ("short", "done")
+    assert house.pool.rows("select sum(quantity) from parcel_line") == [(2,)]
+
+
 def test_goods_that_a_shelf_lacks_are_said_to(house: House, pda: SignIn) -> None:
     house.orders({"TEA": 2, "CUP": 1})
     (wave,) = house.waves()
@@ -207,6 +226,61 @@ def test_a_document_in_two_boxes_has_two_waybills(house: House, pda: SignIn, pic
         ("P1", waybill(1)),
         ("P2", waybill(2)),
     ]
+
+
+def test_no_box_follows_when_everything_is_checked(house: House, pda: SignIn, picked: Picked) -> None:
+    (no,) = picked({"TEA": 1, "CUP": 1})
+    hand = pda("李雷")
+    another = hand.page.locator("#more")
+
+    hand.scan(no, BARCODES["TEA"])
+    another.click()
+    hand.scan(BARCODES["CUP"])
+    hand.shows("请扫圆通速递运单号")
+    expect(another).to_be_hidden()
+    hand.scan(waybill(1))
+    hand.shows("已发货")
+    hand.all_sent()
+
+    assert [code for _, code, _ in scans(house)] == [BARCODES["TEA"], BARCODES["CUP"], "", waybill(1)]
+    assert house.state(no) == ("shipped", "done")
+
+
+def test_a_box_that_another_should_follow_is_foreseen_as_the_last_when_everything_is_checked(
+    house: House, pda: SignIn
+) -> None:
+    line = {"sku": "TEA", "barcode": "", "wanted": 1, "checked": 1, "boxed": 0}
+    document = {"no": "OB1", "state": "picked", "blocked": [], "waybills": [], "lines": [line]}
+    foreseen = pda("李雷").page.evaluate(
+        """async ([document_view, scan]) => {
+          const main = document.querySelector("script[type=module]").src;
+          return (await import(new URL("floor.js", main))).foresee(document_view, scan);
+        }""",
+        [document, {"kind": "ship", "document": "OB1", "code": waybill(1), "more": True}],
+    )
+
+    assert (foreseen["said"], foreseen["view"]["state"]) == ("", "done")
+
+
+def test_a_wave_whose_picker_is_signed_out_can_be_taken_over(house: House, pda: SignIn) -> None:
+    house.orders({"TEA": 2, "CUP": 1})
+    (wave,) = house.waves()
+    house.take(wave)
+    hand = pda("李雷")
+    card = hand.page.locator(".card", has_text=wave)
+    expect(card).to_contain_text("王芳 已领取")
+    expect(card).to_be_disabled()
+
+    house.pool.execute("delete from handheld_session where picker_id = %s", house.picker.id)
+    hand.page.locator("#home").click()
+    expect(card).to_contain_text("王芳 已下线")
+    card.click()
+    hand.scan(BARCODES["TEA"])
+    hand.says("1/2")
+    hand.all_sent()
+
+    assert house.pool.rows("select p.name from wave v join picker p on p.id = v.picker_id") == [("李雷",)]
+    assert scans(house) == [("pick", BARCODES["TEA"], True)]
 
 
 def test_goods_of_an_order_that_is_called_off_go_back_to_their_shelf(house: House, pda: SignIn, picked: Picked) -> None:

@@ -144,7 +144,7 @@ def test_a_session_that_ended_leads_to_the_sign_in_and_keeps_the_scans(
     (no,) = picked({"TEA": 2, "CUP": 1})
     hand = pda("李雷")
     hand.scan(no)
-    hand.shows(no)
+    hand.shows("0/2")
     house.pool.execute("delete from handheld_session")
 
     hand.scan(BARCODES["TEA"])
@@ -152,6 +152,59 @@ def test_a_session_that_ended_leads_to_the_sign_in_and_keeps_the_scans(
     hand.shows("1 条扫描")
     hand.sign_in("李雷")
     hand.all_sent()
+
+    assert scans(house) == [("check", BARCODES["TEA"], True)]
+
+
+def test_goods_that_are_scanned_after_a_session_ended_are_not_sent_as_badges(house: House, pda: SignIn) -> None:
+    hand = pda("李雷")
+    house.pool.execute("delete from handheld_session")
+    hand.page.reload()
+    hand.shows("请扫描工牌")
+    asked: list[str] = []
+    hand.page.on("request", lambda one: asked.append(one.url))
+
+    hand.scan(BARCODES["TEA"])
+    hand.refuses("未登录", "请扫描工牌", BARCODES["TEA"])
+    hand.scan("OB20261120000001")
+    hand.refuses("未登录")
+
+    assert [url for url in asked if url.endswith("sign-in")] == []
+    hand.sign_in("李雷")
+    assert len([url for url in asked if url.endswith("sign-in")]) == 1
+
+
+def test_a_scan_that_cannot_be_kept_does_not_count_and_stops_no_other(
+    house: House, pda: SignIn, picked: Picked
+) -> None:
+    (no,) = picked({"TEA": 2, "CUP": 1})
+    hand = pda("李雷")
+    hand.scan(no)
+    hand.shows(no)
+    empty_the_disk = hand.fill_the_disk()
+
+    hand.scan(BARCODES["TEA"])
+    hand.refuses("无法保存")
+    hand.shows("0/2")
+    empty_the_disk()
+    hand.scan(BARCODES["TEA"], BARCODES["TEA"])
+    hand.shows("2/2")
+    hand.all_sent()
+
+    assert scans(house) == [("check", BARCODES["TEA"], True)] * 2
+
+
+def test_a_database_that_the_browser_closed_is_opened_again(house: House, pda: SignIn, picked: Picked) -> None:
+    (no,) = picked({"TEA": 2, "CUP": 1})
+    hand = pda("李雷")
+    hand.scan(no)
+    hand.shows(no)
+    hand.lose_the_database()
+
+    hand.scan(BARCODES["TEA"])
+    hand.shows("1/2")
+    hand.all_sent()
+    hand.is_calm()
 
     assert scans(house) == [("check", BARCODES["TEA"], True)]
 

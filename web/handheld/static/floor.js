@@ -45,8 +45,17 @@ function pick(wave, scan) {
   return count(wave, scan, "picked");
 }
 
-function missing(wave, scan) {
-  return count(wave, scan, "missing");
+function missing(view, scan) {
+  return isWave(view) ? count(view, scan, "missing") : lost(view, scan);
+}
+
+function lost(document, scan) {
+  if (stop(document)) return stop(document);
+  const units = scan.quantity ?? 1;
+  const { row, said } = roomFor(document.lines, scan.code, (one) => one.wanted - one.checked, units);
+  if (row) row.wanted -= units;
+  if (row && document.lines.every((line) => line.wanted === line.boxed)) document.state = DONE;
+  return said;
 }
 
 function count(wave, scan, column) {
@@ -80,12 +89,13 @@ function pack(document) {
 
 function ship(document, scan) {
   if (stop(document)) return stop(document);
-  if (!scan.more && !isComplete(document)) return "not_complete";
+  const isLast = isComplete(document); // with or without `more`: nothing is left that could follow
+  if (!scan.more && !isLast) return "not_complete";
   if (document.lines.every((line) => line.checked === line.boxed)) return "not_complete";
   if (hasItem(document.lines, scan.code) || scan.code === document.no) return "waybill_format";
   if (document.waybills.length && !document.waybills.includes(scan.code.toUpperCase())) return "waybill_other";
   for (const line of document.lines) line.boxed = line.checked;
-  if (!scan.more) document.state = DONE;
+  if (isLast) document.state = DONE;
   return "";
 }
 

@@ -75,7 +75,7 @@ function scanned(code) {
 function take(code) {
   if (isRed()) return alarm(); // what nobody acknowledged must not be followed by more
   if (BADGE.test(code)) return app.signIn(code.toUpperCase());
-  if (!app.owner) return app.signIn(code);
+  if (!app.owner) return app.screen.scan(app, code);
   if (WAVE.test(code)) return app.go("wave", code.toUpperCase());
   if (DOCUMENT.test(code) && app.place[0] !== "put-back") return app.go("bench", code.toUpperCase());
   return app.screen.scan(app, code, app.argument);

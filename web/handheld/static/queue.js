@@ -45,13 +45,20 @@ export class Queue {
   // A view with the scans in it that nobody answered yet.
   seen(view) { return advanced(view, this.own); }
 
-  // Keep a scan, then send it. It counts at once for what is seen.
+  // Keep a scan, then send it. It counts at once for what is seen; no longer when it could not be kept, which throws.
   async add(scan) {
     const owned = { ...scan, ...this.#owner };
     this.#waiting.push(owned);
     this.#events.changed();
-    this.#adding = this.#adding.then(() => store.addScan(owned));
-    await this.#adding;
+    const write = this.#adding.then(() => store.addScan(owned));
+    this.#adding = write.catch(() => {}); // a scan that cannot be kept is told to whoever made it; it stops no other one
+    try {
+      await write;
+    } catch (error) {
+      this.#forget(new Set([owned.id]));
+      this.#events.changed();
+      throw error;
+    }
     tellTabs({ queued: true });
     this.send();
     return owned;
@@ -135,8 +142,7 @@ export class Queue {
     const ids = new Set(answered.map((answer) => answer.id));
     await store.settle(ids, refused, views);
     this.settled += 1;
-    this.#waiting = this.#waiting.filter((scan) => !ids.has(scan.id));
-    const pairs = answered.map((answer) => [byId.get(answer.id), answer]);
+    this.#forget(ids);
     tellTabs({ views, refused: refused.length > 0 });
     for (const answer of answered) this.#events.answered(byId.get(answer.id), answer);
     this.#tell(views, refused.length > 0);
@@ -154,6 +160,10 @@ export class Queue {
     this.#waiting = await store.waitingScans();
     if (views) this.settled += 1;
     this.#tell(views ?? new Map(), refused);
+  }
+
+  #forget(ids) {
+    this.#waiting = this.#waiting.filter((scan) => !ids.has(scan.id));
   }
 
   #isOwn(scan) {

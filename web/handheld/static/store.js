@@ -5,17 +5,28 @@ const STORES = ["scans", "refusals", "views", "lease"];
 
 let opened;
 
+// The database, opened once; anew after that failed, or after the browser closed it.
 function open() {
-  opened ??= new Promise((resolve, reject) => {
+  opened ??= connect().catch((error) => {
+    opened = undefined;
+    throw error;
+  });
+  return opened;
+}
+
+function connect() {
+  return new Promise((resolve, reject) => {
     const request = indexedDB.open(NAME, 1);
     request.onupgradeneeded = () => {
       request.result.createObjectStore("scans", { autoIncrement: true }); // the key is the order of the scans
       for (const name of STORES.slice(1)) request.result.createObjectStore(name);
     };
-    request.onsuccess = () => resolve(request.result);
+    request.onsuccess = () => {
+      request.result.onclose = () => { opened = undefined; };
+      resolve(request.result);
+    };
     request.onerror = () => reject(request.error);
   });
-  return opened;
 }
 
 // Run `work` in one transaction over all stores; resolves to what it returns once everything is on disk.

@@ -1,5 +1,6 @@
 // The bench: a document is opened by its barcode, each item checked by a scan, the parcel packed, its waybill scanned.
 
+import { askNumber } from "../dialog.js";
 import { refuse } from "../feedback.js";
 import { h } from "../dom.js";
 import { hasItem, isComplete, isOver, isStopped } from "../floor.js";
@@ -29,7 +30,7 @@ export async function scan(app, code, no) {
     const line = document.lines.find((one) => hasItem([one], code) && one.checked < one.wanted);
     return app.record({ kind: "check", document: no, code }, line ? `${line.sku} · ${line.checked + 1}/${line.wanted}` : "");
   }
-  const boxed = more === no;
+  const boxed = more === no && !isComplete(document);
   more = "";
   if (!boxed && document.state !== "packed" && !(await pack(app, document))) return false;
   return app.record({ kind: "ship", document: no, code, ...(boxed && { more: true }) }, code);
@@ -42,7 +43,7 @@ export function draw(app, no) {
   return [
     h("p", { class: "progress" }, h("strong", {}, document.no), document.slot ? ` ${say("slot", { slot: document.slot })}` : ""),
     isStopped(document) && h("p", { class: "stop" }, say("do_not_ship"), " ", reasons(document).join(", ")),
-    h("ol", { class: "lines" }, document.lines.filter((line) => line.wanted).map((line) => row(line, line.checked, line.wanted))),
+    h("ol", { class: "lines" }, document.lines.filter((line) => line.wanted).map((line) => row(line, line.checked, line.wanted, lostButton(app, document, line)))),
     step(app, document, left),
   ].filter(Boolean);
 }
@@ -54,10 +55,21 @@ function empty(no) {
     h("p", {}, say("bench_help")));
 }
 
-export function row(line, done, wanted) {
+export function row(line, done, wanted, more = null) {
   return h("li", { class: done >= wanted ? "ready" : "" },
     h("span", { class: "what" }, line.name || line.sku, h("span", { class: "small" }, [line.sku, line.barcode].filter(Boolean).join(" · "))),
-    h("span", { class: "many" }, `${done}/${wanted}`));
+    h("span", { class: "many" }, `${done}/${wanted}`), more);
+}
+
+function lostButton(app, document, line) {
+  if (isStopped(document) || isOver(document) || line.checked >= line.wanted) return null;
+  return h("button", { class: "lost", onclick: app.tapped(() => lost(app, document, line)) }, say("lost"));
+}
+
+async function lost(app, document, line) {
+  const quantity = await askNumber(say("lost_how_many", { item: line.name || line.sku }), line.wanted - line.checked);
+  const told = `${line.sku} · ${say("missing_units", { n: quantity })}`;
+  if (quantity) await app.record({ kind: "missing", document: document.no, code: line.sku, quantity }, told);
 }
 
 function step(app, document, left) {
@@ -71,7 +83,7 @@ function step(app, document, left) {
     !left && document.waybills.length > 0 && h("p", { class: "waybills" }, document.waybills.join(" ")),
     h("div", { class: "pair" },
       !left && document.state !== "packed" && h("button", { class: "go", id: "pack", onclick: app.tapped(() => pack(app, document)) }, say("pack")),
-      unboxed && h("button", { class: more === document.no ? "armed" : "", id: "more", onclick: app.tapped(() => another(app, document)) }, say("more_boxes"))));
+      left > 0 && unboxed && h("button", { class: more === document.no ? "armed" : "", id: "more", onclick: app.tapped(() => another(app, document)) }, say("more_boxes"))));
 }
 
 // Shipped is what the server has answered; before, the parcel waits for it.

@@ -1,10 +1,15 @@
 // Nobody is signed in: a badge is waited for. What was scanned before stays in the queue.
 
+import { uuid } from "../api.js";
 import { h } from "../dom.js";
+import { refuse } from "../feedback.js";
 import { say } from "../words.js";
 
 export const hint = () => say("scan_badge");
-export const scan = (app, code) => app.signIn(code);
+
+// Goods that are scanned after a session ended are no badge: the server would count each of them as an unknown one.
+export const scan = (app, code) =>
+  refuse({ id: uuid(), local: true, title: say("not_signed_in"), text: say("scan_badge"), details: [code] });
 
 export function draw(app) {
   return h("section", { class: "middle" },

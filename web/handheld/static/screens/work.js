@@ -36,14 +36,21 @@ function found(app, list) {
 const unitsOf = (document) => document.lines.reduce((sum, line) => sum + unitsAstray(line), 0);
 
 function card(app, wave, isOwn) {
-  const taken = wave.state === "picking" && !isOwn;
+  const others = wave.state === "picking" && !isOwn;
+  const left = others && wave.abandoned; // its picker is signed in nowhere: anybody may go on with it
+  const taken = others && !left;
   return h("li", {},
-    h("button", { class: `card${isOwn ? " own" : ""}`, disabled: taken, onclick: app.tapped(() => open(app, wave, isOwn)) },
+    h("button", { class: `card${isOwn ? " own" : ""}${left ? " left" : ""}`, disabled: taken, onclick: app.tapped(() => open(app, wave, isOwn)) },
       h("strong", {}, word("kind", wave.kind), wave.zone ? ` · ${say("zone", { zone: wave.zone })}` : ""),
       wave.leaves_at && h("span", { class: "leaves" }, say("leaves", { time: clockTime(wave.leaves_at) })),
       h("span", {}, say("wave_size", { documents: wave.documents - wave.done, units: wave.units }),
         wave.carrier ? ` · ${word("carrier", wave.carrier)}` : ""),
-      h("span", { class: "small" }, `${wave.no} · ${taken ? say("taken_by", { name: wave.picker }) : word("state", wave.state)}`)));
+      h("span", { class: "small" }, `${wave.no} · ${whose(wave, taken, left)}`)));
+}
+
+function whose(wave, taken, left) {
+  if (taken) return say("taken_by", { name: wave.picker });
+  return left ? say("left_by", { name: wave.picker }) : word("state", wave.state);
 }
 
 async function open(app, wave, isOwn) {
