@@ -55,7 +55,11 @@ class Waybill(SQLModel, table=True):
             unique=True,
             postgresql_where=text("number <> '' and state <> 'cancelled'"),
         ),
-        Index("ix_waybill_missing", "wanted_at", postgresql_where=text("state in ('wanted', 'refused')")),
+        Index(
+            "ix_waybill_missing",
+            "wanted_at",
+            postgresql_where=text("state in ('wanted', 'refused') or state = 'got' and unwanted_at is not null"),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
+import psycopg
+
 from connectors.carriers.kuaidi100_label import Kuaidi100Label
 from models.database import transaction
 from models.errors import ChannelDenied, ChannelRejected, OutcomeUnknown
@@ -57,5 +59,10 @@ def _call(
 
 
 def _note(message: Pending, to: InterceptState, answer: str) -> None:
-    with transaction() as conn:
-        move(conn, [message.subject_id], to, Cause(f"carrier:{KUAIDI100}", clock().now()), answer[:200])
+    """Store what came of a call that left; raises OutcomeUnknown when it cannot be stored: it must not go again."""
+    try:
+        with transaction() as conn:
+            move(conn, [message.subject_id], to, Cause(f"carrier:{KUAIDI100}", clock().now()), answer[:200])
+    except psycopg.Error as error:
+        obstacle = f"is {to}, not stored: {type(error).__name__}"
+        raise OutcomeUnknown(KUAIDI100, message.key, obstacle) from error

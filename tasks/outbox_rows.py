@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from models.database import transaction
-from models.errors import ChannelRejected, OutcomeUnknown, RateLimited
+from models.errors import ChannelError, ChannelRejected, OrderError, OutcomeUnknown, RateLimited, SetupError
 from models.messages import OutboxKind
 from models.rules.faults import Fault
 from models.settings import clock
@@ -17,6 +17,10 @@ RETRY_AFTER = tuple(timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36
 
 STOCK_AGAIN = timedelta(minutes=4)
 """Stock waits no longer, and is never given up: a wrong number sells, and the next sweep is five minutes away."""
+
+
+class RefusedInDoubt(ChannelRejected):
+    """Refused for good, and yet something may have been done on the other side."""
 
 
 def plan(
@@ -128,7 +132,7 @@ def note_outcome(counterpart: str, pending: Sequence[Pending], errors: dict[int,
                     now + _wait(errors[message.id], message),
                     str(errors[message.id])[:500],
                     fault_at(errors[message.id], counterpart).value,
-                    message.in_doubt or isinstance(errors[message.id], OutcomeUnknown),
+                    message.in_doubt or _may_have_arrived(errors[message.id]),
                     message.id,
                     message.created_at,
                 )
@@ -146,6 +150,13 @@ def note_outcome(counterpart: str, pending: Sequence[Pending], errors: dict[int,
 def fault_at(error: Exception, counterpart: str) -> Fault:
     """What kind of fault an error in sending to a counterpart is."""
     return fault_of(error, counterpart.partition(":")[0])
+
+
+def _may_have_arrived(error: Exception) -> bool:
+    if isinstance(error, OutcomeUnknown | RefusedInDoubt):
+        return True
+    # anything else broke somewhere, before the call or after it
+    return not isinstance(error, ChannelError | SetupError | OrderError)
 
 
 def _final(error: Exception, message: Pending) -> bool:

@@ -14,6 +14,7 @@ from models.database import Connection
 from models.errors import SetupError
 from models.messages import OutboxKind
 from models.order import Cause, write_events
+from models.rules.returns import UNJUDGED
 from models.sealing import seal
 from models.shipment import PARCEL_ENDS, ParcelStage
 from tasks.effects import Effect, post
@@ -21,7 +22,7 @@ from tasks.ship_backs import message_key
 from tasks.shop_settings import capabilities_of
 from tasks.waybills import owner_of, use_waybills
 
-NUMBER: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{5,31}")
+NUMBER: Final = re.compile(r"(?=.*[0-9])[0-9A-Za-z][0-9A-Za-z-]{5,31}")
 """What a waybill looks like at every carrier we know."""
 
 
@@ -148,6 +149,7 @@ def _find(conn: Connection, wish: Correction) -> _Parcel:
 
 def _check(conn: Connection, parcel: _Parcel, wish: Correction, carrier: str) -> None:
     _check_way(parcel, wish)
+    _check_wanted(conn, parcel)
     if not NUMBER.fullmatch(wish.to):
         raise SetupError(f"number {wish.to}: want 6 to 32 letters, digits and dashes")
     if carrier not in carrier_codes():
@@ -180,6 +182,24 @@ def _check_way(parcel: _Parcel, wish: Correction) -> None:
         f"parcel {parcel.waybill}: cannot be renumbered; it is {parcel.stage}"
         + (way_out if parcel.stage in _OF_ANOTHER else "")
     )
+
+
+def _check_wanted(conn: Connection, parcel: _Parcel) -> None:
+    """What is on its way back, or came back unseen, is known by the number that its carrier was told."""
+    wish = conn.execute(
+        "select state from parcel_intercept where parcel_id = %s and state not in ('done', 'missed')", (parcel.id,)
+    ).fetchone()
+    if wish:
+        until = "that ends when the parcel comes back or is delivered under this number"
+        raise SetupError(f"parcel {parcel.waybill}: cannot be renumbered; it is wanted back ({wish[0]}), and {until}")
+    unseen = conn.execute(
+        "select no from return_order where parcel_id = %s and state = any(%s) order by id",
+        (parcel.id, sorted(state.value for state in UNJUDGED)),
+    ).fetchall()
+    if unseen:
+        nos = ", ".join(row[0] for row in unseen)
+        way_out = f"say what came first: orderpool returns inspect {unseen[0][0]}"
+        raise SetupError(f"parcel {parcel.waybill}: cannot be renumbered; it came back as {nos}; {way_out}")
 
 
 def _fits(pattern: str, number: str) -> bool:

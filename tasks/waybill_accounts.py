@@ -15,6 +15,7 @@ from connectors.registry import CHANNELS, WAYBILLS
 from connectors.waybills import Account, WaybillService
 from models.database import Connection, transaction
 from models.errors import SetupError
+from models.floor import HANDHELD
 from models.order import Cause
 from models.settings import clock
 from tasks.access import log_changes
@@ -24,9 +25,6 @@ from tasks.credentials import Owner, keep_secrets, secrets_of
 
 SETTING = "e_waybill"
 """The setting of a warehouse: its `service`, and the `carriers` of which it has an account."""
-
-WMS = "handheld"
-"""The kind of warehouse that puts labels on boxes by our word; others have their waybills from their own systems."""
 
 _HIDDEN = "****"
 
@@ -149,7 +147,8 @@ def _require_own(conn: Connection, code: str) -> None:
     row = conn.execute("select wms from warehouse where code = %s for update", (code,)).fetchone()
     if row is None:
         raise SetupError(f"warehouse {code}: is not in the pool")
-    if row[0] != WMS:
+    if row[0] != HANDHELD:
+        # only there labels are put on boxes by our word
         raise SetupError(f"warehouse {code}: has its waybills from its own system ({row[0]})")
 
 

@@ -21,16 +21,17 @@ from models.order import Cause, write_own_events
 from models.sealing import seal
 from models.waybill import WaybillState
 from tasks.outbox_calls import Pending
+from tasks.outbox_rows import RefusedInDoubt
+from tasks.parcel_numbers import NUMBER
 from tasks.runs import cause
 from tasks.waybill_accounts import accounts_of, open_waybills
-from tasks.waybill_rows import NUMBER, move_waybills
+from tasks.waybill_rows import MISSING, move_waybills
 from tasks.waybill_wishes import Asked, asked_for
 
 SAFETY: Final = timedelta(hours=1)
 """So much before the service stops repeating itself we stop asking again: its clock is not ours."""
 
 _LONGEST_ADDRESS: Final = 2000
-_MISSING: Final = frozenset({WaybillState.WANTED, WaybillState.REFUSED})
 
 Call = Callable[[], None]
 
@@ -72,7 +73,7 @@ def _wishes(
     wishes: dict[int, tuple[WaybillWish | str, bool]] = {}
     for message in pending:
         asked = found.get(message.subject_id)
-        if message.kind is not OutboxKind.WAYBILL or asked is None or asked.state not in _MISSING:
+        if message.kind is not OutboxKind.WAYBILL or asked is None or asked.state not in MISSING:
             continue
         obstacle = _too_late(service, asked, message, why) or asked.obstacle(accounts)
         wishes[asked.id] = (obstacle or asked.wish(accounts), message.in_doubt)
@@ -128,9 +129,10 @@ def _name(why: Cause) -> str:
 
 
 def _store(asked: Asked, made: MadeWaybill, why: Cause) -> None:
+    """Keep what was made. Raises RefusedInDoubt for what cannot be used, but is there all the same and costs money."""
     action, number = f"waybill {asked.order_key}", made.number.strip().upper()
     if not NUMBER.fullmatch(number):
-        raise ChannelRejected(_name(why), action, f"{brief(number, 40)} is no number of a carrier")
+        raise RefusedInDoubt(_name(why), action, f"{brief(number, 40)} is no number of a carrier")
     try:
         with transaction() as conn:
             _keep_number(conn, asked.id, number, why)
@@ -140,17 +142,17 @@ def _store(asked: Asked, made: MadeWaybill, why: Cause) -> None:
                 (made.task_id[:100], made.service_no[:100], label, asked.id),
             )
     except UniqueViolation as error:
-        raise ChannelRejected(_name(why), action, f"number {number} is that of another document") from error
+        raise RefusedInDoubt(_name(why), action, f"number {number} is that of another document") from error
     except psycopg.Error as error:
         # it is made, and asked again it is the same
         raise OutcomeUnknown(_name(why), action, f"made, not stored: {type(error).__name__}") from error
 
 
 def _keep_number(conn: Connection, waybill_id: int, number: str, why: Cause) -> None:
-    """Give an e-waybill its number, for good; raises ChannelRejected when it has another."""
+    """Give an e-waybill its number, for good; raises RefusedInDoubt when it has another."""
     row = conn.execute("select number, order_key from waybill where id = %s for update", (waybill_id,)).fetchone()
     if row and row[0] not in ("", number):
-        raise ChannelRejected(_name(why), f"waybill {row[1]}", f"is {row[0]}, and was answered as {number}")
+        raise RefusedInDoubt(_name(why), f"waybill {row[1]}", f"is {row[0]}, and was answered as {number}")
     conn.execute("update waybill set number = %s where id = %s", (number, waybill_id))
     move_waybills(conn, [waybill_id], WaybillState.GOT, why)
 

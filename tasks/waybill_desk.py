@@ -14,12 +14,11 @@ from models.order import Cause
 from models.settings import SHANGHAI
 from models.waybill import WaybillState
 from tasks.effects import Effect, post
-from tasks.waybill_rows import NUMBER, cancel_key, move_waybills, order_key
+from tasks.parcel_numbers import NUMBER
+from tasks.waybill_rows import MISSING, cancel_key, move_waybills, order_key
 
 LATE: Final = timedelta(minutes=30)
 """What waits for so long is an alert; what is refused is one at once."""
-
-_MISSING: Final = frozenset({WaybillState.WANTED, WaybillState.REFUSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,8 @@ def missing_waybills(conn: Connection, asked_before: datetime) -> list[MissingWa
                   x.last_error
            from waybill v join outbound_document d on d.id = v.document_id join warehouse w on w.id = d.warehouse_id
            join outbox x on x.key = v.order_key || case when v.unwanted_at is null then '' else '-cancel' end
-           where (v.state in ('wanted', 'refused') or v.unwanted_at is not null and v.state = 'got')
+           -- as the index ix_waybill_missing has it
+           where (v.state in ('wanted', 'refused') or (v.state = 'got' and v.unwanted_at is not null))
              and (x.state = 'refused' or x.state = 'pending' and x.created_at <= %s)
            order by x.created_at, v.id""",
         (asked_before,),
@@ -149,7 +149,7 @@ def _find(conn: Connection, document_no: str, package_no: int) -> _Found:
 
 
 def _require_missing(found: _Found, document_no: str) -> None:
-    if found.state in _MISSING:
+    if found.state in MISSING:
         return
     stands = "was given back" if found.state is WaybillState.CANCELLED else f"is there: {found.number}"
     raise SetupError(f"document {document_no}: its e-waybill {stands}")

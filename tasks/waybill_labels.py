@@ -38,6 +38,7 @@ def label_of(document_no: str, why: Cause, package_no: int = 1) -> Label | None:
     label, url = _fetch(service, account, asked, kept.url)
     if label is not None:
         with transaction() as conn:
+            _require_receiver(conn, asked)
             conn.execute(
                 "update waybill set image_enc = %s, label_enc = %s where id = %s",
                 (seal(base64.b64encode(label.content).decode()), seal(url), asked.id),
@@ -57,8 +58,23 @@ def _find(conn: Connection, document_no: str, package_no: int) -> tuple[Asked, _
         raise SetupError(f"document {document_no}: has no label; its e-waybill is {row[1]}")
     asked = asked_for(conn, [row[0]])[row[0]]
     if asked.erased:
-        raise SetupError(f"document {document_no}: its label is not shown any more; the receiver was erased")
+        raise _erased(document_no)
     return asked, _Kept(*(unseal(value) if value else "" for value in row[2:]))
+
+
+def _require_receiver(conn: Connection, asked: Asked) -> None:
+    """Raise SetupError when the receiver was erased meanwhile; else whoever erases him waits for us."""
+    kept = conn.execute(
+        """select 1 from receiver where order_id in (select order_id from allocation where document_id = %s)
+           and erased_at is null order by order_id for share""",
+        (asked.document_id,),
+    ).fetchall()
+    if not kept:
+        raise _erased(asked.document_no)
+
+
+def _erased(document_no: str) -> SetupError:
+    return SetupError(f"document {document_no}: its label is not shown any more; the receiver was erased")
 
 
 def _note_look(conn: Connection, asked: Asked, why: Cause) -> None:

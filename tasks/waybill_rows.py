@@ -1,6 +1,5 @@
 """Rows of e-waybills: how they move along their states, under which keys they are asked for, and their story."""
 
-import re
 import secrets
 from collections.abc import Collection
 from typing import Final, LiteralString
@@ -9,8 +8,8 @@ from models.database import Connection
 from models.order import Cause, write_own_events
 from models.waybill import WAYBILL_STEPS, WaybillState
 
-NUMBER: Final = re.compile(r"(?=.*\d)[0-9A-Z][0-9A-Z-]{5,31}")
-"""What a waybill looks like at every carrier we know."""
+MISSING: Final = frozenset({WaybillState.WANTED, WaybillState.REFUSED})
+"""States of what was asked for and has not come."""
 
 _STAMPS: Final[dict[WaybillState, LiteralString]] = {
     WaybillState.GOT: ", got_at = %(at)s",

@@ -5,13 +5,14 @@ from typing import Final
 
 from models.database import Connection, one
 from models.errors import SetupError
+from models.floor import HANDHELD
 from models.messages import OutboxKind
 from models.order import Cause
 from models.shipment import ENDED, DocumentState
 from models.waybill import WaybillState
 from tasks.effects import Effect, post
 from tasks.stock_counters import columns
-from tasks.waybill_accounts import SETTING, WMS, counterpart_of
+from tasks.waybill_accounts import SETTING, counterpart_of
 from tasks.waybill_rows import cancel_key, move_waybills, order_key, tell_of_waybills
 
 _WORKING: Final = frozenset(DocumentState) - ENDED - {DocumentState.CREATED, DocumentState.PUT_BACK}
@@ -20,7 +21,7 @@ _WORKING: Final = frozenset(DocumentState) - ENDED - {DocumentState.CREATED, Doc
 WITH_SERVICE: Final = f"""
   select d.id, d.no, d.batch_id, d.carrier, w.code, w.settings->'{SETTING}'->>'service', d.state
   from outbound_document d join warehouse w on w.id = d.warehouse_id
-  where w.wms = '{WMS}' and w.settings->'{SETTING}'->'carriers' ? d.carrier"""
+  where w.wms = '{HANDHELD}' and w.settings->'{SETTING}'->'carriers' ? d.carrier"""
 """Documents whose warehouse has an account for e-waybills of their carrier, to be narrowed."""
 
 
@@ -134,7 +135,7 @@ def drop_waybills(conn: Connection, document_ids: Collection[int], why: Cause) -
     if not document_ids:
         return
     rows = conn.execute(
-        """select id, order_key from waybill
+        """select id, order_key, number from waybill
            where document_id = any(%s) and state in ('wanted', 'got', 'refused') and unwanted_at is null
            order by id for update""",
         (list(document_ids),),
@@ -143,17 +144,18 @@ def drop_waybills(conn: Connection, document_ids: Collection[int], why: Cause) -
         return
     ids = [row[0] for row in rows]
     conn.execute("update waybill set unwanted_at = %s where id = any(%s)", (why.at, ids))
-    messages = _messages(conn, ids)
-    made = {i for i, *_, may_be_made in messages if may_be_made}
-    _withdraw(conn, [key for i, key in rows if i not in made])
+    # one that a person wrote in is made as well, whatever became of the wish for it
+    numbered = {i for i, _, number in rows if number}
+    messages = [row for row in _messages(conn, ids) if row[3] or row[0] in numbered]
+    made = {row[0] for row in messages}
+    _withdraw(conn, [key for i, key, _ in rows if i not in made])
     move_waybills(conn, [i for i in ids if i not in made], WaybillState.CANCELLED, why)
-    keys: dict[int, str] = dict(rows)
+    keys = {i: key for i, key, _ in rows}
     post(
         conn,
         [
             Effect(OutboxKind.WAYBILL_CANCEL, counterpart, i, cancel_key(keys[i]), batch_id)
-            for i, counterpart, batch_id, may_be_made in messages
-            if may_be_made
+            for i, counterpart, batch_id, _ in messages
         ],
         why.at,
     )

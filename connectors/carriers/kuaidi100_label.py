@@ -4,24 +4,14 @@ Source: the vendor's document centre (e-waybill v2). The names of the parameters
 method, are not confirmed; a credential may say otherwise.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import httpx
-import orjson
 
 from connectors.base import Credentials, Now, RepeatClass
-from connectors.carriers.kuaidi100 import TIMEOUT_S, label_sign
-from connectors.transport import build, call, http_error_of, json_of
-from models.errors import ChannelDenied, ChannelRejected, ChannelUnavailable, OutcomeUnknown, SetupError
-from models.masking import brief
+from connectors.carriers.kuaidi100_label_order import LabelOrder
 
-ENDPOINT: Final = "https://api.kuaidi100.com"
-PATH: Final = "/label/order"
 METHOD: Final = "interceptOrder"
-BUSY_WAIT_S: Final = 5.0
-
-_DENIED: Final = frozenset({"503", "600", "601"})
-_UNSURE: Final = frozenset({"500", "501"})
 
 
 class Kuaidi100Label:
@@ -33,15 +23,8 @@ class Kuaidi100Label:
     repeat_class = RepeatClass.MANUAL
 
     def __init__(self, client: httpx.Client, name: str, credentials: Credentials, now: Now) -> None:
-        for key in ("key", "secret"):
-            if not credentials.get(key):
-                raise SetupError(f"{name}: lacks the credential {key}")
         self.name = name
-        self._client = client
-        self._now = now
-        self._url = (credentials.get("label_endpoint") or ENDPOINT).rstrip("/") + PATH
-        self._key = credentials["key"]
-        self._secret = credentials["secret"]
+        self._service = LabelOrder(client, name, credentials, now)
         self._method = credentials.get("intercept_method") or METHOD
 
     @staticmethod
@@ -55,29 +38,5 @@ class Kuaidi100Label:
 
         Raises ChannelRejected when it is refused, OutcomeUnknown when nobody can say whether it was taken on.
         """
-        action = f"intercept {carrier} {waybill}"
-        param = orjson.dumps(
-            {"kuaidicom": carrier, "kuaidinum": waybill, "interceptType": wish, "reason": reason}
-        ).decode()
-        stamp = str(int(self._now().timestamp() * 1000))
-        sign = label_sign(param, stamp, self._key, self._secret)
-        form = {"method": self._method, "key": self._key, "t": stamp, "sign": sign, "param": param}
-        request = build(self._client, self.name, action, "POST", self._url, timeout_s=TIMEOUT_S, data=form)
-        response = call(self._client, self.name, action, request, changes=True)
-        answer = json_of(response)
-        if not response.is_success or type(answer) is not dict:
-            raise http_error_of(response, self.name, action, self._now(), changes=True, usual_wait_s=BUSY_WAIT_S)
-        self._judge(action, answer)
-
-    def _judge(self, action: str, answer: dict[str, Any]) -> None:
-        code = str(answer.get("code") or answer.get("returnCode") or "")
-        if code == "200":
-            return
-        obstacle = f"code {code or 'missing'} {brief(str(answer.get('message') or ''))}".strip()
-        if code in _DENIED:
-            raise ChannelDenied(self.name, action, obstacle)
-        if code == "504":
-            raise ChannelUnavailable(self.name, action, obstacle)
-        if code in _UNSURE or not code:
-            raise OutcomeUnknown(self.name, action, obstacle)
-        raise ChannelRejected(self.name, action, obstacle)
+        param = {"kuaidicom": carrier, "kuaidinum": waybill, "interceptType": wish, "reason": reason}
+        self._service.ask(f"intercept {carrier} {waybill}", self._method, param, changes=True)

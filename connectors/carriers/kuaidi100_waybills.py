@@ -1,48 +1,29 @@
 """E-waybills through Kuaidi100's enterprise API (e-waybill v2): make, print again, cancel, and the label's image.
 
-Sources: the vendor's document centre and its own Java and PHP demos. A call is a form of `method`, `key`, `t`
-(milliseconds), `param` (a JSON text, serialised once) and `sign`. The codes of refusals are not documented in full:
-those that we do not know are refusals for good.
+Sources: the vendor's document centre and its own Java and PHP demos.
 """
 
-from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 from urllib.parse import urlsplit
 
 import httpx
-import orjson
 
 from connectors.base import Credentials, Now, RepeatClass
-from connectors.carriers.kuaidi100 import label_sign
-from connectors.transport import build, call, http_error_of, json_of, receive
+from connectors.carriers.kuaidi100_label_order import BUSY_WAIT_S, TIMEOUT_S, LabelOrder
+from connectors.transport import build, http_error_of, receive
 from connectors.waybills import Account, Contact, Label, MadeWaybill, WaybillWish
-from models.errors import (
-    ChannelDenied,
-    ChannelError,
-    ChannelRejected,
-    ChannelUnavailable,
-    OutcomeUnknown,
-    RateLimited,
-    SetupError,
-)
-from models.masking import brief, hide_known
+from models.errors import ChannelRejected, OutcomeUnknown
+from models.masking import brief
 
-ENDPOINT: Final = "https://api.kuaidi100.com"
-PATH: Final = "/label/order"
 HOST: Final = "kuaidi100.com"
 """Labels lie here and below; another host has to be named by the credential `label_hosts`."""
 
 REPEATED_FOR: Final = timedelta(hours=48)
 """So long the first result comes again for the same `orderId` with `reorder` false."""
 
-TIMEOUT_S: Final = 20.0  # the service asks the carrier meanwhile
-BUSY_WAIT_S: Final = 5.0
 MOST_LABEL_BYTES: Final = 2 * 1024 * 1024
 
-_DENIED: Final = frozenset({"503", "600", "601"})
-_ACCOUNT_WORDS: Final = ("余额", "欠费", "授权", "签名")  # of what only a person mends; their codes are not documented
-_UNSURE: Final = frozenset({"500", "501"})
 _CANCELLED_BEFORE: Final = ("已取消", "已作废", "已撤销")  # unconfirmed: the words of a second cancel
 
 _PARAMETERS: Final = {
@@ -80,18 +61,12 @@ class Kuaidi100Waybills:
     secret_fields: ClassVar[frozenset[str]] = frozenset({"partner_key", "partner_secret"})
 
     def __init__(self, client: httpx.Client, name: str, credentials: Credentials, now: Now) -> None:
-        for key in ("key", "secret"):
-            if not credentials.get(key):
-                raise SetupError(f"{name}: lacks the credential {key}")
         self.name = name
         self._client = client
         self._now = now
-        endpoint = (credentials.get("label_endpoint") or ENDPOINT).rstrip("/")
-        self._url = endpoint + PATH
-        self._cancel_url = credentials.get("cancel_url") or self._url
-        self._key = credentials["key"]
-        self._secret = credentials["secret"]
-        self._own = urlsplit(endpoint)
+        self._service = LabelOrder(client, name, credentials, now)
+        self._cancel_url = credentials.get("cancel_url", "")
+        self._own = urlsplit(self._service.endpoint)
         self._hosts = frozenset(credentials.get("label_hosts", "").replace(",", " ").split())
 
     @staticmethod
@@ -117,7 +92,7 @@ class Kuaidi100Waybills:
         }
         action = f"waybill {wish.order_key}"
         private = (wish.receiver.name, wish.receiver.phone, wish.receiver.address, wish.handle, *_opens(wish.account))
-        data = self._talk(action, self._url, "order", param, private, changes=True)
+        data = self._service.ask(action, "order", param, changes=True, private=private)
         number = str(data.get("kuaidinum") or "")
         if not number:
             # something was made, or not: nobody can say
@@ -136,7 +111,7 @@ class Kuaidi100Waybills:
         }
         action = f"cancel waybill {waybill.number}"
         try:
-            self._talk(action, self._cancel_url, "cancel", param, _opens(account), changes=True)
+            self._service.ask(action, "cancel", param, changes=True, private=_opens(account), url=self._cancel_url)
         except ChannelRejected as error:
             if not any(word in error.obstacle for word in _CANCELLED_BEFORE):
                 raise
@@ -145,7 +120,7 @@ class Kuaidi100Waybills:
         """The address of a label that is printed again, "" where a cloud printer prints it."""
         param = {"taskId": task_id, "siid": account.get("printer", "")}
         # a label twice is no second waybill
-        data = self._talk("print again", self._url, "printOld", param, _opens(account), changes=False)
+        data = self._service.ask("print again", "printOld", param, changes=False, private=_opens(account))
         return str(data.get("label") or "")
 
     def fetch_label(self, url: str) -> Label:
@@ -176,46 +151,6 @@ class Kuaidi100Waybills:
         known = host == HOST or host.endswith(f".{HOST}") or host in self._hosts
         if at.scheme != "https" or not known:
             raise ChannelRejected(self.name, action, f"{at.scheme}://{brief(host, 60)} is no place of its labels")
-
-    def _talk(
-        self, action: str, url: str, method: str, param: dict[str, Any], private: Sequence[str], *, changes: bool
-    ) -> dict[str, Any]:
-        text = orjson.dumps({key: value for key, value in param.items() if value not in ("", None, {})}).decode()
-        t = str(int(self._now().timestamp() * 1000))
-        form = {"method": method, "key": self._key, "t": t, "param": text}
-        form["sign"] = label_sign(text, t, self._key, self._secret)
-        request = build(self._client, self.name, action, "POST", url, timeout_s=TIMEOUT_S, data=form)
-        response = call(self._client, self.name, action, request, changes=changes)
-        answer = json_of(response)
-        if not response.is_success or type(answer) is not dict:
-            raise self._scrubbed(response, action, private, changes=changes)
-        code = str(answer.get("code") or answer.get("returnCode") or "")
-        if code != "200":
-            said = hide_known(str(answer.get("message") or ""), private)
-            raise self._refusal(code, action, said, changes=changes)
-        data = answer.get("data")
-        return data if type(data) is dict else {}
-
-    def _refusal(self, code: str, action: str, said: str, *, changes: bool) -> ChannelError:
-        obstacle = f"code {code or 'missing'} {brief(said)}".strip()
-        if code in _DENIED or any(word in said for word in _ACCOUNT_WORDS):
-            return ChannelDenied(self.name, action, obstacle)
-        if code in ("429", "504"):
-            return RateLimited(self.name, action, obstacle, BUSY_WAIT_S)
-        if code == "502":
-            return ChannelUnavailable(self.name, action, obstacle)
-        if code in _UNSURE:
-            return (OutcomeUnknown if changes else ChannelUnavailable)(self.name, action, obstacle)
-        return ChannelRejected(self.name, action, obstacle)
-
-    def _scrubbed(
-        self, response: httpx.Response, action: str, private: Sequence[str], *, changes: bool
-    ) -> ChannelError:
-        error = http_error_of(response, self.name, action, self._now(), changes=changes, usual_wait_s=BUSY_WAIT_S)
-        told = hide_known(error.obstacle, private)
-        if isinstance(error, RateLimited):
-            return RateLimited(self.name, action, told, error.retry_after_s)
-        return type(error)(self.name, action, told)
 
 
 def _of_account(account: Account) -> dict[str, str]:

@@ -26,13 +26,18 @@ class Undelivered(NamedTuple):
 
 
 def list_undelivered(conn: Connection, at: datetime, warehouse: str = "") -> list[Undelivered]:
-    """What waits for a warehouse longer than LATE, for all of them with ""; blocked documents are not among it."""
+    """What waits for a warehouse longer than LATE, for all of them with "".
+
+    What must not leave is not among it: documents that are blocked or asked back.
+    """
     rows = conn.execute(
         """select w.code, w.name, count(*), (array_agg(d.no order by x.created_at, d.id))[:%(most)s], min(x.created_at)
            from outbox x join outbound_document d on d.id = x.subject_id join warehouse w on w.id = d.warehouse_id
            where x.kind = %(kind)s and (x.state = 'pending' or x.state = 'refused') and x.created_at <= %(before)s
              and d.state = %(created)s and %(code)s in ('', w.code)
              and not exists (select from document_block b where b.document_id = d.id and b.lifted_at is null)
+             and not exists (select from outbox c where c.key = d.no || '-r' || d.revision || '-cancel'
+                             and c.state in ('pending', 'refused', 'delivered'))
            group by 1, 2 order by 1""",
         {
             "most": MOST_DOCUMENTS,

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from connectors.carriers.kuaidi100_label import Kuaidi100Label
-from models.errors import ChannelDenied, ChannelRejected, ChannelUnavailable, OutcomeUnknown, SetupError
+from models.errors import ChannelDenied, ChannelRejected, ChannelUnavailable, OutcomeUnknown, RateLimited, SetupError
 from sandbox.server import Sandbox
 from tests.connectors.conftest import NOON
 
@@ -43,7 +43,9 @@ def test_the_method_may_be_called_otherwise(sandbox: Sandbox, client: httpx.Clie
         (200, "<html>", OutcomeUnknown),
         (502, "", OutcomeUnknown),
         (503, "", ChannelUnavailable),
-        (200, '{"returnCode":"504","message":"too often"}', ChannelUnavailable),
+        (200, '{"returnCode":"504","message":"too often"}', RateLimited),
+        (200, '{"code":"502","message":"busy"}', ChannelUnavailable),
+        (200, '{"code":"400","message":"电子面单余额不足"}', ChannelDenied),
         (200, '{"code":"601","message":"balance"}', ChannelDenied),
         (200, '{"code":30002,"message":"no"}', ChannelRejected),
     ],

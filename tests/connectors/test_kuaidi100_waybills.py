@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from connectors.base import RepeatClass
-from connectors.carriers import kuaidi100_waybills
+from connectors.carriers import kuaidi100_label_order
 from connectors.carriers.kuaidi100_waybills import Kuaidi100Waybills
 from connectors.waybills import Contact, WaybillWish
 from models.errors import (
@@ -62,7 +62,7 @@ def test_a_waybill_is_made_with_what_is_wished(sandbox: Sandbox, service: Kuaidi
 def test_no_answer_is_unknown_and_a_repeat_is_the_same_waybill(
     sandbox: Sandbox, service: Kuaidi100Waybills, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kuaidi100_waybills, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr(kuaidi100_label_order, "TIMEOUT_S", 0.3)
     fault = {"target": "carrier:kuaidi100", "kind": "timeout_after", "times": 1, "match": "/label/order order"}
     sandbox.do("POST", "/faults", fault)
 
@@ -184,6 +184,22 @@ def test_refusals_are_sorted_and_say_nothing_of_the_receiver(
     assert type(caught.value) is kind
     assert "超区" in str(caught.value)
     assert not [text for text in PRIVATE if text in str(caught.value)]
+
+
+def answers(status: int, text: str) -> Kuaidi100Waybills:
+    """The service that answers everything so."""
+    client = httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(status, text=text)))
+    return Kuaidi100Waybills(client, "kuaidi100/WH-S", {"key": "k", "secret": "s"}, lambda: NOON)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"message":"what?"}', '{"message":"余额不足"}', '{"code":"500","message":"余额不足"}']
+)
+def test_an_answer_that_leaves_it_open_is_unknown_only_where_something_changes(text: str) -> None:
+    with pytest.raises(OutcomeUnknown):
+        answers(200, text).make(WISH)
+    with pytest.raises(ChannelUnavailable):
+        answers(200, text).print_again(ACCOUNT, "T1")
 
 
 def test_a_page_of_a_proxy_says_nothing_of_the_receiver(sandbox: Sandbox, client: httpx.Client) -> None:

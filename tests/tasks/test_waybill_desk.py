@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from connectors.carriers.kuaidi100_waybills import Kuaidi100Waybills
+from connectors.waybills import Label
 from deployments import commands
 from models.alert import AlertRule
 from models.database import connect, transaction
@@ -99,6 +101,20 @@ def test_one_that_was_found_too_late_is_written_in_and_given_back(lost: Desk) ->
     assert [row["cancelled"] for row in lost.made()] == [1]
 
 
+def test_one_that_was_written_in_is_given_back_although_it_was_never_in_doubt(desk: Desk) -> None:
+    desk.sandbox.do("POST", "/carriers/kuaidi100/waybills", {"refuses": "超区"})
+    desk.told("outbound.accepted")
+    desk.send()
+    assert desk.messages() == [("waybill", "refused", False)]
+    enter_number(desk.no, "YT1234567890123", why())
+
+    desk.told("outbound.cancelled")
+
+    assert desk.waybills() == [(1, "YT1234567890123", "got")]
+    assert desk.messages() == [("waybill", "withdrawn", False), ("waybill.cancel", "pending", False)]
+    assert "单号不存在" in desk.send()  # the service was asked
+
+
 def test_one_that_the_carrier_does_not_take_back_is_an_alert_and_tried_again(desk: Desk) -> None:
     desk.told("outbound.accepted")
     desk.send()
@@ -117,6 +133,25 @@ def test_one_that_the_carrier_does_not_take_back_is_an_alert_and_tried_again(des
     assert desk.waybills()[0][2] == "cancelled"
     with transaction() as conn:
         assert missing_waybills(conn, clock().now()) == []
+
+
+def test_what_is_missing_is_found_by_its_index(desk: Desk) -> None:
+    desk.pool.execute(
+        """insert into waybill (document_id, package_no, service, carrier, number, order_key, state, task_id,
+             service_no, wanted_at)
+           select 1000 + i, 1, 'kuaidi100', 'yuantong', 'YT' || 1000000 + i, i::text, 'used', '', '', now()
+           from generate_series(1, 5000) i"""
+    )
+    desk.pool.execute("analyze waybill")
+    with connect() as conn:
+        query = "select idx_scan from pg_stat_user_indexes where indexrelname = 'ix_waybill_missing'"
+        (before,) = conn.execute(query).fetchone() or ()
+        missing_waybills(conn, clock().now())
+        conn.execute("select pg_stat_force_next_flush()")
+        conn.commit()
+        (after,) = conn.execute(query).fetchone() or ()
+
+    assert after > before
 
 
 @pytest.mark.parametrize("number", ["", "12345", "YT 123456", "YTABCDEFG", "Y" * 33])
@@ -192,6 +227,25 @@ class TestLabels:
         desk.send()
 
         assert label_of(desk.no, why()) is None
+
+    def test_one_whose_receiver_is_erased_while_it_is_fetched_is_not_kept(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        desk.told("outbound.accepted")
+        desk.send()
+        fetch = Kuaidi100Waybills.fetch_label
+
+        def erased_meanwhile(service: Kuaidi100Waybills, url: str) -> Label:
+            label = fetch(service, url)
+            desk.pool.execute("update receiver set erased_at = now()")
+            desk.pool.execute("update waybill set label_enc = null, image_enc = null")
+            return label
+
+        monkeypatch.setattr(Kuaidi100Waybills, "fetch_label", erased_meanwhile)
+        with pytest.raises(SetupError, match="the receiver was erased"):
+            label_of(desk.no, why())
+
+        assert desk.pool.rows("select label_enc, image_enc from waybill") == [(None, None)]
 
     def test_there_is_none_before_its_waybill_or_after_its_receiver(self, desk: Desk) -> None:
         with pytest.raises(SetupError, match="no e-waybill was asked for its package 1"):

@@ -9,8 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from connectors.carriers import kuaidi100_waybills
+from connectors.carriers import kuaidi100_label_order
 from connectors.carriers.kuaidi100_waybills import Kuaidi100Waybills
+from connectors.waybills import MadeWaybill
 from models.database import transaction
 from models.errors import SetupError
 from models.messages import OutboxKind
@@ -96,7 +97,7 @@ def desk(pool: FakePool, sandbox: Sandbox) -> Desk:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kuaidi100_waybills, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr(kuaidi100_label_order, "TIMEOUT_S", 0.3)
 
 
 @pytest.fixture
@@ -182,6 +183,25 @@ def test_what_cannot_be_stored_stays_in_doubt(desk: Desk) -> None:
     assert desk.messages() == [("waybill", "pending", True)]
     desk.send(forced=True)
     assert [row["number"] for row in desk.made()] == [desk.waybills()[0][1]]
+
+
+@pytest.mark.parametrize(("number", "obstacle"), [("???", "is no number"), ("YT1234567890123", "another document")])
+def test_what_was_made_and_cannot_be_used_stays_in_doubt(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, number: str, obstacle: str
+) -> None:
+    desk.pool.execute(
+        """insert into waybill (document_id, package_no, service, carrier, number, order_key, state, task_id,
+             service_no, wanted_at)
+           values (99, 1, 'kuaidi100', 'yuantong', 'YT1234567890123', 'OB99-1-a', 'got', '', '', now())"""
+    )
+    monkeypatch.setattr(Kuaidi100Waybills, "make", lambda *_: MadeWaybill(number, "T1", "", ""))
+    desk.told("outbound.accepted")
+
+    assert obstacle in desk.send()
+
+    assert desk.messages() == [("waybill", "refused", True)]
+    desk.told("outbound.cancelled")
+    assert "look for" in desk.send()
 
 
 def test_after_48_hours_without_an_answer_a_person_decides(

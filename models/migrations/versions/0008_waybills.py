@@ -56,7 +56,7 @@ def upgrade() -> None:
         "ix_waybill_missing",
         "waybill",
         ["wanted_at"],
-        postgresql_where=sa.text("state in ('wanted', 'refused')"),
+        postgresql_where=sa.text("state in ('wanted', 'refused') or state = 'got' and unwanted_at is not null"),
     )
     _kinds_known(f"{_KINDS}, 'waybill', 'waybill.cancel'")
     _rules_known(f"{_RULES}, 'waybill_missing'")
