@@ -19,7 +19,7 @@ class InterceptState(StrEnum):
     REFUSED = "refused"  # the carrier will not, or could not be told
     IN_DOUBT = "in_doubt"  # it was sent, and nobody knows whether it arrived: a person asks
     BY_PHONE = "by_phone"  # it cannot be asked through the service: a person phones
-    DONE = "done"  # the parcel came back
+    DONE = "done"  # the parcel came back, or its carrier called it off
     MISSED = "missed"  # it was delivered all the same
 
 
@@ -27,7 +27,7 @@ _ENDS = frozenset({InterceptState.DONE, InterceptState.MISSED})
 _ANSWERS = frozenset({InterceptState.AGREED, InterceptState.REFUSED})
 
 INTERCEPT_STEPS: dict[InterceptState, frozenset[InterceptState]] = {
-    InterceptState.WANTED: frozenset({InterceptState.ASKED, InterceptState.BY_PHONE}) | _ENDS,
+    InterceptState.WANTED: frozenset({InterceptState.ASKED, InterceptState.BY_PHONE}) | _ANSWERS | _ENDS,
     InterceptState.ASKED: _ANSWERS | {InterceptState.IN_DOUBT} | _ENDS,
     InterceptState.AGREED: _ENDS,
     InterceptState.REFUSED: frozenset({InterceptState.AGREED}) | _ENDS,  # a person may still talk them into it
@@ -54,7 +54,6 @@ class InterceptWay(StrEnum):
 class ReturnTo(StrEnum):
     """Where a carrier is to bring a parcel back to, in the words of the service."""
 
-    STATION = "RETURN_SEND_STATION"
     ADDRESS = "RETURN_SEND_ADDR"
 
 

@@ -47,6 +47,7 @@ class ReturnOrder(SQLModel, table=True):
             unique=True,
             postgresql_where=text(f"waybill <> '' and parcel_id is null and {_OPEN}"),
         ),
+        Index("ix_return_order_any_waybill", "waybill"),
         Index(
             "ix_return_order_parcel",
             "parcel_id",

@@ -8,7 +8,7 @@ from typing import Any
 
 from models.database import Connection, copy_rows, one
 from models.hold import Finding, HoldCode, place_holds, release_holds
-from models.incoming import IncomingOrder, PayState
+from models.incoming import IncomingOrder, LineState, PayState
 from models.order import LINE_COLUMNS, Cause, Stage, write_events, write_own_events
 from models.rules.amendment import (
     DISPATCHED,
@@ -219,10 +219,21 @@ def _concerns_a_person(ruling: _Ruling) -> bool:
 
 
 def _is_called_off(ruling: _Ruling) -> bool:
-    """Whether the shop cancelled or refunded something of an order of which parcels left."""
+    """Whether the shop cancelled an order of which parcels left, or refunded all of it."""
     stopped = {*ruling.fields(Effect.BLOCK), *ruling.fields(Effect.REFUSE)}
     left = any(document.handover in (Handover.LEFT, Handover.PART_LEFT) for document in ruling.known.documents)
-    return left and not stopped.isdisjoint({Field.CANCEL, Field.REFUND})
+    return left and (Field.CANCEL in stopped or (Field.REFUND in stopped and _is_refunded(ruling)))
+
+
+def _is_refunded(ruling: _Ruling) -> bool:
+    """Whether nothing of the order is wanted any more: all money went back, or every line was called off at once."""
+    order = ruling.amendment.order
+    if 0 < order.paid_fen <= order.refunded_fen:
+        return True
+    # a line that was closed before, or of an order that is shipped there, may have been closed as shipped
+    was_open = all(line.state is not LineState.CLOSED and not line.gone for line in ruling.known.facts.lines.values())
+    all_closed = bool(order.lines) and all(line.state is LineState.CLOSED for line in order.lines)
+    return was_open and all_closed and order.pay_state not in (PayState.SHIPPED, PayState.FINISHED)
 
 
 def _tell_a_person(conn: Connection, rulings: Sequence[_Ruling], asked: Collection[int], why: Cause) -> None:

@@ -174,9 +174,12 @@ def load_documents(conn: Connection, nos: Sequence[str], more_orders: Collection
 def _document(row: TupleRow) -> Document:
     (i, no, state, carrier, place, place_code, batch_id, shipped, accepted, packed, ended), shop = row[:11], row[11:14]
     to, at_once = ("", False) if row[15] else _reporting(*shop)
+    way = short_way(row[16], row[17])
+    if row[15] and way is ShortWay.REFUND:  # nothing was paid for a replacement
+        way = ShortWay.HOLD
     return Document(
         i, no, DocumentState(state), carrier, place, place_code, batch_id, shipped, accepted, packed, ended,
-        to, at_once, row[14], short_way(row[16], row[17]),
+        to, at_once, row[14], way,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from models.intercept import InterceptState
 from models.order import Cause
 from tasks.decided import Decided
 from tasks.desk_orders import missing, said
-from tasks.intercepts import ask, move, on_the_road, want
+from tasks.intercepts import ask, move, on_the_road, take_parcels_of, want
 
 
 def intercept_orders(conn: Connection, order_ids: Sequence[int], reason: str, why: Cause) -> Decided:
@@ -25,6 +25,7 @@ def intercept_orders(conn: Connection, order_ids: Sequence[int], reason: str, wh
     ).fetchall()
     nos: dict[int, str] = dict(rows)
     decided = Decided(refused=missing(order_ids, nos))
+    take_parcels_of(conn, nos)
     for order_id, no in nos.items():
         parcels = on_the_road(conn, [order_id], among=nos)
         shared = sorted({other for others in parcels.values() for other in others})

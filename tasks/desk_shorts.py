@@ -7,8 +7,8 @@ from models.order import Cause
 from models.remainder import ShortWay
 from tasks.decided import Decided
 from tasks.desk_orders import missing, said
-from tasks.place_again import place_remainders
-from tasks.short_ships import OpenRemainder, choose_way, open_remainders
+from tasks.place_again import place_remainders, rerouting
+from tasks.short_ships import OpenRemainder, choose_way, open_remainders, take_orders
 
 _WISHES = {
     ShortWay.HOLD: "leave what lacks of it to a person",
@@ -26,9 +26,10 @@ def settle_short_orders(conn: Connection, order_ids: Sequence[int], way: ShortWa
     any more. Raises SetupError without a reason.
     """
     reason = said(reason, "settled")
+    take_orders(conn, order_ids)
     rows = conn.execute(
         """select s.order_id, o.order_no from order_state s join orders o on o.id = s.order_id
-           where s.order_id = any(%s) order by s.order_id for update of s""",
+           where s.order_id = any(%s) order by s.order_id""",
         (sorted(order_ids),),
     ).fetchall()
     nos: dict[int, str] = dict(rows)
@@ -51,4 +52,5 @@ def _send_now(
         decided.refused[order_id] = f"order {nos[order_id]}: cannot reroute {lacking[order_id]}; {obstacle}"
     waiting = placed.refused.keys() & decided.done
     decided.done = [order_id for order_id in decided.done if order_id not in waiting]
-    choose_way(conn, open_remainders(conn, waiting), ShortWay.HOLD, why)
+    # what nothing can send is left to a person already, and its hold says why
+    choose_way(conn, rerouting(conn, waiting), ShortWay.HOLD, why)

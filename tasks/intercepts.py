@@ -10,10 +10,9 @@ from models.intercept import FOR_PEOPLE, INTERCEPT_STEPS, InterceptState, Interc
 from models.messages import OutboxKind
 from models.order import Cause, write_own_events
 from models.shipment import PARCEL_ENDS, ParcelStage
+from tasks.counterparts import KUAIDI100
 from tasks.credentials import Owner, secrets_of
 from tasks.effects import Effect, post
-
-KUAIDI100 = "kuaidi100"
 
 _ENDED = [stage.value for stage in PARCEL_ENDS]
 
@@ -83,10 +82,12 @@ def called_off(conn: Connection, order_ids: Collection[int], reason: str, why: C
 
 
 def follow(conn: Connection, parcel_ids: Collection[int], stage: ParcelStage, why: Cause) -> None:
-    """End the wishes for parcels that came back, or were delivered."""
-    ends = {ParcelStage.RETURNED: InterceptState.DONE, ParcelStage.DELIVERED: InterceptState.MISSED}
-    if stage in ends:
-        move(conn, parcel_ids, ends[stage], why)
+    """End the wishes for parcels that came back, were delivered, or were called off by their carrier."""
+    if stage is ParcelStage.DELIVERED:
+        move(conn, parcel_ids, InterceptState.MISSED, why)
+    elif stage in PARCEL_ENDS:
+        answer = None if stage is ParcelStage.RETURNED else "its carrier called the parcel off"
+        move(conn, parcel_ids, InterceptState.DONE, why, answer)
 
 
 def move(
@@ -104,8 +105,23 @@ def move(
     return moved
 
 
+def take_parcels_of(conn: Connection, order_ids: Collection[int]) -> None:
+    """Lock the parcels of these orders by id, as news of them does: none ends before the caller's transaction."""
+    conn.execute(
+        """select 1 from parcel where id in (select parcel_id from parcel_line where order_id = any(%s)
+             and parcel_id in (select x.id from parcel x join allocation a on a.document_id = x.document_id
+                               where a.order_id = any(%s)))
+           order by id for update""",
+        (list(order_ids), list(order_ids)),
+    )
+
+
 def on_the_road(conn: Connection, order_ids: Collection[int], among: Collection[int] = ()) -> dict[int, list[str]]:
-    """Parcels of these orders that have not ended, with the numbers of orders in them that are in neither set."""
+    """Parcels of these orders that have not ended, locked, with the numbers of orders in them that are in neither set.
+
+    Whoever asks for one order after the other takes the parcels of all first.
+    """
+    take_parcels_of(conn, order_ids)
     mine = sorted({*order_ids, *among})
     rows = conn.execute(
         """select p.id, coalesce(array_agg(distinct o.order_no) filter (where o.id <> all(%s)), '{}')

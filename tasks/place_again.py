@@ -8,7 +8,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from psycopg.errors import IntegrityError
+
 from models.database import Connection, copy_rows
+from models.errors import PipelineError
 from models.hold import HoldCode, release_holds
 from models.order import Cause, Stage, write_own_events
 from models.remainder import PLACING, RemainderState, ShortWay
@@ -25,12 +28,28 @@ from tasks.restored import open_restore
 from tasks.routing_rules import current_rules
 from tasks.routing_world import Setup, items_of, load_setup, point, take_free, weights_of
 from tasks.shop_settings import capabilities_of
-from tasks.short_ships import choose_way, drop_cancelled, end_remainders, open_remainders
+from tasks.short_ships import (
+    choose_way,
+    drop_cancelled,
+    drop_closed,
+    end_remainders,
+    open_remainders,
+    take_orders,
+)
 
 AT_ONCE = 500
 """How many orders one run looks at, those whose promise is nearest first."""
 
 NOT_FOUND = "no warehouse can send it now"
+
+_DOUBTFUL = """
+  select distinct r.warehouse_id, r.sku_id from remainder r
+  join outbound_document d on d.id = r.document_id and d.state = 'short'
+  join stock s on s.warehouse_id = r.warehouse_id and s.sku_id = r.sku_id
+  where (%(skus)s::int[] is null or r.sku_id = any(%(skus)s))
+    and (s.counted_at is null or s.counted_at < r.made_at) and not exists (
+      select 1 from stock_movement m where m.warehouse_id = r.warehouse_id and m.sku_id = r.sku_id
+        and m.quantity > 0 and m.at > r.made_at and m.reason <> all(%(counts)s))"""
 
 
 @dataclass(slots=True)
@@ -54,46 +73,64 @@ def place_remainders(conn: Connection, why: Cause, order_ids: Collection[int] | 
     Locks, allocations, documents and their messages are written in this transaction. A shelf that lacked units of a
     SKU is not believed until it was counted, or stock came to it, since. What is to be rerouted and can be sent from
     nowhere is left to a person; what is back-ordered goes on waiting. Orders held for anything else, and those with a
-    refund under way, wait. What the shop cancelled is dropped.
+    refund under way, wait. What the shop cancelled is dropped, and so are lines that it closed.
     """
     found = _due(conn, order_ids)
     drop_cancelled(conn, found, why)
+    drop_closed(conn, set(found) - _obstacles(conn, found).keys(), why)
     if not found or open_restore(conn) is not None:
         return Placed(refused=dict.fromkeys(found, "the pool was restored, which is not confirmed yet"))
     placed = Placed(refused=_obstacles(conn, found))
     orders = _load(conn, [order_id for order_id in found if order_id not in placed.refused])
     plans = _plan(conn, orders, why)
-    _save(conn, [(order, plans[order.id]) for order in orders if order.id in plans], why)
-    placed.done = list(plans)
+    failed = _save_apart(conn, [(order, plans[order.id]) for order in orders if order.id in plans], why)
+    placed.done = [order_id for order_id in plans if order_id not in failed]
     short = [order.id for order in orders if order.id not in plans]
-    placed.refused |= dict.fromkeys(short, NOT_FOUND)
-    choose_way(conn, _rerouting(conn, short), ShortWay.HOLD, why, NOT_FOUND)
+    placed.refused |= failed | dict.fromkeys(short, NOT_FOUND)
+    for because in {NOT_FOUND, *failed.values()}:
+        left = [order_id for order_id, said in placed.refused.items() if said == because]
+        choose_way(conn, rerouting(conn, left), ShortWay.HOLD, why, because)
     return placed
 
 
 def _due(conn: Connection, order_ids: Collection[int] | None) -> list[int]:
-    """Orders with units to be placed, those that the shop cancelled among them, locked by id."""
+    """Orders with units to be placed, those that the shop cancelled among them, locked by id.
+
+    Without a choice only those that nothing keeps back as far as is known before they are locked: what cannot go
+    must not use up the places of what can.
+    """
     rows = conn.execute(
-        """select r.order_id from remainder r join orders o on o.id = r.order_id
+        f"""with doubtful as materialized ({_DOUBTFUL})
+           select r.order_id from remainder r join orders o on o.id = r.order_id
            where r.state = 'open' and (r.way = any(%(ways)s) or o.pay_state = 'cancelled')
              and (%(ids)s::bigint[] is null or r.order_id = any(%(ids)s))
+             and (%(ids)s::bigint[] is not null or o.pay_state = 'cancelled' or exists (
+               select 1 from order_state s where s.order_id = r.order_id and s.stage = 'dispatched')
+               and not exists (
+                 select 1 from hold h where h.order_id = r.order_id and h.released_at is null
+                   and h.code <> 'SHIPPED_SHORT')
+               and not exists (
+                 select 1 from remainder x join order_line l on l.order_id = x.order_id and l.line_no = x.line_no
+                 where x.order_id = r.order_id and x.state = 'open' and l.state = 'refunding'))
            group by r.order_id, o.ship_by, o.paid_at
            -- of many that wait for stock those that may get some now; the rest costs a run nothing
            having %(ids)s::bigint[] is not null or bool_or(o.pay_state = 'cancelled' or r.way = 'reroute')
-             or bool_and(exists (select 1 from sku_pool p where p.sku_id = r.sku_id
-                                 and p.on_hand - p.locked - p.safety >= r.units))
-           order by o.ship_by nulls last, o.paid_at nulls last, r.order_id limit %(most)s""",
+             or bool_and(r.units <= (select p.on_hand - p.locked - p.safety from sku_pool p where p.sku_id = r.sku_id)
+               and r.units <= (
+                 select sum(greatest(s.on_hand - s.locked - s.safety, 0)) from stock s where s.sku_id = r.sku_id
+                   and (s.warehouse_id, s.sku_id) not in (select warehouse_id, sku_id from doubtful)))
+           order by o.ship_by nulls last, o.paid_at nulls last, r.order_id limit %(most)s""".encode(),
         {
             "ways": [way.value for way in PLACING],
             "ids": None if order_ids is None else list(order_ids),
             "most": AT_ONCE,
+            "skus": None,
+            "counts": list(ADJUSTING),
         },
     ).fetchall()
-    taken = conn.execute(
-        "select order_id from order_state where order_id = any(%s) order by order_id for update",
-        ([row[0] for row in rows],),
-    ).fetchall()
-    return [row[0] for row in taken]
+    found = sorted(row[0] for row in rows)
+    take_orders(conn, found)
+    return found
 
 
 def _obstacles(conn: Connection, order_ids: Sequence[int]) -> dict[int, str]:
@@ -193,16 +230,21 @@ def _serve(wish: Wish, left: dict[int, int], world: World) -> Plan | None:
 
 def _doubtful(conn: Connection, sku_ids: Collection[int]) -> set[tuple[int, int]]:
     """Shelves of these SKUs that lacked units, and of which nothing newer is known."""
-    rows = conn.execute(
-        """select distinct r.warehouse_id, r.sku_id from remainder r
-           join outbound_document d on d.id = r.document_id and d.state = 'short'
-           join stock s on s.warehouse_id = r.warehouse_id and s.sku_id = r.sku_id
-           where r.sku_id = any(%s) and (s.counted_at is null or s.counted_at < r.made_at) and not exists (
-             select 1 from stock_movement m where m.warehouse_id = r.warehouse_id and m.sku_id = r.sku_id
-               and m.quantity > 0 and m.at > r.made_at and m.reason <> all(%s))""",
-        (list(sku_ids), list(ADJUSTING)),
-    ).fetchall()
+    rows = conn.execute(_DOUBTFUL.encode(), {"skus": list(sku_ids), "counts": list(ADJUSTING)}).fetchall()
     return {(row[0], row[1]) for row in rows}
+
+
+def _save_apart(conn: Connection, placed: Sequence[tuple[_Order, tuple[Plan, Setup]]], why: Cause) -> dict[int, str]:
+    """Save these; where that fails each by itself, so that one that cannot be written stops no other. Says which."""
+    try:
+        with conn.transaction():
+            _save(conn, placed, why)
+    except (IntegrityError, PipelineError) as error:
+        if len(placed) > 1:
+            return {i: said for each in placed for i, said in _save_apart(conn, [each], why).items()}
+        name = error.diag.constraint_name if isinstance(error, IntegrityError) else str(error)
+        return {placed[0][0].id: f"its document cannot be written ({name})"}
+    return {}
 
 
 def _save(conn: Connection, placed: Sequence[tuple[_Order, tuple[Plan, Setup]]], why: Cause) -> None:
@@ -255,7 +297,8 @@ def _write(conn: Connection, orders: Sequence[_Order], why: Cause) -> None:
         write_documents(conn, batch_id, shop_id, ids, why)
 
 
-def _rerouting(conn: Connection, order_ids: Sequence[int]) -> list[int]:
+def rerouting(conn: Connection, order_ids: Collection[int]) -> list[int]:
+    """Those of these orders of which something is still to be rerouted."""
     rows = conn.execute(
         """select distinct order_id from remainder
            where order_id = any(%s) and state = 'open' and way = 'reroute' order by 1""",

@@ -10,6 +10,7 @@ from models.masking import brief
 from models.order import Cause
 from models.returns import move_refunds
 from models.rules.returns import REFUND_STEPS, Claim, RefundState, told_by_platform
+from tasks.return_money import owed_for_lacking, room_of
 
 SAID: Final = {
     RefundState.NONE: "withdrawn",
@@ -31,10 +32,11 @@ SETS_AMOUNT: Final = frozenset({RefundState.WANTED, RefundState.AGREED})
 
 @dataclass(frozen=True, slots=True)
 class _Refund:
+    return_id: int
+    order_id: int
     no: str
     state: RefundState
     amount_fen: int
-    paid_fen: int
 
 
 def decide_refund(
@@ -49,7 +51,7 @@ def decide_refund(
     """Move the money of a return; decided twice it changes nothing.
 
     Raises SetupError naming the return, the wish and where its money is, when it cannot, when a reason is missing, and
-    when more would go back than the buyer paid for the order.
+    when more would go back than the buyer paid for the order, with all that went back of it or is promised.
     """
     found = _take(conn, return_id)
     said = brief(reason)
@@ -60,38 +62,49 @@ def decide_refund(
     if to in NEEDS_REASON and not said:
         raise SetupError(f"return {found.no}: its refund cannot be {SAID[to]} without a reason; say why")
     if amount_fen is not None:
-        _set_amount(conn, return_id, found, to, amount_fen)
-    elif to is RefundState.AGREED and not found.amount_fen:
-        raise SetupError(f"return {found.no}: its refund cannot be agreed to; name the amount")
+        _set_amount(conn, found, to, amount_fen)
+    elif to is RefundState.AGREED:
+        if not found.amount_fen:
+            raise SetupError(f"return {found.no}: its refund cannot be agreed to; name the amount")
+        _refuse_more_than_paid(conn, found, to, found.amount_fen)
     move_refunds(conn, [return_id], to, why, {"reason": said} if said else {})
 
 
 def _take(conn: Connection, return_id: int) -> _Refund:
-    row = conn.execute(
-        """select r.no, f.state, f.amount_fen, o.paid_fen from refund f join return_order r on r.id = f.return_id
-           join orders o on o.id = r.order_id where f.return_id = %s for update of f""",
+    """Lock the refunds of a return's order, which share what was paid for it, and read the return's."""
+    rows = conn.execute(
+        """select f.return_id, r.order_id, r.no, f.state, f.amount_fen
+           from refund f join return_order r on r.id = f.return_id
+           where r.order_id = (select order_id from return_order where id = %s) order by 1 for update of f""",
         (return_id,),
-    ).fetchone()
-    if row is None:
-        raise SetupError(f"return id {return_id}: is not in the pool")
-    return _Refund(row[0], RefundState(row[1]), row[2], row[3])
+    ).fetchall()
+    for i, order_id, no, state, amount_fen in rows:
+        if i == return_id:
+            return _Refund(i, order_id, no, RefundState(state), amount_fen)
+    raise SetupError(f"return id {return_id}: is not in the pool")
 
 
-def _set_amount(conn: Connection, return_id: int, found: _Refund, to: RefundState, amount_fen: int) -> None:
+def _set_amount(conn: Connection, found: _Refund, to: RefundState, amount_fen: int) -> None:
     if to not in SETS_AMOUNT:
         raise SetupError(f"return {found.no}: its refund cannot be {SAID[to]} with another amount")
     if amount_fen <= 0:
         raise SetupError(f"return {found.no}: its refund cannot be {SAID[to]}; the amount must be above 0")
-    if amount_fen > found.paid_fen:
-        most = f"{found.paid_fen / 100:.2f}"
+    _refuse_more_than_paid(conn, found, to, amount_fen)
+    conn.execute("update refund set amount_fen = %s where return_id = %s", (amount_fen, found.return_id))
+
+
+def _refuse_more_than_paid(conn: Connection, found: _Refund, to: RefundState, amount_fen: int) -> None:
+    room = room_of(conn, found.order_id, but=found.return_id)
+    if amount_fen > room.left_fen:
+        paid, gone = f"{room.paid_fen / 100:.2f}", f"{room.gone_fen / 100:.2f}"
         raise SetupError(
-            f"return {found.no}: its refund cannot be {SAID[to]}; the buyer paid {most} yuan for the order in all"
+            f"return {found.no}: its refund cannot be {SAID[to]}; the buyer paid {paid} yuan for the order in all, and "
+            f"{gone} of them went back or are promised already"
         )
-    conn.execute("update refund set amount_fen = %s where return_id = %s", (amount_fen, return_id))
 
 
-def note_platform_refunds(conn: Connection, order_ids: Sequence[int], why: Cause) -> int:
-    """Move the refunds of these orders' returns to where their platform says that they are; returns how many moved.
+def note_platform_refunds(conn: Connection, order_ids: Sequence[int], why: Cause) -> None:
+    """Move the refunds of these orders' returns to where their platform says that they are.
 
     `told_by_platform` says how. Called when a newer version of the orders was stored; the caller has locked them.
     """
@@ -101,12 +114,12 @@ def note_platform_refunds(conn: Connection, order_ids: Sequence[int], why: Cause
         refunded[row[0]] = row[1]
         claims.setdefault(row[0], []).append(Claim(row[2], RefundState(row[3]), *row[4:]))
     moves: dict[RefundState, list[int]] = {}
+    owed = owed_for_lacking(conn, list(claims)) if claims else {}
     for order_id, of in claims.items():
-        for return_id, to in told_by_platform(refunded[order_id], of).items():
+        for return_id, to in told_by_platform(refunded[order_id], of, owed.get(order_id, 0)).items():
             moves.setdefault(to, []).append(return_id)
     for to, ids in sorted(moves.items()):
         move_refunds(conn, ids, to, why, {"by": "platform"})
-    return sum(len(ids) for ids in moves.values())
 
 
 def _claims(conn: Connection, order_ids: Sequence[int]) -> list[tuple[Any, ...]]:
@@ -120,7 +133,7 @@ def _claims(conn: Connection, order_ids: Sequence[int]) -> list[tuple[Any, ...]]
     return conn.execute(
         """select r.order_id, o.refunded_fen, r.id, f.state, f.amount_fen, f.known_fen, exists (
              select 1 from return_line l join order_line n on n.order_id = r.order_id and n.line_no = l.line_no
-             where l.return_id = r.id and n.state = 'refunding')
+             where l.return_id = r.id and n.state = 'refunding'), r.state = 'called_off'
            from return_order r join refund f on f.return_id = r.id join orders o on o.id = r.order_id
            where r.id = any(%s) order by r.id""",
         ([row[0] for row in taken],),

@@ -40,9 +40,13 @@ def exchange_ships_of(conn: Connection, order_id: int) -> ExchangeShips:
 
 
 def leaves_by_itself(conn: Connection, return_id: int) -> bool:
-    """Whether nothing speaks against sending an exchange out: the buyer wants no money, and we know who gets it."""
+    """Whether nothing speaks against sending an exchange out.
+
+    The buyer wants no money, we know who gets it, and it was not made before: what was cancelled stays so.
+    """
     row = conn.execute(
-        """select f.state in ('none', 'refused') and c.erased_at is null from return_order r
+        """select f.state in ('none', 'refused') and c.erased_at is null
+                  and not exists (select 1 from replacement p where p.return_id = r.id) from return_order r
            join refund f on f.return_id = r.id join receiver c on c.order_id = r.order_id where r.id = %s""",
         (return_id,),
     ).fetchone()
@@ -81,10 +85,15 @@ def wish_instead(conn: Connection, found: ReturnRow, pieces: Mapping[int, int], 
 def make_exchange(conn: Connection, return_id: int, why: Cause) -> str:
     """The number of the order that sends an exchange out, made now where it is not there yet: one per return.
 
-    Raises SetupError when the return is no exchange, was called off, or its receiver is not known any more.
+    Raises SetupError when the return is no exchange, was called off, its receiver is not known any more, or that order
+    was cancelled.
     """
     found = take_return(conn, return_id)
     made = _replacement_of(conn, return_id)
+    if made and not standing_replacement(conn, return_id):
+        raise SetupError(
+            f"return {found.no}: cannot be exchanged again; its order {made} was cancelled: send the goods once more"
+        )
     if made:
         return made
     if found.kind is not ReturnKind.EXCHANGE:
@@ -99,7 +108,7 @@ def make_exchange(conn: Connection, return_id: int, why: Cause) -> str:
 def reship(conn: Connection, order_id: int, pieces: Mapping[int, int], reason: str, why: Cause) -> str:
     """Send pieces of an order's lines once more, without anything coming back; gives the new order's number.
 
-    Raises SetupError without a reason, and for more pieces of a line than left and were not sent once more already.
+    Raises SetupError without a reason, and for more pieces of a SKU than left and were not sent once more already.
     """
     row = conn.execute("select order_no from orders where id = %s", (order_id,)).fetchone()
     if row is None:
@@ -111,15 +120,16 @@ def reship(conn: Connection, order_id: int, pieces: Mapping[int, int], reason: s
     again = _sent_again(conn, order_id)
     lines = conn.execute("select line_no, sku_id, sku_code from order_line where order_id = %s", (order_id,)).fetchall()
     wanted: Counter[int] = Counter()
+    gone: Counter[int] = Counter()
+    for line_no, sku_id, _ in lines:
+        wanted[sku_id] += pieces.get(line_no, 0)
+        gone[sku_id] += left[line_no]
     for line_no, sku_id, code in lines:
-        number = pieces.get(line_no, 0)
-        room = left[line_no] - again[sku_id]
-        if number < 0 or number > room:
+        if pieces.get(line_no, 0) < 0 or wanted[sku_id] > max(0, gone[sku_id] - again[sku_id]):
             raise SetupError(
-                f"order {row[0]}: cannot send {number} of {code} again; {left[line_no]} left, "
+                f"order {row[0]}: cannot send {wanted[sku_id]} of {code} again; {gone[sku_id]} left, "
                 f"{again[sku_id]} of them were sent again already"
             )
-        wanted[sku_id] += number
     if not +wanted or set(pieces) - {line[0] for line in lines}:
         raise SetupError(f"order {row[0]}: nothing of it is to be sent again; name lines and how many pieces of each")
     return _make(conn, order_id, ReplacementKind.RESHIP, +wanted, why, None, said)

@@ -9,8 +9,9 @@ from models.database import Connection, copy_rows, one
 from models.errors import SetupError
 from models.order import Cause, write_own_events
 from models.returns import move_returns
-from models.rules.returns import RETURN_STEPS, RefundState, ReturnKind, ReturnState
+from models.rules.returns import OPEN, RETURN_STEPS, RefundState, ReturnKind, ReturnState
 from models.settings import SHANGHAI
+from tasks.return_money import room_of
 from tasks.returned_units import Unit, kits_of, paid_for, pieces_in
 
 
@@ -38,7 +39,7 @@ class NewReturn:
     units: Mapping[Unit, int]
     reason: str
     warehouse_id: int | None
-    amount_fen: int | None = None  # None: what the buyer paid for these units
+    amount_fen: int | None = None  # None: what the buyer paid for these units, as far as it has not gone back
     parcel_id: int | None = None
     carrier: str = ""
     waybill: str = ""
@@ -58,8 +59,8 @@ def return_id_of(conn: Connection, code: str) -> int:
     rows = conn.execute(
         """select id, no from return_order where no = %(code)s
            union select id, no from return_order where waybill = %(code)s and waybill <> ''
-             and state in ('announced', 'on_the_way', 'arrived', 'inspected') order by 1""",
-        {"code": wanted},
+             and state = any(%(open)s) order by 1""",
+        {"code": wanted, "open": [state.value for state in OPEN]},
     ).fetchall()
     if not rows:
         raise SetupError(f"return {wanted}: is not in the pool, neither as a number nor as a waybill of an open return")
@@ -106,7 +107,8 @@ def open_return(conn: Connection, new: NewReturn, why: Cause) -> ReturnRow:
     wanted = RefundState.WANTED if new.kind is ReturnKind.RETURN else RefundState.NONE
     amount_fen = new.amount_fen
     if amount_fen is None:
-        amount_fen = paid_for(conn, new.order_id, pieces_in(new.units, kits_of(conn, new.order_id)))
+        worth = paid_for(conn, new.order_id, pieces_in(new.units, kits_of(conn, new.order_id)))
+        amount_fen = max(0, min(worth, room_of(conn, new.order_id).left_fen))
     conn.execute(
         """insert into return_order (id, no, order_id, kind, state, reason, carrier, waybill, parcel_id, warehouse_id,
              opened_at, opened_by) values (%s, %s, %s, %s, 'announced', %s, %s, %s, %s, %s, %s, %s)""",

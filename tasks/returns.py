@@ -18,6 +18,7 @@ from models.masking import brief
 from models.order import Cause, write_own_events
 from models.rules.returns import (
     EXPECTED,
+    OPEN,
     ExchangeShips,
     Line,
     ReturnKind,
@@ -35,6 +36,7 @@ from tasks.replacements import (
     standing_replacement,
     wish_instead,
 )
+from tasks.return_money import room_of
 from tasks.return_rows import NewReturn, ReturnRow, move, open_return, require_step, take_return, warehouse_id_of
 from tasks.returned_units import Unit, kits_of, returned_units, take_shipped
 from tasks.stock_feed import Feed, Told, apply_feed
@@ -66,7 +68,8 @@ class Wish:
 def announce(conn: Connection, wish: Wish, why: Cause) -> ReturnRow:
     """Open a return for goods that a buyer sends back.
 
-    Raises SetupError, naming the order, the units and the obstacle, when more would come back than was shipped.
+    Raises SetupError, naming the order, the units and the obstacle, when more would come back than was shipped, or more
+    money be asked for than may go back.
     """
     no = _order_no(conn, wish.order_id)
     reason = brief(wish.reason)
@@ -81,6 +84,7 @@ def announce(conn: Connection, wish: Wish, why: Cause) -> ReturnRow:
     shipped = take_shipped(conn, wish.order_id)
     units = _wanted(conn, no, wish)
     _refuse_more_than_shipped(conn, no, units, shipped, returned_units(conn, wish.order_id))
+    _refuse_more_than_paid(conn, no, wish)
     place = warehouse_id_of(conn, wish.warehouse) if wish.warehouse else _came_from(conn, wish.order_id, units)
     found = open_return(conn, NewReturn(wish.order_id, wish.kind, units, reason, place, wish.refund_fen), why)
     if wish.kind is ReturnKind.EXCHANGE:
@@ -130,6 +134,16 @@ def _refuse_more_than_shipped(
     raise SetupError(f"order {no}: cannot return more than was shipped ({'; '.join(told)})")
 
 
+def _refuse_more_than_paid(conn: Connection, no: str, wish: Wish) -> None:
+    room = room_of(conn, wish.order_id)
+    if wish.refund_fen and wish.refund_fen > room.left_fen:
+        asked, paid, gone = (f"{fen / 100:.2f}" for fen in (wish.refund_fen, room.paid_fen, room.gone_fen))
+        raise SetupError(
+            f"order {no}: cannot refund {asked} yuan; the buyer paid {paid} for it in all, and {gone} of them "
+            "went back or are promised already"
+        )
+
+
 def _came_from(conn: Connection, order_id: int, units: Mapping[Unit, int]) -> int | None:
     """The warehouse that shipped the most of these units."""
     row = conn.execute(
@@ -152,9 +166,8 @@ def record_waybill(conn: Connection, return_id: int, carrier: str, waybill: str,
     if found.state not in EXPECTED:
         raise SetupError(f"return {found.no}: cannot be given a waybill; it is {found.state}")
     owner = conn.execute(
-        """select no from return_order where waybill = %s and id <> %s
-           and state in ('announced', 'on_the_way', 'arrived', 'inspected')""",
-        (waybill, return_id),
+        "select no from return_order where waybill = %s and id <> %s and state = any(%s)",
+        (waybill, return_id, [state.value for state in OPEN]),
     ).fetchone()
     if owner is not None:
         raise SetupError(f"return {found.no}: cannot be given waybill {waybill}; {owner[0]} has it")
@@ -180,6 +193,13 @@ def arrive(conn: Connection, return_id: int, warehouse: str, why: Cause, at: dat
     cannot arrive any more, or nobody knows where.
     """
     found = take_return(conn, return_id)
+    there = _arrive(conn, found, warehouse, why, at)
+    if found.state in EXPECTED and exchange_ships_of(conn, found.order_id) is ExchangeShips.AT_ARRIVAL:
+        _exchange(conn, found, why)
+    return there
+
+
+def _arrive(conn: Connection, found: ReturnRow, warehouse: str, why: Cause, at: datetime | None) -> ReturnRow:
     place = warehouse_id_of(conn, warehouse) if warehouse else found.warehouse_id
     if place is None:
         raise SetupError(f"return {found.no}: cannot arrive; name the warehouse")
@@ -188,13 +208,11 @@ def arrive(conn: Connection, return_id: int, warehouse: str, why: Cause, at: dat
     require_step(found, ReturnState.ARRIVED, "noted as arrived")
     conn.execute(
         "update return_order set warehouse_id = %s, arrived_at = %s where id = %s",
-        (place, min(at or why.at, why.at), return_id),
+        (place, min(at or why.at, why.at), found.id),
     )
-    code = take_return(conn, return_id).warehouse
+    code = take_return(conn, found.id).warehouse
     move(conn, found, ReturnState.ARRIVED, why, warehouse=code)
-    if exchange_ships_of(conn, found.order_id) is ExchangeShips.AT_ARRIVAL:
-        _exchange(conn, found, why)
-    return take_return(conn, return_id)
+    return take_return(conn, found.id)
 
 
 def inspect(
@@ -211,7 +229,7 @@ def inspect(
 
     Goods that nobody noted as arrived arrive by it. Lines that are not named did not come. The same verdicts told again
     change nothing, by however many people at once; others are refused. Where all that came is good again the return is
-    closed; an exchange leaves if its shop ships after inspection and all announced units came back. Raises SetupError.
+    closed; an exchange leaves if all announced units came back. Raises SetupError.
     """
     found = take_return(conn, return_id)
     lines = load_lines(conn, return_id)
@@ -221,7 +239,7 @@ def inspect(
             return found
         raise SetupError(f"return {found.no}: cannot be inspected again; it is {found.state}, with other findings")
     if found.state in EXPECTED:
-        found = arrive(conn, return_id, warehouse, why, at)
+        found = _arrive(conn, found, warehouse, why, at)
     require_step(found, ReturnState.INSPECTED, "inspected now")
     if warehouse and warehouse != found.warehouse:
         place = warehouse_id_of(conn, warehouse)
@@ -310,10 +328,11 @@ def put_back(conn: Connection, found: ReturnRow, judged: Mapping[Unit, Line], wh
 
 
 def _go_on(conn: Connection, found: ReturnRow, judged: Mapping[Unit, Line], why: Cause) -> None:
-    if is_fair(judged.values()):
-        _exchange(conn, found, why)
     if is_settled(judged.values()):
         move(conn, found, ReturnState.CLOSED, why)
+    # last: it takes what was shipped, and shipping takes the stock before that
+    if is_fair(judged.values()):
+        _exchange(conn, found, why)
 
 
 def _exchange(conn: Connection, found: ReturnRow, why: Cause) -> None:

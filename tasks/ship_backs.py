@@ -63,8 +63,8 @@ def post_when_complete(conn: Connection, document_ids: Sequence[int], at: dateti
     """Write what was kept back for these closed documents, whose shops take all numbers of an order in one call.
 
     That is one ship-back for every box, of any document, that has none yet and holds only orders all of whose
-    documents are closed, and of which nothing that lacked is still to be sent. Documents that close at the same moment
-    see each other: their orders are locked first.
+    documents are closed, and of which nothing that lacked is still to be sent; none for boxes with replacements, which
+    no platform knows. Documents that close at the same moment see each other: their orders are locked first.
     """
     if not document_ids:
         return
@@ -86,6 +86,8 @@ def post_when_complete(conn: Connection, document_ids: Sequence[int], at: dateti
              and not exists (
                select 1 from parcel_line pl join remainder r on r.order_id = pl.order_id
                where pl.parcel_id = p.id and r.state = 'open' and r.way in ('reroute', 'back_order'))
+             and not exists (
+               select 1 from parcel_line pl join replacement r on r.order_id = pl.order_id where pl.parcel_id = p.id)
              and not exists (
                select 1 from generate_series(1, p.renumbered + 1) r
                join outbox o on o.key = 'ship-back-' || p.id || case when r > 1 then '-' || r else '' end)

@@ -16,6 +16,7 @@ from models.rules.kits import kits_touched
 from models.rules.short_ships import closed_short, short_finding
 from tasks.ship_backs import post_when_complete
 from tasks.shop_settings import capabilities_of
+from tasks.stock_counters import columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +102,45 @@ def drop_cancelled(conn: Connection, order_ids: Collection[int], why: Cause) -> 
     return cancelled
 
 
-def drop(conn: Connection, order_ids: Collection[int], why: Cause, because: str) -> None:
-    """End the open remainders of these orders: the units are not wanted any more, or were settled elsewhere."""
-    ended = end_remainders(conn, order_ids, RemainderState.DROPPED, why)
+def drop_closed(conn: Connection, order_ids: Collection[int], why: Cause) -> None:
+    """End the open remainders of lines of these orders that the shop closed; their hold too, where nothing else lacks.
+
+    A line whose shipping the shop was told of, or of an order that is shipped there, may be closed as shipped: such a
+    one counts as called off only when all money of the order went back.
+    """
+    rows = conn.execute(
+        """select distinct r.order_id, r.line_no from remainder r join orders o on o.id = r.order_id
+           join order_line l on l.order_id = r.order_id and l.line_no = r.line_no
+           where r.order_id = any(%s) and r.state = 'open' and l.state = 'closed'
+             and (0 < o.paid_fen and o.paid_fen <= o.refunded_fen
+               or o.pay_state not in ('shipped', 'finished') and not exists (
+                 select 1 from parcel_line pl join parcel p on p.id = pl.parcel_id
+                 cross join generate_series(1, p.renumbered + 1) n
+                 join outbox x on x.key = 'ship-back-' || p.id || case when n > 1 then '-' || n else '' end
+                 where pl.order_id = r.order_id and pl.line_no = r.line_no and (x.state = 'delivered' or x.in_doubt)))
+           order by 1, 2""",
+        (list(order_ids),),
+    ).fetchall()
+    if not rows:
+        return
+    closed = sorted({row[0] for row in rows})
+    drop(conn, closed, why, "the shop closed its line", rows)
+    still = open_remainders(conn, closed)
+    release_holds(conn, [order_id for order_id in closed if order_id not in still], [HoldCode.SHIPPED_SHORT], why)
+
+
+def drop(
+    conn: Connection,
+    order_ids: Collection[int],
+    why: Cause,
+    because: str,
+    lines: Collection[tuple[int, int]] | None = None,
+) -> None:
+    """End the open remainders of these orders: the units are not wanted any more, or were settled elsewhere.
+
+    `lines` (order id, line) are those that are meant when it is not all of them.
+    """
+    ended = end_remainders(conn, order_ids, RemainderState.DROPPED, why, lines)
     write_own_events(
         conn, ((order_id, "rest_dropped", {"units": dict(of), "why": because}) for order_id, of in ended.items()), why
     )
@@ -136,32 +173,43 @@ def close_for_buyers(conn: Connection, order_ids: Collection[int], why: Cause, r
 
 
 def _paid_for(conn: Connection, order_ids: list[int]) -> dict[int, int]:
+    """What the buyers paid for what lacks of these orders now, beside what earlier documents lacked and is owed."""
     rows = conn.execute(
-        """select r.order_id, r.line_no, l.paid_fen, l.quantity,
-                  jsonb_object_agg(r.sku_id, r.units), jsonb_object_agg(r.sku_id, coalesce(c.per_unit, 1))
-           from (select order_id, line_no, sku_id, sum(units) as units from remainder
-                 where order_id = any(%s) and state = 'open' group by 1, 2, 3) r
+        """select r.order_id, r.line_no, l.paid_fen, l.quantity, jsonb_object_agg(r.sku_id, r.units),
+                  jsonb_object_agg(r.sku_id, r.before), jsonb_object_agg(r.sku_id, coalesce(c.per_unit, 1))
+           from (select order_id, line_no, sku_id, sum(units) as units,
+                        coalesce(sum(units) filter (where state = 'refunded'), 0) as before
+                 from remainder where order_id = any(%s) and state in ('open', 'refunded') group by 1, 2, 3) r
            join order_line l on l.order_id = r.order_id and l.line_no = r.line_no
            left join line_component c on c.order_id = r.order_id and c.line_no = r.line_no and c.sku_id = r.sku_id
            where l.quantity > 0 group by 1, 2, 3, 4""",
         (order_ids,),
     ).fetchall()
     owed: Counter[int] = Counter()
-    for order_id, _, paid_fen, quantity, units, per_unit in rows:
-        owed[order_id] += paid_fen * min(kits_touched(per_unit, units), quantity) // quantity
+    for order_id, _, paid_fen, quantity, units, before, per_unit in rows:
+        now, then = (min(kits_touched(per_unit, of), quantity) for of in (units, before))
+        owed[order_id] += paid_fen * now // quantity - paid_fen * then // quantity
     return dict(owed)
 
 
 def end_remainders(
-    conn: Connection, order_ids: Collection[int], to: RemainderState, why: Cause
+    conn: Connection,
+    order_ids: Collection[int],
+    to: RemainderState,
+    why: Cause,
+    lines: Collection[tuple[int, int]] | None = None,
 ) -> dict[int, Counter[str]]:
-    """Move the open remainders of these orders to a state that ends them, each once; units per order and SKU code."""
+    """Move the open remainders of these orders to a state that ends them, each once; units per order and SKU code.
+
+    `lines` as in `drop`.
+    """
     entry = [state.value for state, nexts in REMAINDER_STEPS.items() if to in nexts]
     rows = conn.execute(
         """update remainder r set state = %s, ended_at = %s from sku k
            where r.order_id = any(%s) and r.state = any(%s) and k.id = r.sku_id
+             and (%s or (r.order_id, r.line_no) in (select * from unnest(%s::bigint[], %s::int[])))
            returning r.order_id, k.code, r.units""",
-        (to.value, why.at, sorted(order_ids), entry),
+        (to.value, why.at, sorted(order_ids), entry, lines is None, *columns(list(lines or ()), 2)),
     ).fetchall()
     ended: dict[int, Counter[str]] = {}
     for order_id, code, units in sorted(rows):
@@ -243,6 +291,17 @@ def open_remainders(conn: Connection, order_ids: Collection[int]) -> dict[int, O
     return {
         order_id: OpenRemainder(", ".join(nos[order_id]), dict(of), order_id in back) for order_id, of in units.items()
     }
+
+
+def take_orders(conn: Connection, order_ids: Collection[int]) -> None:
+    """Lock these orders, and those that share a document with one of them, by id: telling shops asks for both."""
+    conn.execute(
+        """select 1 from order_state where order_id = any(%(ids)s) or order_id in (
+             select b.order_id from allocation a join allocation b on b.document_id = a.document_id
+             where a.order_id = any(%(ids)s))
+           order by order_id for update""",
+        {"ids": sorted(order_ids)},
+    )
 
 
 def tell_complete(conn: Connection, order_ids: Collection[int], why: Cause) -> None:

@@ -16,6 +16,7 @@ from models.database import Connection, transaction
 from models.errors import SetupError
 from models.feeds import Counts
 from models.order import Cause
+from models.rules.returns import EXPECTED
 from models.rules.stock_feed import ARRIVAL
 from tasks.arrivals import Key, note_received, open_references
 from tasks.confirm import Outcome, happened_at
@@ -120,7 +121,7 @@ def _apply_changes(conn: Connection, reports: Sequence[StockReport], why: Cause)
     warehouses = _warehouses(conn, reports)
     expected = open_references(conn, [warehouse.id for warehouse in warehouses.values()])
     skus = _skus(conn, reports)
-    returns = _returns(conn, reports)
+    returns = _returns(conn, reports, [warehouse.id for warehouse in warehouses.values()])
     feeds: list[Report] = []
     outcomes: dict[int, Outcome] = {}
     for report in reports:
@@ -131,7 +132,7 @@ def _apply_changes(conn: Connection, reports: Sequence[StockReport], why: Cause)
         items, unused, _ = read_items(report.data, change_of, skus)
         name = str(report.data.get("event_id") or report.message_id)[:MAX_NAME]
         # what came back is booked by its inspection, and what left by its shipment
-        news = [item for item in items if item.reason not in warehouse.own and item.ref_no not in returns]
+        news = [i for i in items if i.reason not in warehouse.own and (warehouse.id, i.ref_no) not in returns]
         told = _changes(warehouse, name, news, skus, at)
         told = [_as_arrival(one, expected) for one in told]
         feeds.append((Feed(report.source, f"change {name}", Counts.CHANGE, at), told))
@@ -256,15 +257,27 @@ def _warehouses(conn: Connection, reports: Sequence[StockReport]) -> dict[str, _
     return {code: _Warehouse(i, frozenset(OWN_OUTBOUND if own is None else own)) for code, i, own in rows}
 
 
-def _returns(conn: Connection, reports: Iterable[StockReport]) -> set[str]:
-    """The numbers of our returns among the papers that reports name."""
+def _returns(conn: Connection, reports: Iterable[StockReport], warehouse_ids: Sequence[int]) -> set[tuple[int, str]]:
+    """The papers of our returns among those that reports name, per warehouse.
+
+    A number is one everywhere; a waybill where its goods arrived, and as long as they may still arrive anywhere.
+    """
     named = {
         str(line.get("ref_no") or "")[:MAX_NAME]
         for report in reports
         for line in listed(report.data)
         if isinstance(line, Mapping)
     }
-    return {row[0] for row in conn.execute("select no from return_order where no = any(%s)", (list(named),))}
+    named.discard("")
+    rows = conn.execute(
+        """select w.id, r.no from return_order r cross join unnest(%(places)s::int[]) w(id) where r.no = any(%(named)s)
+           union
+           select w.id, r.waybill from return_order r cross join unnest(%(places)s::int[]) w(id)
+           where r.waybill = any(%(named)s) and r.state <> 'called_off'
+             and (r.warehouse_id is not distinct from w.id or r.state = any(%(expected)s))""",
+        {"places": list(warehouse_ids), "named": list(named), "expected": [state.value for state in EXPECTED]},
+    )
+    return {(row[0], row[1]) for row in rows}
 
 
 def _skus(conn: Connection, reports: Iterable[StockReport]) -> dict[str, int]:

@@ -133,6 +133,15 @@ def is_fair(lines: Iterable[Line]) -> bool:
     return all(line.verdict.came_back == line.announced for line in lines)
 
 
+def room_fen(paid_fen: int, promised_fen: int, settled_fen: int, refunded_fen: int) -> int:
+    """What may still go back of what a buyer paid; below 0 where too much is promised already.
+
+    `settled_fen` is what we hold to be paid or owed for certain. It may be among what the platform has refunded or not
+    yet: the greater of both counts.
+    """
+    return paid_fen - promised_fen - max(settled_fen, refunded_fen)
+
+
 def worth_fen(units: int, quantity: int, paid_fen: int) -> int:
     """What a buyer paid for so many pieces of a line of `quantity` pieces, rounded down; never more than the line."""
     return paid_fen * min(units, quantity) // quantity if quantity > 0 else 0
@@ -146,18 +155,27 @@ class Claim(NamedTuple):
     amount_fen: int
     known_fen: int  # what the platform had refunded of the order when the return was opened
     refunding: bool  # the platform says that a refund of one of its lines is under way
+    called_off: bool = False  # its goods do not come
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether somebody is to get this money."""
+        return self.state in UNDECIDED and not self.called_off
 
 
-def told_by_platform(refunded_fen: int, claims: Sequence[Claim]) -> Mapping[int, RefundState]:
+def told_by_platform(refunded_fen: int, claims: Sequence[Claim], owed_fen: int = 0) -> Mapping[int, RefundState]:
     """Where an order's refunds are by what its platform says, per return that moves.
 
-    What was refunded since the first of them was opened pays the claims that are done, then the others, the oldest
-    first, each whole or not at all and none by what came before it. A refund that is under way there is wanted here.
+    What was refunded since the first of them was opened pays the claims that are done and the `owed_fen` of units that
+    never left, as far as money that went back before does not; then the claims that somebody asks for, and the others
+    by what is left: the oldest first, each whole or not at all and none by what came before it. A refund that is under
+    way there is wanted here.
     """
-    left = refunded_fen - min((claim.known_fen for claim in claims), default=0)
+    known = min((claim.known_fen for claim in claims), default=0)
+    left = refunded_fen - max(known, owed_fen)
     left -= sum(claim.amount_fen for claim in claims if claim.state is RefundState.DONE)
     moved: dict[int, RefundState] = {}
-    for claim in claims:
+    for claim in sorted(claims, key=lambda claim: not claim.is_asked_for):
         if claim.state is RefundState.DONE:
             continue
         if 0 < claim.amount_fen <= min(left, refunded_fen - claim.known_fen) and not claim.refunding:

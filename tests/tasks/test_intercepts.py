@@ -1,12 +1,13 @@
 """Parcels that left and are wanted back: asked for once, over real HTTP, and what comes of it."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
 
-from connectors.carriers import kuaidi100_label
+from connectors.carriers import kuaidi100_label_order
+from connectors.carriers.kuaidi100_label import Kuaidi100Label
 from models.database import transaction
 from models.errors import SetupError
 from models.intercept import INTERCEPT_STEPS, InterceptState
@@ -111,7 +112,7 @@ class TestAskingTheCarrier:
     def test_one_without_an_answer_is_never_asked_again(
         self, left: FakePool, service: Sandbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(kuaidi100_label, "TIMEOUT_S", 0.3)
+        monkeypatch.setattr(kuaidi100_label_order, "TIMEOUT_S", 0.3)
         service.do("POST", "/faults", {"target": CARRIER, "kind": "timeout_after", "times": 1})
         desk.intercept([1], "the buyer called", person())
 
@@ -127,6 +128,42 @@ class TestAskingTheCarrier:
         tell()
 
         assert states(left) == ["in_doubt"]
+
+    @pytest.mark.parametrize("carrier", ["yuantong", "nobody"])
+    def test_an_answer_that_cannot_be_stored_leaves_it_in_doubt(
+        self, left: FakePool, service: Sandbox, carrier: str
+    ) -> None:
+        left.execute("update parcel set carrier = %s", carrier)
+        desk.intercept([1], "the buyer called", person())
+        left.execute("alter table parcel_intercept add constraint full_disk check (state = 'asked')")
+        try:
+            tell()
+        finally:
+            left.execute("alter table parcel_intercept drop constraint full_disk")
+        assert (states(left), messages(left)) == (["asked"], [("intercept-1", "pending")])
+        ((error, in_doubt),) = left.rows("select last_error, in_doubt from outbox where kind = 'intercept'")
+        assert (error.partition(", ")[2], in_doubt) == ("not stored: CheckViolation", True)
+
+        tell(forced=True)
+
+        assert (states(left), messages(left)) == (["in_doubt"], [("intercept-1", "refused")])
+
+    def test_one_that_broke_after_it_left_is_never_asked_again(
+        self, left: FakePool, service: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[str] = []
+
+        def broken(_self: Kuaidi100Label, _carrier: str, waybill: str, *_more: str) -> None:
+            asked.append(waybill)
+            raise KeyError(waybill)
+
+        monkeypatch.setattr(Kuaidi100Label, "intercept", broken)
+        desk.intercept([1], "the buyer called", person())
+
+        tell()
+        tell(forced=True)
+
+        assert (asked, states(left)) == ([BOX], ["in_doubt"])
 
     def test_two_people_ask_once(self, left: FakePool, service: Sandbox) -> None:
         with ThreadPoolExecutor(2) as both:
@@ -153,13 +190,24 @@ class TestByPhone:
         assert states(left) == ["agreed"]
         assert left.rows("select answer from parcel_intercept") == [("comes back on Monday",)]
 
+    def test_what_a_carrier_says_before_it_was_asked_is_noted(self, left: FakePool) -> None:
+        left.take([payload(1, 9, "cancelled", units={"TEA": 1})], run="news")
+
+        with transaction() as conn:
+            note_by_hand(conn, BOX, agreed=True, answer="it turns round", why=person())
+
+        assert states(left) == ["agreed"]
+
     def test_an_answer_that_nobody_waits_for_is_refused(self, left: FakePool) -> None:
         with pytest.raises(SetupError, match="it is not wanted back"), transaction() as conn:
             note_by_hand(conn, BOX, agreed=True, answer="yes", why=person())
 
 
 class TestWhatTheParcelDoes:
-    @pytest.mark.parametrize(("stage", "end"), [(ParcelStage.RETURNED, "done"), (ParcelStage.DELIVERED, "missed")])
+    @pytest.mark.parametrize(
+        ("stage", "end"),
+        [(ParcelStage.RETURNED, "done"), (ParcelStage.DELIVERED, "missed"), (ParcelStage.CANCELLED, "done")],
+    )
     def test_it_ends_the_wish(self, left: FakePool, stage: ParcelStage, end: str) -> None:
         desk.intercept([1], "the buyer called", person())
 
@@ -175,6 +223,16 @@ class TestWhatTheParcelDoes:
         assert desk.intercept([1], "the buyer called", person()).refused == {
             1: "order 1: cannot intercept; nothing of it is on the road"
         }
+
+    def test_one_that_is_just_delivered_is_not_wanted_back(self, left: FakePool) -> None:
+        with ThreadPoolExecutor(1) as other:
+            with transaction() as conn:
+                conn.execute("update parcel set stage = 'delivered'")
+                asking = other.submit(desk.intercept, [1], "the buyer called", person())
+                wait([asking], timeout=0.5)
+            assert asking.result().done == []
+
+        assert states(left) == []
 
     def test_a_box_of_others_is_left_alone(self, left: FakePool) -> None:
         shipped(left, 2, "YT2222222222222")
@@ -199,6 +257,16 @@ class TestTheShopCallsItOff:
         tell()
 
         assert states(left) == ["agreed"]
+
+    @pytest.mark.parametrize(("refunded", "wanted"), [("-5.00", []), ("-20.00", ["wanted"])])
+    def test_only_a_refund_of_the_whole_order_wants_it_back(
+        self, left: FakePool, refunded: str, wanted: list[str]
+    ) -> None:
+        refunds = [{"id": 1, "reason": "", "total": refunded}]
+
+        left.take([payload(1, 9, units={"TEA": 1}, refunds=refunds)], run="news")
+
+        assert (states(left), left.holds()) == (wanted, {"1": ["CHANGED_LATE"]})
 
     def test_other_news_want_nothing_back(self, left: FakePool) -> None:
         left.take([payload(1, 9, units={"TEA": 1}, customer_note="thanks")], run="news")

@@ -8,8 +8,11 @@ import pytest
 from connectors.base import ShipBack
 from models.database import transaction
 from models.errors import ChannelRejected, OutcomeUnknown, SetupError
+from models.intercept import InterceptState
+from tasks.intercepts import move, want
 from tasks.parcel_numbers import Correction, Renumbered, renumber_parcel
 from tasks.reconcile import reconcile
+from tasks.returned_parcels import open_intercepted
 from tasks.shop_settings import set_shop
 from tests.fakes import FakePool, why
 from tests.tasks.shipping import Shop, dispatched, messages, report
@@ -304,6 +307,27 @@ def test_a_parcel_that_has_ended_keeps_its_number(told: tuple[FakePool, Shop], s
 
     with pytest.raises(SetupError, match=f"cannot be renumbered; it is {stage}"):
         renumber("YT000001", "YT000009")
+
+
+def test_a_parcel_that_is_wanted_back_keeps_its_number_until_that_ends(told: tuple[FakePool, Shop]) -> None:
+    with transaction() as conn:
+        want(conn, [1], "the buyer called", why())
+    with pytest.raises(SetupError, match=r"wanted back \(wanted\), and that ends when the parcel comes back"):
+        renumber("YT000001", "YT000009")
+
+    with transaction() as conn:
+        move(conn, [1], InterceptState.MISSED, why())
+    assert renumber("YT000001", "YT000009").changed
+
+
+def test_a_parcel_that_came_back_unseen_is_inspected_first(told: tuple[FakePool, Shop]) -> None:
+    told[0].execute("update parcel set stage = 'returned'")
+    with transaction() as conn:
+        open_intercepted(conn, [1], why())
+    ((no,),) = told[0].rows("select no from return_order")
+
+    with pytest.raises(SetupError, match=f"came back as {no}; say what came first: orderpool returns inspect {no}"):
+        renumber("YT000001", "YT000009", heard_of_another=True)
 
 
 def test_a_number_that_was_corrected_once_names_the_present_one(told: tuple[FakePool, Shop]) -> None:

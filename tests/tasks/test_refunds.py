@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 from models.database import transaction
 from models.errors import IllegalStep, SetupError
 from models.returns import move_refunds, move_returns
-from models.rules.returns import REFUND_STEPS, RETURN_STEPS, RefundState, ReturnState, Verdict
+from models.rules.returns import REFUND_STEPS, RETURN_STEPS, RefundState, ReturnKind, ReturnState, Verdict
 from tasks.reconcile import reconcile
 from tasks.refunds import decide_refund
 from tasks.return_rows import ReturnRow
 from tasks.returns import call_off, close
+from tasks.shop_settings import set_shop
 from tests.clocks import TickingClock
 from tests.fakes import FakePool, payload
 from tests.tasks.returning import announced, arrived, inspected, li, on_the_way, shipped, stock, told
+from tests.tasks.shipping import instructed, report
 
 
 @pytest.fixture
@@ -104,6 +106,78 @@ def test_money_that_went_back_before_pays_no_later_return(pool: FakePool, tickin
     refunded(pool, "50.00", 31)
 
     assert money(pool) == [("wanted", 4000)]
+
+
+def short(pool: FakePool) -> int:
+    """An order of 3 TEA and 1 CUP whose CUP lacked and is to be refunded, 2000 fen; gives its id."""
+    pool.stock(TEA=10, CUP=10)
+    set_shop("WOO", {"short_ship": "refund"})
+    instructed(pool, {"TEA": 3, "CUP": 1})
+    assert report(pool, {"YT70001": {1: 3}}) == ""
+    assert pool.rows("select detail->>'refund_fen' from event where what = 'refund_owed'") == [("2000",)]
+    return int(pool.rows("select id from orders")[0][0])
+
+
+def test_money_for_units_that_lacked_pays_no_return(pool: FakePool, ticking: TickingClock) -> None:
+    announced(short(pool), {1: 1})
+    refunded(pool, "20.00", 30)
+    assert money(pool) == [("wanted", 2000)]
+    refunded(pool, "40.00", 31)
+
+    assert money(pool) == [("done", 2000)]
+
+
+def test_a_platform_pays_those_who_ask_before_an_exchange(pool: FakePool, ticking: TickingClock) -> None:
+    pool.stock(TEA=10, CUP=10)
+    order_id = shipped(pool)
+    announced(order_id, {1: 1}, kind=ReturnKind.EXCHANGE)
+    announced(order_id, {1: 1})
+    refunded(pool, "20.00", 30)
+
+    assert money(pool) == [("none", 2000), ("done", 2000)]
+
+
+def test_no_more_is_asked_for_than_was_paid(pool: FakePool, ticking: TickingClock) -> None:
+    pool.stock(TEA=10, CUP=10)
+    order_id = shipped(pool)
+    with pytest.raises(SetupError, match=r"order 1: cannot refund 1000.00 yuan; the buyer paid 80.00 for it in all"):
+        announced(order_id, {1: 1}, refund_fen=100_000)
+    announced(order_id, {1: 1}, refund_fen=7000)
+    with pytest.raises(SetupError, match=r"paid 80.00 for it in all, and 70.00 of them went back or are promised"):
+        announced(order_id, {1: 1}, refund_fen=1001)
+    announced(order_id, {1: 1})
+
+    assert money(pool) == [("wanted", 7000), ("wanted", 1000)]
+
+
+def test_returns_share_what_was_paid_with_what_lacked(pool: FakePool, ticking: TickingClock) -> None:
+    order_id = short(pool)
+    first, second = announced(order_id, {1: 1}), announced(order_id, {1: 1})
+    with pytest.raises(SetupError, match=r"paid 80.00 yuan for the order in all, and 40.00 of them went back"):
+        decide(first, RefundState.AGREED, 4001)
+    decide(first, RefundState.AGREED, 4000)
+    decide(second, RefundState.AGREED)
+
+    assert money(pool) == [("agreed", 4000), ("agreed", 2000)]
+
+
+def test_what_a_platform_paid_meanwhile_is_not_agreed_to_again(pool: FakePool, ticking: TickingClock) -> None:
+    pool.stock(TEA=10, CUP=10)
+    found = announced(shipped(pool), {1: 3, 2: 1})
+    refunded(pool, "79.00", 30)
+    with pytest.raises(SetupError, match=r"cannot be agreed to; .* 79.00 of them went back or are promised already"):
+        decide(found, RefundState.AGREED)
+
+    assert money(pool) == [("wanted", 8000)]
+
+
+def test_what_was_called_off_before_anybody_agreed_is_promised_to_nobody(pool: FakePool, ticking: TickingClock) -> None:
+    pool.stock(TEA=10, CUP=10)
+    found = announced(shipped(pool), {1: 3, 2: 1})
+    called_off(found)
+    announced(found.order_id, {1: 3, 2: 1})
+
+    assert money(pool) == [("wanted", 8000), ("wanted", 8000)]
 
 
 STATES = [(of, to) for of in RETURN_STEPS for to in RETURN_STEPS]

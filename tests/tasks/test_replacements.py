@@ -134,6 +134,31 @@ def test_a_shop_may_let_exchanges_go_at_arrival(pool: FakePool, order_id: int) -
         set_shop("WOO", {"exchange_ships": "never"})
 
 
+def test_goods_that_are_inspected_as_they_arrive_are_stock_before_the_exchange_leaves(
+    pool: FakePool, order_id: int
+) -> None:
+    set_shop("WOO", {"exchange_ships": "at_arrival"})
+    inspected(exchanged(order_id, {1: 1}), TEA=Verdict(good=1))
+    inspected(exchanged(order_id, {1: 1}), TEA=Verdict(empty=1))
+
+    assert orders(pool) == ["1", "1-E1"]
+    steps = "('return_arrived', 'return_inspected', 'return_closed', 'exchange_made')"
+    told = pool.rows(f"select what from event where order_id = %s and what in {steps} order by id limit 4", order_id)
+    assert [row[0] for row in told] == ["return_arrived", "return_inspected", "return_closed", "exchange_made"]
+
+
+def test_an_exchange_order_that_was_cancelled_is_not_taken_for_one_that_leaves(pool: FakePool, order_id: int) -> None:
+    found = exchanged(order_id, {1: 1})
+    with transaction() as conn:
+        make_exchange(conn, found.id, li())
+    cancel([2], "so", li())
+    with transaction() as conn, pytest.raises(SetupError, match="again; its order 1-E1 was cancelled"):
+        make_exchange(conn, found.id, li())
+    inspected(arrived(found), TEA=Verdict(good=1))
+
+    assert (orders(pool), stock(pool, "TEA")) == (["1", "1-E1"], 8)
+
+
 def test_nothing_leaves_by_itself_for_a_box_without_the_goods(pool: FakePool, order_id: int) -> None:
     found = inspected(arrived(exchanged(order_id, {1: 2})), TEA=Verdict(good=1, empty=1))
 
@@ -274,6 +299,15 @@ def test_goods_are_sent_once_more_but_not_more_than_left(pool: FakePool, order_i
     ]
     assert resumed(pool) == 2
     assert (pool.untrue(), reconcile()) == ([], [])
+
+
+def test_lines_of_one_sku_are_sent_once_more_together(pool: FakePool, order_id: int) -> None:
+    pool.execute("update order_line set sku_id = (select sku_id from order_line where line_no = 1) where line_no = 2")
+    with transaction() as conn:
+        reship(conn, order_id, {1: 3}, "lost", li())
+        reship(conn, order_id, {2: 1}, "lost", li())
+        with pytest.raises(SetupError, match="4 left, 4 of them were sent again already"):
+            reship(conn, order_id, {1: 1}, "lost", li())
 
 
 def test_an_exchange_comes_back_like_any_other_order(pool: FakePool, order_id: int) -> None:

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from models.database import transaction
+from models.rules.returns import Verdict
 from tasks.inbox import keep_all
 from tasks.reconcile import reconcile
 from tasks.return_rows import ReturnRow
 from tasks.track import work_off_inbox
 from tests.clocks import TickingClock
 from tests.fakes import FakePool
-from tests.tasks.returning import announced, li, on_the_way, shipped, stock
+from tests.tasks.returning import announced, inspected_in, li, on_the_way, shipped, stock
 
 
 @pytest.fixture
@@ -69,6 +70,23 @@ def test_what_the_warehouse_counts_of_it_is_not_booked_twice(pool: FakePool, fou
     assert stock(pool, "TEA") == 12
     assert [state for state, _ in told] == ["ignored", "done", "ignored", "done"]
     assert (pool.untrue(), reconcile()) == ([], [])
+
+
+def test_nor_where_both_name_only_its_waybill(pool: FakePool, found: ReturnRow, notes: Notes) -> None:
+    waybill = "SF1234567890"
+    told = notes(change(waybill, 1), report(GOOD, waybill=waybill), change(waybill, 1))
+
+    assert [state for state, _ in told] == ["ignored", "done", "ignored"]
+    assert (stock(pool, "TEA"), pool.untrue(), reconcile()) == (8, [], [])
+
+
+def test_another_warehouse_may_name_what_it_will_by_that_waybill(
+    pool: FakePool, found: ReturnRow, notes: Notes
+) -> None:
+    inspected_in("WH-B", found, {"TEA": Verdict(good=2)})
+
+    assert [state for state, _ in notes(change("SF1234567890", 4))] == ["done"]
+    assert stock(pool, "TEA") == 11
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from tasks.reconcile import reconcile
 from tasks.trace import apply_traces, take_parcels
 from tests.clocks import TickingClock
 from tests.fakes import NOON, FakePool
-from tests.tasks.returning import announced, arrived, by_code, inspected, li, shipped, stock
+from tests.tasks.returning import announced, arrived, by_code, inspected, li, on_the_way, shipped, stock, told
 
 
 @pytest.fixture
@@ -56,13 +56,29 @@ def test_what_the_buyer_announced_already_is_left_to_that_return(pool: FakePool,
     announced(order_id, {1: 2})
     came_back()
 
-    assert [row[6] for row in returns(pool)] == [2, 2]
+    assert [(row[0], row[1], row[6]) for row in returns(pool)] == [
+        ("return", "arrived", 2),
+        ("intercepted", "arrived", 2),
+    ]
+    assert reconcile() == []
 
 
 def test_nothing_is_opened_where_all_of_it_is_announced(pool: FakePool, order_id: int) -> None:
     found = announced(order_id, {1: 3, 2: 1})
     came_back()
 
-    assert len(returns(pool)) == 1
+    assert returns(pool) == [("return", "arrived", "yuantong", "YT70001", "wanted", 8000, 4)]
+    assert told(pool, order_id, "return%") == ["return_announced", "return_arrived"]
+    assert by_code("YT70001") == found.id
     inspected(arrived(found), TEA=Verdict(good=3), CUP=Verdict(good=1))
-    assert stock(pool, "TEA") == 10
+    assert (stock(pool, "TEA"), reconcile()) == (10, [])
+
+
+def test_a_return_under_a_waybill_of_its_own_goes_on_waiting(pool: FakePool, order_id: int) -> None:
+    on_the_way(announced(order_id, {1: 3}))
+    announced(order_id, {2: 1})
+    came_back()
+
+    assert [row[:4] for row in returns(pool)] == [
+        ("return", "on_the_way", "shunfeng", "SF1234567890"), ("return", "arrived", "yuantong", "YT70001"),
+    ]  # fmt: skip

@@ -10,19 +10,23 @@ from models.database import transaction
 from models.errors import SetupError
 from models.remainder import ShortWay
 from models.rules.hold_words import hold_words
+from models.rules.returns import ReturnKind, Verdict
 from models.settings import clock
-from tasks import desk
+from tasks import desk, place_again
 from tasks.confirm import apply_confirmations
 from tasks.ledger import Movement, book
 from tasks.place_again import Placed, place_remainders
 from tasks.reconcile import reconcile
+from tasks.resume import end_waits
 from tasks.shop_settings import set_shop
 from tasks.short_rule import set_warehouse_rule
+from tasks.validate import validate_batch
 from tests.clocks import TickingClock
 from tests.fakes import FakePool, payload
 from tests.tasks.at_the_desk import place
 from tests.tasks.feeding import count
 from tests.tasks.merged import cause, events, finished, person, resumed, through, validated
+from tests.tasks.returning import announced, arrived, inspected, shipped
 from tests.tasks.shipping import Shop
 
 pytestmark = pytest.mark.usefixtures("ticking")
@@ -237,7 +241,13 @@ class TestRerouting:
         leaves(sent, 1, "YT1", l1=3, l2=1)
         place("CHANGED_LATE")
 
-        assert resume().refused == {1: "it is held for CHANGED_LATE"}
+        assert resume() == Placed()
+        decided = desk.settle_short([1], ShortWay.BACK_ORDER, "the buyer waits", person())
+        assert decided.done == [1]
+        refused = desk.settle_short([1], ShortWay.REROUTE, "now", person()).refused
+        assert refused == {1: "order 1: cannot reroute 2 of TEA; it is held for CHANGED_LATE"}
+        rule("reroute")
+        sent.execute("update remainder set way = 'reroute'")
 
         desk.release([1], "CHANGED_LATE", "asked the buyer", person())
         assert resume().done == [1]
@@ -248,7 +258,60 @@ class TestRerouting:
         leaves(sent, 1, "YT1", l1=3, l2=1)
         sent.execute("update order_line set state = 'refunding' where line_no = 1")
 
-        assert resume().refused == {1: "a refund of it is under way"}
+        assert resume() == Placed()
+        refused = desk.settle_short([1], ShortWay.REROUTE, "now", person()).refused
+        assert refused == {1: "order 1: cannot reroute 2 of TEA; a refund of it is under way"}
+
+    def test_held_orders_do_not_starve_the_others(self, sent: FakePool, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(place_again, "AT_ONCE", 1)
+        rule("reroute")
+        sent.deliver_more("TEA", 3)
+        order(sent, TEA=3)
+        sent.deliver_more("TEA", 4, "WH-B")
+        leaves(sent, 1, "YT1", l1=3, l2=1)
+        leaves(sent, 2, "YT2", l1=2)
+        place("CHANGED_LATE")
+
+        assert resume().done == [2]
+
+    def test_one_that_cannot_be_written_stops_no_other(self, sent: FakePool) -> None:
+        rule("reroute")
+        sent.deliver_more("TEA", 3)
+        order(sent, TEA=3)
+        sent.deliver_more("TEA", 4, "WH-B")
+        leaves(sent, 1, "YT1", l1=3, l2=1)
+        leaves(sent, 2, "YT2", l1=2)
+        sent.execute(
+            """insert into lock (order_id, line_no, sku_id, warehouse_id, quantity, state, locked_at, turn)
+               select 1, 1, k.id, w.id, 1, 'open', now(), 2 from sku k, warehouse w
+               where (k.code, w.code) = ('TEA', 'WH-B')"""
+        )
+
+        assert resume() == Placed([2], {1: "its document cannot be written (ix_lock_open)"})
+
+        sent.execute("delete from lock where order_id = 1 and turn = 2")
+        assert sent.holds() == {"1": ["SHIPPED_SHORT"]}
+
+    def test_a_line_that_the_shop_refunded_meanwhile_is_dropped(self, sent: FakePool) -> None:
+        rule("reroute")
+        sent.deliver_more("TEA", 4, "WH-B")
+        leaves(sent, 1, "YT1", l1=3, l2=1)
+        sent.execute("update order_line set state = 'closed' where line_no = 1")
+
+        assert resume().done == []
+
+        assert remainders(sent) == [("TEA", 2, "reroute", "dropped")]
+        assert (documents(sent), sent.holds()) == ([("WH-A", "short")], {})
+
+    def test_a_line_that_the_shop_closed_as_shipped_is_sent_all_the_same(self, sent: FakePool) -> None:
+        rule("reroute")
+        shop = Shop()
+        sent.deliver_more("TEA", 4, "WH-B")
+        leaves(sent, 1, "YT1", l1=3, l2=1)
+        shop.tell()
+        sent.execute("update order_line set state = 'closed' where line_no = 1")
+
+        assert resume().done == [1]
 
     def test_what_the_shop_cancelled_meanwhile_is_dropped(self, sent: FakePool) -> None:
         rule("reroute")
@@ -379,6 +442,12 @@ class TestAPersonDecides:
         ((_, _, _, state),) = remainders(short)
         assert state == ("refunded" if outcome == ([1], []) else "placed")
 
+    def test_reroute_that_nothing_can_send_says_so_in_its_hold(self, short: FakePool) -> None:
+        desk.settle_short([1], ShortWay.REROUTE, "the buyer waits", person())
+
+        ((sentence,),) = short.rows("select sentence from hold where released_at is null")
+        assert "no warehouse can send it now" in sentence
+
 
 class TestTellingTheShop:
     def test_the_last_parcel_is_that_of_the_last_document(self, sent: FakePool) -> None:
@@ -443,6 +512,54 @@ def test_a_kit_of_which_a_part_lacks_is_owed_whole(pool: FakePool) -> None:
 
     assert events(pool, "1", "refund_owed") == [{"units": {"POT": 1}, "refund_fen": 2000}]
     assert reconcile() == []
+
+
+def test_a_kit_whose_parts_lack_in_two_documents_is_owed_once(pool: FakePool) -> None:
+    Shop(tracking_unit="units")
+    pool.stock(LEAF=2, POT=1, LEAF_B=2, POT_B=1)
+    pool.kit("GIFT", LEAF=2, POT=1)
+    order(pool, GIFT=2)
+    rule("refund")
+
+    leaves(pool, 1, "YT1", l1=2, l2=0)
+    leaves(pool, 2, "YT2", l1=0, l2=1)  # the buyer can put one kit together
+
+    assert [owed["refund_fen"] for owed in events(pool, "1", "refund_owed")] == [2000, 0]
+
+
+def test_a_line_in_two_warehouses_is_rerouted_to_one_that_still_has_its_other_half(pool: FakePool) -> None:
+    Shop(tracking_unit="units")
+    pool.stock(TEA=6, TEA_B=4)
+    order(pool, TEA=10)
+    assert documents(pool) == [("WH-A", "created"), ("WH-B", "created")]
+    rule("reroute")
+    pool.deliver_more("TEA", 3, "WH-B")
+    leaves(pool, 1, "YT1", l1=4)
+
+    assert resume().done == [1]
+
+    leaves(pool, 2, "YD1", l1=4)
+    leaves(pool, 3, "YD2", l1=2)
+    assert documents(pool) == [("WH-A", "short"), ("WH-B", "shipped"), ("WH-B", "shipped")]
+    assert (pool.untrue(), reconcile()) == ([], [])
+
+
+def test_a_replacement_that_lacks_units_is_neither_told_nor_refunded(pool: FakePool) -> None:
+    pool.stock(TEA=10, CUP=10)
+    set_shop("WOO", {"numbers_at_once": "yes", "tracking_unit": "order"})
+    order_id = shipped(pool)
+    inspected(arrived(announced(order_id, {1: 2}, kind=ReturnKind.EXCHANGE)), TEA=Verdict(good=2))
+    for batch_id in end_waits(cause()).batch_ids:
+        through(batch_id, validate_batch)
+        through(batch_id)
+    rule("refund")
+    told = pool.rows("select key from outbox where kind = 'ship_back'")
+
+    leaves(pool, 2, "YT9", l1=1)
+
+    assert remainders(pool) == [("TEA", 1, "hold", "open")]
+    desk.settle_short([2], ShortWay.REFUND, "settled", person())
+    assert pool.rows("select key from outbox where kind = 'ship_back'") == told
 
 
 def test_what_one_of_several_merged_orders_lacks_leaves_by_itself(pool: FakePool) -> None:

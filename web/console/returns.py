@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse
+from pydantic import BeforeValidator
 
 from connectors.carriers.codes import carrier_codes, carrier_name
 from connectors.converters import BadValue, yuan_to_fen
@@ -32,6 +33,8 @@ Desk = Annotated[Person, allowed("returns")]
 Dock = Annotated[Person, allowed("inspect")]
 ReturnId = Annotated[int, Path(ge=0, lt=2**63)]
 OrderId = Annotated[int, Path(ge=0, lt=2**63)]
+_OrEmpty = BeforeValidator(lambda value: value or None)
+"""A form sends the fields that nobody chose in, too."""
 
 KINDS: Mapping[ReturnKind, str] = {
     ReturnKind.RETURN: N_("money back"),
@@ -89,9 +92,9 @@ def show_returns(
     request: Request,
     person: Looker,
     q: Annotated[str, Query(max_length=100)] = "",
-    state: ReturnState | None = None,
-    refund: RefundState | None = None,
-    kind: ReturnKind | None = None,
+    state: Annotated[ReturnState | None, _OrEmpty] = None,
+    refund: Annotated[RefundState | None, _OrEmpty] = None,
+    kind: Annotated[ReturnKind | None, _OrEmpty] = None,
     todo: bool = False,
     before: Annotated[int | None, Query(ge=1, lt=2**63)] = None,
 ) -> Response:

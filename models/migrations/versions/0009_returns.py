@@ -48,6 +48,7 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text(f"waybill <> '' and parcel_id is null and {_OPEN}"),
     )
+    op.create_index("ix_return_order_any_waybill", "return_order", ["waybill"])
     op.create_index(
         "ix_return_order_parcel",
         "return_order",

@@ -13,6 +13,7 @@ from models.rules.returns import (
     counted,
     is_fair,
     is_settled,
+    room_fen,
     told_by_platform,
     worth_fen,
 )
@@ -85,6 +86,16 @@ def test_what_is_left_to_do_and_what_may_be_exchanged(verdict: Verdict, settled:
     assert (is_settled(lines), is_fair(lines)) == (settled, fair)
 
 
+@pytest.mark.parametrize(
+    ("promised", "settled", "refunded", "room"),
+    [(0, 0, 0, 900), (300, 200, 0, 400), (300, 200, 200, 400), (300, 200, 500, 100), (900, 100, 0, -100)],
+)
+def test_what_is_settled_and_what_a_platform_refunded_count_once(
+    promised: int, settled: int, refunded: int, room: int
+) -> None:
+    assert room_fen(900, promised, settled, refunded) == room
+
+
 @pytest.mark.parametrize(("units", "quantity", "paid", "worth"), [(1, 3, 1000, 333), (3, 3, 1000, 1000), (5, 3, 9, 9)])
 def test_pieces_are_worth_their_share(units: int, quantity: int, paid: int, worth: int) -> None:
     assert worth_fen(units, quantity, paid) == worth
@@ -121,3 +132,30 @@ W, A, D, N, R = RefundState.WANTED, RefundState.AGREED, RefundState.DONE, Refund
 )
 def test_a_platform_that_paid_is_believed(refunded: int, claims: list[Claim], moved: dict[int, RefundState]) -> None:
     assert told_by_platform(refunded, claims) == moved
+
+
+@pytest.mark.parametrize(
+    ("refunded", "claims", "moved"),
+    [
+        (500, [claim(1, N, 500), claim(2, W, 500)], {2: D}),
+        (500, [claim(1, R, 500), claim(2, A, 500)], {2: D}),
+        (500, [claim(1, W, 500)._replace(called_off=True), claim(2, W, 500)], {2: D}),
+        (500, [claim(1, W, 500)._replace(called_off=True)], {1: D}),
+        (1000, [claim(1, N, 500), claim(2, W, 500)], {1: D, 2: D}),
+        (500, [claim(1, N, 500), claim(2, W, 800)], {1: D}),
+    ],
+)
+def test_money_goes_first_to_those_who_ask_for_it(
+    refunded: int, claims: list[Claim], moved: dict[int, RefundState]
+) -> None:
+    assert told_by_platform(refunded, claims) == moved
+
+
+@pytest.mark.parametrize(
+    ("refunded", "known", "moved"),
+    [(300, 0, {}), (600, 0, {1: D}), (300, 300, {}), (599, 300, {}), (600, 300, {1: D})],
+)
+def test_what_is_owed_for_lacking_units_pays_no_return(
+    refunded: int, known: int, moved: dict[int, RefundState]
+) -> None:
+    assert told_by_platform(refunded, [claim(1, W, 300, known=known)], owed_fen=300) == moved

@@ -1,5 +1,6 @@
 """The pages of returns: announced by the desk, inspected by the warehouse, paid by whom the desk decides."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -86,11 +87,26 @@ def test_the_list_is_filtered_and_a_scan_leads_to_the_return(signed_in: SignedIn
     assert "There is no such return" in desk.get("/console/returns?q=nothing").text
 
 
+def test_the_form_of_the_filter_may_leave_fields_empty(signed_in: SignedIn, left: FakePool) -> None:
+    desk = signed_in("desk")
+    announced(desk)
+    form = re.search(r'<form method="get" action="/console/returns".*?</form>', desk.get("/console/returns").text, re.S)
+    assert form
+    fields = dict.fromkeys(re.findall(r'<(?:select|input type="search") name="(\w+)"', form[0]), "")
+    assert set(fields) == {"q", "state", "refund", "kind"}
+
+    for chosen, shown in (({}, True), ({"kind": "return"}, True), ({"state": "closed"}, False)):
+        answer = desk.get("/console/returns", params=fields | chosen)
+        assert (answer.status_code, '/console/returns/1"' in answer.text) == (200, shown), chosen
+    assert desk.get("/console/returns", params=fields | {"kind": "gift"}).status_code == 422
+
+
 @pytest.mark.parametrize(
     ("path", "fields", "told"),
     [
         ("orders/1/return", {"pieces-1": "4", "reason": "x"}, "第 1 行：要退 TEA 4 件，已发 3 件，其中已退 0 件"),
         ("orders/1/return", {"pieces-1": "1"}, "请填写退货原因"),
+        ("orders/1/return", {"pieces-1": "1", "reason": "x", "refund": "80.01"}, "买家整单实付 80.00 元"),
         ("orders/1/return", {"pieces-1": "1", "reason": "x", "refund": "lots"}, "不是以元为单位的金额"),
         ("orders/1/return", {"pieces-1": "1", "reason": "x", "kind": "exchange", "instead": "=="}, "应写作 SKU=数量"),
         ("orders/1/return", {"pieces-1": "1", "reason": "x", "waybill": "?"}, "应为 6 到 32 位字母、数字或短横"),
