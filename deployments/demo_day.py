@@ -216,7 +216,8 @@ class Day:
                     f"delivered and {under_way} runs are under way"
                 )
             if failed and not under_way:
-                self._retry(failed)
+                for run_id in failed:  # of this deployment one runs at a time
+                    self._retry([run_id])
             time.sleep(1)
 
     def _retry(self, failed: Sequence[UUID]) -> None:

@@ -1,9 +1,8 @@
 """What stands in the way of messages that are not delivered, cause by cause, with orders that wait for it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from models.database import Connection
 from models.errors import StepFailed
@@ -22,7 +21,7 @@ _CAUSES = """
     select string_agg(reason, ', ' order by reason) as reasons from document_block
     where o.kind = 'outbound.created' and document_id = o.subject_id and lifted_at is null) b
   where o.batch_id = any(%(batches)s) and o.kind = any(%(kinds)s) and o.state in ('pending', 'refused')
-    and o.created_at >= coalesce(%(since)s, o.created_at)
+    and (%(among)s::bigint[] is null or o.id = any(%(among)s))
   group by 1, 2 order by 1, 3 desc, 2"""
 
 _ORDERS = """
@@ -34,9 +33,11 @@ _ORDERS = """
 
 
 def obstacles_of(
-    conn: Connection, batch_ids: Sequence[int], kinds: Sequence[OutboxKind], since: datetime | None = None
+    conn: Connection, batch_ids: Sequence[int], kinds: Sequence[OutboxKind], among: Collection[int] | None = None
 ) -> list[Obstacle]:
     """Per counterpart and kind of fault: how many of the batches' messages wait, why, and some of their orders.
+
+    `among` are the messages (ids) that count; without it all do.
 
     Messages behind others of a counterpart that took none of those were not tried: their cause is that of the others.
     """
@@ -46,7 +47,7 @@ def obstacles_of(
             "examples": EXAMPLES,
             "batches": list(batch_ids),
             "kinds": [kind.value for kind in kinds],
-            "since": since,
+            "among": None if among is None else list(among),
         },
     ).fetchall()
     numbers: dict[int, str] = dict(

@@ -102,3 +102,16 @@ def test_messages_that_nobody_tried_count_with_the_cause_of_those_before_them(po
     assert (obstacle.at, obstacle.count, obstacle.fault) == ("WH-A", 3, Fault.WMS_DOWN)
     assert obstacle.why == "WH-A: send: HTTP 503"
     assert sorted(obstacle.examples) == ["1", "2", "3"]
+
+
+def test_messages_that_came_meanwhile_are_for_another_run(pool: FakePool) -> None:
+    pool.stock(TEA=9)
+    pool.take([payload(n) for n in range(1, 4)])
+    pool.through_the_stages("dispatch")
+    ids = [row[0] for row in pool.rows("select id from outbox order by id")]
+
+    with transaction() as conn:
+        (obstacle,) = obstacles_of(conn, [1], KINDS, ids[:2])
+        nothing = obstacles_of(conn, [1], KINDS, [])
+
+    assert (obstacle.count, nothing) == (2, [])
