@@ -30,6 +30,7 @@ from tasks.shop_settings import set_shop
 
 ORDERS = "process_orders/orders"
 STOCK = "push_stock/every-five-minutes"
+OUTBOX = "deliver_outbox/every-minute"
 OFFERED = 40
 """So many SKUs are listed in each shop: those of which there is least, and those that sell most often."""
 BROKEN = "WH-S"
@@ -215,6 +216,9 @@ class Day:
                     f"demo: after {SETTLED_WITHIN_S:.0f} s {waiting} reports wait, {pending} messages are not "
                     f"delivered and {under_way} runs are under way"
                 )
+            if pending and not (under_way or failed or waiting):
+                # what handhelds shipped; the minute's run of it is switched off here like all schedules
+                self.runs.wait([self.runs.start(OUTBOX, {})])
             if failed and not under_way:
                 for run_id in failed:  # of this deployment one runs at a time
                     self._retry([run_id])
