@@ -131,9 +131,8 @@ def _ship(conn: Connection, signed: Signed, scan: ScanIn, task: Task, box: dict[
         "lines": [{"sku": codes[sku_id], "qty": units} for sku_id, units in box.items() if units],
     }
     said = report(
-        scan.id.int & 0x7FFFFFFF, signed.warehouse_code, "outbound.shipped", document.no, scan.at,
-        final=not more, packages=[package],
-    )  # fmt: skip
+        0, signed.warehouse_code, "outbound.shipped", document.no, scan.at, final=not more, packages=[package]
+    )
     (outcome,) = apply_confirmations(conn, [said], signed.cause(scan.applied_at)).values()
     if outcome.ignored:
         raise task.refuse("over", outcome.ignored)

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from models.database import Connection, copy_rows, in_transaction, one, take_ids
 from models.floor import TaskState, WaveState
@@ -31,7 +31,7 @@ def _make_waves(conn: Connection, warehouse_code: str, why: Cause) -> list[str]:
     # two who make waves at once must not both take a document
     conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"waves of {warehouse_code}",))
     # what waits is locked, and looked at again: it may have been asked back meanwhile
-    locked = load_documents(conn, [no for no, _ in _waiting(conn, warehouse_id, why.at)])
+    locked = load_documents(conn, _in_no_wave(conn, warehouse_id))
     found = [each for each in _waiting(conn, warehouse_id, why.at) if each[0] in locked]
     waiting = [document for _, document in found]
     skus = sorted({sku_id for document in waiting for sku_id in document.units})
@@ -75,6 +75,15 @@ def count_waiting(conn: Connection, warehouse_id: int) -> int:
     return counted
 
 
+def _in_no_wave(conn: Connection, warehouse_id: int) -> list[str]:
+    rows = conn.execute(
+        f"""select d.no from outbound_document d where {_IN_NO_WAVE}
+            order by coalesce(d.deadline_at, d.created_at), d.id limit %s""".encode(),
+        (warehouse_id, _MOST),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
 def _waiting(conn: Connection, warehouse_id: int, at: datetime) -> list[tuple[str, Waiting]]:
     """The documents that are in no wave, with their numbers, by deadline."""
     rows = conn.execute(
@@ -94,12 +103,12 @@ def _waiting(conn: Connection, warehouse_id: int, at: datetime) -> list[tuple[st
     return [(no, Waiting(i, carrier, _leaves(cutoff, at), due, units[i])) for i, no, carrier, due, cutoff in rows]
 
 
-def _leaves(cutoff: object, at: datetime) -> datetime | None:
+def _leaves(cutoff: time | None, at: datetime) -> datetime | None:
     """When a carrier with this last pick-up (China time) comes next; None when he comes all day."""
     if cutoff is None:
         return None
     here = at.astimezone(SHANGHAI)
-    today = datetime.combine(here.date(), cutoff, SHANGHAI)  # type: ignore[arg-type]
+    today = datetime.combine(here.date(), cutoff, SHANGHAI)
     return today if here < today else today + timedelta(days=1)
 
 
