@@ -49,7 +49,7 @@ class Waybill:
 
 class LabelDesk:
     """Where waybills are asked for. `balance` is how many it still gives (None: no limit); `refuses` what it says to
-    every further one, with `code`.
+    every further one, with `code`; `number` is that of the next one.
     """
 
     def __init__(self, world: World, parcels: ParcelBook, companies: frozenset[str]) -> None:
@@ -64,15 +64,16 @@ class LabelDesk:
         self._by_task: dict[str, Waybill] = {}
         self._intercepts: dict[str, str] = {}
         self.balance: int | None = None
-        self.refuses = ""
+        self.refuses = self.number = ""
         self.code = 400
 
     def set_up(self, body: dict[str, Any]) -> dict[str, Any]:
         """Set the balance, or what is said to every further wish; an empty body lifts both."""
-        if unknown := body.keys() - {"balance", "refuses", "code"}:
-            raise ControlError(f"waybills: {sorted(unknown)[0]} is none of balance, refuses, code")
+        if unknown := body.keys() - {"balance", "refuses", "code", "number"}:
+            raise ControlError(f"waybills: {sorted(unknown)[0]} is none of balance, refuses, code, number")
         self.balance = None if body.get("balance") is None else int(body["balance"])
         self.refuses, self.code = str(body.get("refuses") or ""), int(body.get("code") or 400)
+        self.number = str(body.get("number") or "")
         return {"balance": self.balance, "refuses": self.refuses, "code": self.code}
 
     def answer(self, form: dict[str, str]) -> Response:
@@ -148,7 +149,7 @@ class LabelDesk:
 
     def _make(self, order_id: str, param: dict[str, Any], now: datetime) -> Waybill:
         company = str(param["kuaidicom"])
-        number = self._world.printer.next(company)
+        number, self.number = self.number or self._world.printer.next(company), ""
         waybill = Waybill(order_id, company, number, signatures.kuaidi100(number), now, param["printType"] == "IMAGE")
         self._made[order_id] = self._by_task[waybill.task] = waybill
         man = param.get("recMan") or {}

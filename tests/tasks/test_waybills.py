@@ -11,7 +11,6 @@ import pytest
 
 from connectors.carriers import kuaidi100_label_order
 from connectors.carriers.kuaidi100_waybills import Kuaidi100Waybills
-from connectors.waybills import MadeWaybill
 from models.database import transaction
 from models.errors import SetupError
 from models.messages import OutboxKind
@@ -186,15 +185,13 @@ def test_what_cannot_be_stored_stays_in_doubt(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(("number", "obstacle"), [("???", "is no number"), ("YT1234567890123", "another document")])
-def test_what_was_made_and_cannot_be_used_stays_in_doubt(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, number: str, obstacle: str
-) -> None:
+def test_what_was_made_and_cannot_be_used_stays_in_doubt(desk: Desk, number: str, obstacle: str) -> None:
     desk.pool.execute(
         """insert into waybill (document_id, package_no, service, carrier, number, order_key, state, task_id,
              service_no, wanted_at)
            values (99, 1, 'kuaidi100', 'yuantong', 'YT1234567890123', 'OB99-1-a', 'got', '', '', now())"""
     )
-    monkeypatch.setattr(Kuaidi100Waybills, "make", lambda *_: MadeWaybill(number, "T1", "", ""))
+    desk.sandbox.do("POST", "/carriers/kuaidi100/waybills", {"number": number})
     desk.told("outbound.accepted")
 
     assert obstacle in desk.send()
