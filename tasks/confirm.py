@@ -171,6 +171,8 @@ def _apply(
     events += _picked_short(document, data) if kind == SHORT_PICKED else []
     # a clock that goes ahead of ours must not put what happened after the counts to come
     at = min(happened_at(envelope, now), now)
+    if to is DocumentState.CANCELLED and _is_rest(document, at):
+        to, envelope = DocumentState.SHIPPED, {"data": {"packages": [], "final": True}}
     if to is DocumentState.SHIPPED:
         parcels = _ship(document, waybills, changes, envelope, at)
         changes.events += events
@@ -185,6 +187,12 @@ def _apply(
         facts = {"warehouse": warehouse_code, "state": to.value, "reason": reason}
         changes.hold(document, document.order_ids, HoldCode.WMS_REFUSED, sentence, **facts)
     return Outcome()
+
+
+def _is_rest(document: Document, at: datetime) -> bool:
+    """Whether what a warehouse cancelled then is what had not left of a document: no box of it left later."""
+    last_left = document.shipped_at if document.state is DocumentState.PART_SHIPPED else None
+    return last_left is not None and at >= last_left
 
 
 def _picked_short(document: Document, data: Mapping[str, Any]) -> list[tuple[int, str, dict[str, Any]]]:

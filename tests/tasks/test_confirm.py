@@ -127,6 +127,22 @@ def test_a_document_shipped_in_part_is_closed_by_a_final_report_without_a_new_bo
     assert sent.untrue() == []
 
 
+def test_a_warehouse_that_cancels_the_rest_closes_what_it_shipped_in_part(sent: FakePool) -> None:
+    no, (earlier, left, later) = no_of(sent), (f"2026-11-20T0{hour}:00:00Z" for hour in (1, 2, 3))
+    report(sent, "shipped", no, packages=[box("YT1", tea=2, cup=1)], final=False, occurred_at=left)
+    # what it had cancelled before a box left after all says nothing of the rest
+    assert "is part_shipped already" in report(sent, "cancelled", no, occurred_at=earlier)
+    assert sent.locked("TEA") == 4
+
+    assert report(sent, "cancelled", no, occurred_at=later, reason_code="NO_STOCK") == ""
+
+    assert state(sent, no) == "short"
+    assert sent.locked("TEA") == 3
+    assert effects(sent) == [("ship_back", 1), ("subscribe", 1)]
+    assert sent.rows("select code from hold where released_at is null") == [("SHIPPED_SHORT",)]
+    assert sent.untrue() == []
+
+
 def test_a_document_of_which_all_left_is_closed_without_a_shortage(sent: FakePool) -> None:
     no = no_of(sent)
     report(sent, "shipped", no, packages=[box("YT1")], final=False)

@@ -26,7 +26,7 @@ picking      =3        =3       picked3 packed3 picked3      part_shipped2 shipp
 picked       =3        =3       =3      packed3 =3           part_shipped2 shipped0 short0 cancelled3 =3        cancelled3 =3             =3        put_back3
 packed       =3        =3       =3      =3      =3           part_shipped2 shipped0 short0 cancelled3 =3        cancelled3 =3             =3        put_back3
 put_back     =3        =3       =3      =3      =3           part_shipped2 shipped0 short0 cancelled3 =3        cancelled3 =3             =3        =3
-part_shipped =2        =2       =2      =2      =2           part_shipped1 shipped0 short0 short0     =2        =2         =2             =2        =2
+part_shipped =2        =2       =2      =2      =2           part_shipped1 shipped0 short0 short0     =2        short0     =2             =2        =2
 shipped      =0        =0       =0      =0      =0           =0            =0       =0     =0         =0        =0         =0             =0        =0
 short        =0        =0       =0      =0      =0           =0            =0       =0     =0         =0        =0         =0             =0        =0
 rejected     =3        =3       =3      =3      =3           part_shipped2 shipped0 short0 =3         =3        =3         =3             =3        =3
@@ -41,7 +41,7 @@ picking      =3        =3       picked3 packed3 picked3      part_shipped2 shipp
 picked       =3        =3       =3      packed3 =3           part_shipped2 shipped0 short0 cancelled0 =3        cancelled0 =3             =3        put_back3
 packed       =3        =3       =3      =3      =3           part_shipped2 shipped0 short0 cancelled0 =3        cancelled0 =3             =3        put_back3
 put_back     =3        =3       =3      =3      =3           part_shipped2 shipped0 short0 cancelled0 =3        cancelled0 =3             =3        =3
-part_shipped =2        =2       =2      =2      =2           part_shipped1 shipped0 short0 short0     =2        =2         =2             =2        =2
+part_shipped =2        =2       =2      =2      =2           part_shipped1 shipped0 short0 short0     =2        short0     =2             =2        =2
 shipped      =0        =0       =0      =0      =0           =0            =0       =0     =0         =0        =0         =0             =0        =0
 short        =0        =0       =0      =0      =0           =0            =0       =0     =0         =0        =0         =0             =0        =0
 rejected     =0        =0       =0      =0      =0           =0            =0       =0     =0         =0        =0         =0             =0        =0
