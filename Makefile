@@ -55,8 +55,8 @@ test-parts:
 chaos: $(READY) ## faults at random moments of a running day; CHAOS_SEED=n draws others
 	$(BIN)/python -m pytest -s -q tests/chaos
 
-test-long: $(READY) chromium ## the tests that take minutes
-	$(BIN)/python -m pytest -m long --durations=10
+test-long: $(READY) chromium ## the tests that take minutes; generated cases are new ones each time
+	$(BIN)/python -m pytest -m long --durations=10 --hypothesis-profile=default
 
 scale-test: $(READY) ## the compose file by process: several servers and workers, some of them lost
 	@deployments/install_services.sh

@@ -19,7 +19,6 @@ def run(database: str, runs: int) -> int:
             max_examples=runs,
             stateful_step_count=STEPS_A_RUN,
             deadline=None,
-            derandomize=runs < 100,
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -55,7 +55,7 @@ def test_goods_are_conserved(pool: FakePool, ticking: TickingClock) -> None:
     pool.stock(TEA=1000, CUP=1000)
 
     @given(steps=st.lists(STEP, min_size=3, max_size=14))
-    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=EXAMPLES, deadline=None)
     def play(steps: list[tuple[str, int, int]]) -> None:
         order_id = shipped(pool, LEFT)
         before = lying(pool)

@@ -52,7 +52,6 @@ def ask(case: Case[Any], browser: Browser, headers: dict[str, str]) -> int:
     max_examples=EXAMPLES,
     phases=[Phase.explicit, Phase.generate],
     deadline=None,
-    derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
 def test_no_described_request_makes_the_application_fail(case: Case[Any], admin: Browser) -> None:
