@@ -16,8 +16,8 @@ from tasks.access import NOBODY, count_access, log_access, log_change
 from tasks.sessions import ADDRESS_TRIES, ADDRESS_WINDOW, TooManyTries
 
 BADGE_MARK: Final = "PB-"
-_LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-_BADGE_CHARS: Final = 20
+BADGE_LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+BADGE_CHARS: Final = 20
 _NAME_CHARS: Final = 40
 
 IDLE: Final = timedelta(hours=4)
@@ -82,7 +82,7 @@ def _make_badge(conn: Connection, warehouse_id: int, warehouse_code: str, name: 
     kept = " ".join(name.split())
     if not kept or len(kept) > _NAME_CHARS or not kept.isprintable():
         raise SetupError(f"picker {name[:_NAME_CHARS]!r}: a name has 1 to {_NAME_CHARS} characters on one line")
-    badge = BADGE_MARK + "".join(secrets.choice(_LETTERS) for _ in range(_BADGE_CHARS))
+    badge = BADGE_MARK + "".join(secrets.choice(BADGE_LETTERS) for _ in range(BADGE_CHARS))
     (picker_id,) = conn.execute(
         """insert into picker (warehouse_id, name, badge_digest, active, made_at) values (%s, %s, %s, true, %s)
            on conflict (warehouse_id, name) do update set badge_digest = excluded.badge_digest, active = true

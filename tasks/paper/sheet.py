@@ -6,7 +6,7 @@ from io import BytesIO
 from threading import Lock
 from typing import Final
 
-from reportlab.graphics.barcode.code128 import Code128Auto
+from reportlab.graphics.barcode.code128 import Code128
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 
@@ -126,16 +126,16 @@ def line_height(size_pt: float) -> float:
     return size_pt * MM_PER_POINT * LINE
 
 
-def code_bars(code: str, width: float) -> Code128Auto | None:
+def code_bars(code: str, width: float) -> Code128 | None:
     """The code in bars as wide as fit into `width` mm with their white margins.
 
     None when it cannot be written in Code 128, or its bars would be narrower than NARROWEST_MM.
     """
     if not code or len(code) > _LONGEST_CODE or not all(" " <= sign <= "~" for sign in code):
         return None
-    bars = Code128Auto(code, barWidth=1, quiet=False)
+    bars = Code128(code, barWidth=1, quiet=False)
     fit_mm = width / (bars.width + 2 * _QUIET)
     dots = min(int(fit_mm / DOT_MM), round(WIDEST_MM / DOT_MM))
     if dots * DOT_MM < NARROWEST_MM:
         return None
-    return Code128Auto(code, barWidth=dots * DOT_MM * mm, quiet=False)
+    return Code128(code, barWidth=dots * DOT_MM * mm, quiet=False)

@@ -7,6 +7,7 @@ from typing import Any
 
 from models.feeds import Counts
 from models.incoming import LineState, PayState
+from tasks.shortfalls import StillLocking
 from tasks.stock_feed import Feed, Told
 from tests.stock.world import KITS, PLACES, STAGES, Version, World
 
@@ -39,8 +40,13 @@ class Trader:
         ]
         work = self.draw.choice(works)
         self.world.at = max(datetime.now(UTC), self.world.at + timedelta(microseconds=1))
-        work()
-        self.done[work.__name__] += 1
+        try:
+            work()
+        except StillLocking:
+            # whoever reported it reports it again
+            self.done["put_off"] += 1
+        else:
+            self.done[work.__name__] += 1
 
     def sell(self) -> None:
         """A few orders come in and go through some of the stages."""

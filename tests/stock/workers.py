@@ -3,6 +3,7 @@
 import os
 import random
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -50,7 +51,7 @@ def lock_batches(batch_ids: Sequence[int], seed: int, begin_at: float) -> tuple[
     return locked, short
 
 
-def trade_until(seed: int, end: float) -> dict[str, int]:
+def trade_until(seed: int, end: float) -> Counter[str]:
     """Do a seller's business on the pool until a moment; gives how often each kind of thing was done."""
     from models.database import connect
     from tests.stock.trade import Trader
