@@ -71,7 +71,7 @@ class OutboundDocument(SQLModel, table=True):
     """A warehouse's instruction to ship what its allocations say. `no` is what people and the WMS call it.
 
     `accepted_at`, `packed_at` and `ended_at` are the warehouse's times: from when and until when its own figures lack
-    the units that have not left.
+    the units that have not left. `state_at` is when we learnt of its state, None while it is as it was created.
     """
 
     __tablename__: ClassVar[str] = "outbound_document"
@@ -106,6 +106,7 @@ class OutboundDocument(SQLModel, table=True):
     packed_at: datetime | None = Field(default=None, sa_type=AT)
     shipped_at: datetime | None = Field(default=None, sa_type=AT)
     ended_at: datetime | None = Field(default=None, sa_type=AT)
+    state_at: datetime | None = Field(default=None, sa_type=AT)
 
 
 class BlockReason(StrEnum):
@@ -186,6 +187,13 @@ class Parcel(SQLModel, table=True):
             "shipped_at",
             postgresql_where=text("stage in ('problem', 'returning', 'delivered', 'returned')"),
         ),
+        Index("ix_parcel_uncollected", "shipped_at", postgresql_where=text("stage = 'label_created'")),
+        Index(
+            "ix_parcel_moving",
+            "stage_at",
+            postgresql_where=text("stage in ('collected', 'in_transit', 'out_for_delivery', 'at_pickup_point')"),
+        ),
+        Index("ix_parcel_given_up", "shipped_at", postgresql_where=text("note like 'given up by carrier:%'")),
         Index(
             "ix_parcel_former_waybills",
             "former_waybills",

@@ -303,6 +303,7 @@ class StockFeed(SQLModel, table=True):
     __table_args__ = (
         one_of("counts", Counts),
         Index("ix_stock_feed_reference", "source", "reference", unique=True),
+        Index("ix_stock_feed_counted", "source", "applied_at", postgresql_where=text("counts <> 'change'")),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)

@@ -197,7 +197,7 @@ def save_changes(conn: Connection, changes: Changes, held: frozenset[int], why: 
     # no count comes between what is known of the warehouses now and what is known after
     take_stock(conn, {(d.warehouse_id, line.sku_id) for d in touched for line in d.lines.values()}, held)
     kept = kept_of(conn, ids)
-    _save_documents(conn, touched)
+    _save_documents(conn, touched, why)
     _save_parcels(conn, changes.parcels, why)
     left = [(parcel.document.id, parcel.waybill) for parcel in changes.parcels]
     follow_documents(conn, {document.id: document.state for document in touched}, left, why)
@@ -224,14 +224,16 @@ def save_changes(conn: Connection, changes: Changes, held: frozenset[int], why: 
     settle_parts(conn, parted, why)
 
 
-def _save_documents(conn: Connection, documents: Sequence[Document]) -> None:
+def _save_documents(conn: Connection, documents: Sequence[Document], why: Cause) -> None:
+    rows = [(d.id, d.state.value, d.shipped_at, d.accepted_at, d.packed_at, d.ended_at) for d in documents]
     conn.execute(
         """update outbound_document d set state = n.state, shipped_at = n.shipped_at, accepted_at = n.accepted_at,
-             packed_at = n.packed_at, ended_at = n.ended_at
+             packed_at = n.packed_at, ended_at = n.ended_at,
+             state_at = case when d.state <> n.state then %s else d.state_at end
            from unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[],
                        %s::timestamptz[]) n(id, state, shipped_at, accepted_at, packed_at, ended_at)
            where d.id = n.id""",
-        columns([(d.id, d.state.value, d.shipped_at, d.accepted_at, d.packed_at, d.ended_at) for d in documents], 6),
+        (why.at, *columns(rows, 6)),
     )
 
 

@@ -15,7 +15,7 @@ from models.database import Connection
 from models.errors import SetupError
 from models.sealing import link_code
 from models.settings import SHANGHAI, settings
-from tasks.alerts import raise_alerts
+from tasks.alerts import Found, raise_alerts
 from tasks.failures import runbook_section
 
 SILENT_POLLS = 3
@@ -109,17 +109,19 @@ def note(conn: Connection, trouble: Trouble, now: datetime) -> bool:
     Told twice, or after it was over, it changes nothing.
     """
     opened = conn.execute(
-        """insert into alert (rule, subject, sentence, opened_at)
-           select %(rule)s, %(work)s, %(sentence)s, %(now)s
+        """insert into alert (rule, subject, sentence, run_id, opened_at)
+           select %(rule)s, %(work)s, %(sentence)s, %(run)s, %(now)s
            where not exists (
              select 1 from alert where rule = %(rule)s and subject = %(work)s and closed_at >= %(since)s)
            on conflict (rule, subject) where closed_at is null
-           do update set sentence = excluded.sentence where alert.sentence <> excluded.sentence
+           do update set sentence = excluded.sentence, run_id = excluded.run_id
+             where alert.sentence <> excluded.sentence
            returning xmax = 0""",
         {
             "rule": trouble.rule.value,
             "work": trouble.work,
             "sentence": trouble.sentence(),
+            "run": trouble.run_id,
             "now": now,
             "since": trouble.at,
         },
@@ -138,8 +140,8 @@ def settle(
     return raise_alerts(conn, rule, _standing(rule, mine), now, flow_run_id, asked_at=now).closed
 
 
-def _standing(rule: AlertRule, troubles: Sequence[Trouble]) -> Callable[[Connection, datetime], dict[str, str]]:
-    def look(conn: Connection, _now: datetime) -> dict[str, str]:
+def _standing(rule: AlertRule, troubles: Sequence[Trouble]) -> Callable[[Connection, datetime], dict[str, Found]]:
+    def look(conn: Connection, _now: datetime) -> dict[str, Found]:
         stuck = _with_open_batches(conn, [trouble.run_id for trouble in troubles if trouble.followed])
         over = {} if rule is AlertRule.RUN_LATE else _last_closed(conn, rule, [trouble.work for trouble in troubles])
         return _by_work(
@@ -173,12 +175,15 @@ def _with_open_batches(conn: Connection, run_ids: Sequence[str]) -> set[str]:
     return {row[0] for row in rows}
 
 
-def _by_work(troubles: Iterable[Trouble]) -> dict[str, str]:
+def _by_work(troubles: Iterable[Trouble]) -> dict[str, Found]:
     """A sentence per work: that of its newest run in trouble, and how many more there are."""
     found: dict[str, list[Trouble]] = {}
     for trouble in sorted(troubles, key=lambda trouble: trouble.at, reverse=True):
         found.setdefault(trouble.work, []).append(trouble)
-    return {work: several[0].sentence(earlier=len(several) - 1) for work, several in found.items()}
+    return {
+        work: Found(several[0].sentence(earlier=len(several) - 1), run_id=several[0].run_id)
+        for work, several in found.items()
+    }
 
 
 def silent_shops(conn: Connection, now: datetime) -> dict[str, str]:

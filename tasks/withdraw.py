@@ -146,9 +146,10 @@ def end_documents(conn: Connection, documents: Sequence[int], why: Cause) -> Non
         "update outbox set state = 'withdrawn' where kind = 'outbound.created' and subject_id = any(%s)", (ids,)
     )
     rows = conn.execute(
-        """with ended as (update outbound_document set state = 'cancelled' where id = any(%s) returning id, no)
+        """with ended as (
+             update outbound_document set state = 'cancelled', state_at = %s where id = any(%s) returning id, no)
            select distinct a.order_id, e.no from ended e join allocation a on a.document_id = e.id order by 1""",
-        (ids,),
+        (why.at, ids),
     ).fetchall()
     conn.execute(
         "update document_block set lifted_at = %s where document_id = any(%s) and lifted_at is null",
