@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     trusted_proxies: str = "127.0.0.1"  # whose X-Forwarded-For and -Proto are believed; several with commas, * for all
     log_format: Literal["text", "json"] = "text"  # of what the services log; json: one object per line
     metrics_token: str = ""  # what a scrape from elsewhere shows as its bearer token; empty: none is answered
+    limits_file: str = ""  # limits of this installation, in the place of those in models/rules/limits.yaml
     allow_http: bool = True  # plain HTTP to a warehouse on a private network
 
     @property

@@ -21,12 +21,22 @@ from models.rules.returns import ExchangeShips
 from models.rules.short_ships import SETTING as SHORT_SHIP
 from tasks.access import log_change
 
-ALARMS: Mapping[str, float] = {"ship_back_overdue_h": 2, "stock_not_shown_h": 2, "token_alarm_days": 7}
+ALARMS: Mapping[str, float] = {
+    "not_collected_h": 24,
+    "no_movement_days": 5,
+    "dispatch_due_h": 6,
+    "held_due_h": 12,
+    "ship_back_overdue_h": 2,
+    "stock_not_shown_h": 2,
+    "token_alarm_days": 7,
+}
 """Settings that are numbers, with what holds for a shop without one.
 
-`ship_back_overdue_h`: after so many hours an unreported parcel is an alert. `stock_not_shown_h`: the same for a listing
-that does not show what it should. `token_alarm_days`: so many days before a
-token ends for good it is one.
+`not_collected_h`: after so many hours a parcel that left and has no scan is an alert. `no_movement_days`: after so many
+days without a scan one that is on its way is. `dispatch_due_h`: so many hours before the promise to ship ends an order
+that has not left is one; `held_due_h`: the same for an order that is held. `ship_back_overdue_h`: after so many hours
+an unreported parcel is. `stock_not_shown_h`: the same for a listing that does not show what it should.
+`token_alarm_days`: so many days before a token ends for good it is one.
 """
 
 LOCKING: Mapping[str, float] = {"unpaid_lock_minutes": 30, "promise_priority": 5}

@@ -7,15 +7,13 @@ from datetime import datetime, timedelta
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from connectors.carriers.codes import carrier_name
-from connectors.registry import CHANNELS
 from models.alert import AlertRule
 from models.database import Connection, transaction
 from models.errors import PipelineError
 from models.order import Cause
 from models.rules.faults import Fault
 from models.settings import SHANGHAI
-from tasks.alerts import OpenAlert, open_alerts, raise_alerts
+from tasks.alerts import Look, OpenAlert, open_alerts, raise_alerts
 from tasks.prefect_runs import runs_in_trouble
 from tasks.quality_history import drifting_feeds
 from tasks.run_alerts import RUN_RULES, Trouble, settle, silent_shops
@@ -23,6 +21,12 @@ from tasks.runs import cause, in_one_line, in_plain_words, leave_table, with_run
 from tasks.shop_settings import ALARMS
 from tasks.shortfalls import shortfalls_now
 from tasks.tokens import AHEAD, TokenStanding, standings
+from tasks.watch_messages import stuck_messages, undelivered_instructions
+from tasks.watch_parcels import delivery_problems, no_movement, not_collected
+from tasks.watch_promises import dispatch_due, held_due, not_dispatched
+from tasks.watch_ship_backs import failed_ship_backs, overdue_ship_backs
+from tasks.watch_stock import below_safety, silent_feeds
+from tasks.watch_stuck import stuck_after_sales, stuck_documents, stuck_orders
 from tasks.waybill_desk import waybills_missing
 
 LATE = timedelta(hours=2)
@@ -82,36 +86,6 @@ def _renews_both(standing: TokenStanding, ahead: timedelta) -> bool:
     return standing.refreshable and together and standing.ends_at - standing.given_at > ahead
 
 
-def overdue_ship_backs(conn: Connection, now: datetime) -> dict[str, str]:
-    """A sentence per parcel that left and that its shop has not been told of for hours (set per shop)."""
-    told = [name for name, kind in CHANNELS.items() if kind.capabilities.reports_shipping]
-    rows = conn.execute(
-        """with late as (
-             select id, code, channel, %(now)s
-               - coalesce((settings->>'ship_back_overdue_h')::float, %(hours)s) * interval '1 hour' as since
-             from shop)
-           (select distinct on (x.subject_id) x.subject_id, s.code, p.carrier, p.waybill, x.created_at, x.last_error
-            from outbox x join late s on x.counterpart = 'shop:' || s.code left join parcel p on p.id = x.subject_id
-            where x.kind = 'ship_back' and (x.state = 'pending' or x.state = 'refused') and x.created_at <= s.since
-            order by x.subject_id, x.attempts desc, x.id)
-           union all  -- what is kept back until the rest of its order left
-           select p.id, s.code, p.carrier, p.waybill, p.shipped_at, 'the rest of the order has not left yet'
-           from outbound_document d join late s on s.id = d.shop_id and s.channel = any(%(told)s)
-           join parcel p on p.document_id = d.id
-           where d.state not in ('shipped', 'short') and p.shipped_at <= s.since
-             and not exists (select 1 from outbox x where x.kind = 'ship_back' and x.subject_id = p.id)
-             and not exists (select 1 from parcel_line l join replacement r on r.order_id = l.order_id
-                             where l.parcel_id = p.id)
-           order by 1""",
-        {"now": now, "hours": ALARMS["ship_back_overdue_h"], "told": told},
-    ).fetchall()
-    return {
-        f"parcel:{parcel_id}": f"shop {shop}: parcel {carrier_name(carrier or '')} {waybill or parcel_id} is not "
-        f"reported since {_china(since)}: {obstacle or 'not tried yet'}"
-        for parcel_id, shop, carrier, waybill, since, obstacle in rows
-    }
-
-
 def stock_not_shown(conn: Connection, now: datetime) -> dict[str, str]:
     """A sentence per shop with listings that have not shown what they should for hours (set per shop)."""
     rows = conn.execute(
@@ -136,7 +110,7 @@ def stock_not_shown(conn: Connection, now: datetime) -> dict[str, str]:
     }
 
 
-RULES: Mapping[AlertRule, Callable[[Connection, datetime], dict[str, str]]] = {
+RULES: Mapping[AlertRule, Look] = {
     AlertRule.TOKEN_EXPIRING: tokens_at_risk,
     AlertRule.SHIP_BACK_OVERDUE: overdue_ship_backs,
     AlertRule.STOCK_SHORTFALL: shortfalls_now,
@@ -144,6 +118,20 @@ RULES: Mapping[AlertRule, Callable[[Connection, datetime], dict[str, str]]] = {
     AlertRule.FEED_DRIFTING: drifting_feeds,
     AlertRule.INGEST_SILENT: silent_shops,
     AlertRule.WAYBILL_MISSING: waybills_missing,
+    AlertRule.SHIP_BACK_FAILED: failed_ship_backs,
+    AlertRule.NOT_COLLECTED: not_collected,
+    AlertRule.NO_MOVEMENT: no_movement,
+    AlertRule.DELIVERY_PROBLEM: delivery_problems,
+    AlertRule.NOT_DISPATCHED: not_dispatched,
+    AlertRule.DISPATCH_DUE: dispatch_due,
+    AlertRule.HELD_DUE: held_due,
+    AlertRule.DOCUMENT_STUCK: stuck_documents,
+    AlertRule.ORDER_STUCK: stuck_orders,
+    AlertRule.MESSAGE_STUCK: stuck_messages,
+    AlertRule.INSTRUCTION_UNDELIVERED: undelivered_instructions,
+    AlertRule.AFTER_SALES_STUCK: stuck_after_sales,
+    AlertRule.STOCK_FEED_SILENT: silent_feeds,
+    AlertRule.BELOW_SAFETY: below_safety,
 }
 """The rules that are evaluated here; those that others evaluate raise their alerts themselves."""
 

@@ -176,10 +176,10 @@ def test_another_package_gets_a_waybill_of_its_own(desk: Desk) -> None:
 
 def test_what_is_refused_or_late_is_an_alert_until_it_came(desk: Desk) -> None:
     desk.told("outbound.accepted")
-    sentences = RULES[AlertRule.WAYBILL_MISSING]
+    assert RULES[AlertRule.WAYBILL_MISSING] is waybills_missing
     with transaction() as conn:
-        assert sentences(conn, clock().now()) == {}
-        late = sentences(conn, clock().now() + timedelta(minutes=31))
+        assert waybills_missing(conn, clock().now()) == {}
+        late = waybills_missing(conn, clock().now() + timedelta(minutes=31))
         assert "warehouse WH-A: e-waybills are not made or given back since" in late["warehouse:WH-A"]
         assert "1 waiting: not asked for yet" in late["warehouse:WH-A"]
     desk.sandbox.do("POST", "/carriers/kuaidi100/waybills", {"refuses": "超区"})

@@ -1,0 +1,132 @@
+"""Paid orders that have not left: their promise to ship ended, or soon will; held ones are told of apart.
+
+The promise is what the platform says of the order (`ship_by`), else so many hours after payment. Of a short promise
+nothing is said before half of it is over.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from models.alert import AlertRule
+from models.database import Connection
+from models.hold import HoldCode
+from models.settings import settings
+from tasks.alert_groups import Thing, china, in_groups, told
+from tasks.alerts import Found
+from tasks.limits import limits_in_force
+from tasks.orders_left import EARLY, UNHELD, closed_since
+from tasks.shop_settings import ALARMS
+
+_SHOPS: Final = """
+  warned as materialized (
+    select id, code, coalesce((settings->>%(setting)s)::float, %(usual)s) * interval '1 hour' as ahead from shop)"""
+
+_DUE: Final = "coalesce(o.ship_by, coalesce(o.paid_at, o.created_at) + %(promise)s)"
+_PAID: Final = "coalesce(o.paid_at, o.created_at)"
+
+# the latest moment at which nothing has to be said yet
+_WARN: Final = f"greatest({_DUE} - s.ahead, {_PAID} + ({_DUE} - {_PAID}) / 2)"
+
+_UNSHIPPED: Final = f"""
+  select o.id, o.order_no, s.code as shop, {_DUE} as since, e.stage as place, '' as holds
+  from early e join orders o on o.id = e.order_id join warned s on s.id = o.shop_id
+  where o.pay_state = 'ready' and o.kind = 'goods' and {{when}} and {UNHELD}
+  union all
+  select distinct on (o.id) o.id, o.order_no, s.code, {_DUE}, w.code || ' ' || d.state, ''
+  from outbound_document d join warehouse w on w.id = d.warehouse_id
+  cross join lateral (
+    select order_id from allocation where document_id = d.id and shipped < quantity offset 0) a
+  join order_state t on t.order_id = a.order_id and t.stage = 'dispatched'
+  join orders o on o.id = a.order_id join warned s on s.id = o.shop_id
+  where d.state not in ('shipped', 'short', 'rejected', 'cancelled')
+    and d.deadline_at <= %(now)s::timestamptz + (select max(ahead) from warned)
+    and o.pay_state in ('ready', 'shipped') and {{when}} and {UNHELD}"""
+
+# of an order that left in part, or is with a warehouse, something has still to leave
+_HELD: Final = f"""
+  select o.id, o.order_no, s.code as shop, {_DUE} as since, '' as place, h.codes as holds
+  from (select order_id, string_agg(code, ', ' order by code) as codes,
+               bool_or(code = any(%(settled)s)) as settled
+        from hold where released_at is null group by 1) h
+  join order_state t on t.order_id = h.order_id and t.stage <> 'cancelled'
+  join orders o on o.id = h.order_id join warned s on s.id = o.shop_id
+  where not h.settled and o.pay_state in ('ready', 'shipped') and o.kind = 'goods' and {_WARN} <= %(now)s
+    and (t.stage <> 'dispatched' or exists (
+      select 1 from allocation a where a.order_id = o.id and a.shipped < a.quantity))"""
+
+_SETTLED: Final = (HoldCode.REJECTED, HoldCode.REFUNDING, HoldCode.SHIPPED_ELSEWHERE)
+"""Holds of orders that are not to leave: no promise is in danger."""
+
+
+def not_dispatched(conn: Connection, now: datetime) -> dict[str, Found]:
+    """Paid orders that nothing holds up, whose promise to ship ended and that have not left."""
+    rule = AlertRule.NOT_DISPATCHED
+    things = _find(conn, rule, _UNSHIPPED.format(when=f"{_DUE} <= %(now)s"), now, "dispatch_due_h")
+    return _told(conn, rule, things, "was to leave by", "have not left in time; the oldest promise ended")
+
+
+def dispatch_due(conn: Connection, now: datetime) -> dict[str, Found]:
+    """Paid orders that nothing holds up, whose promise to ship ends within hours (set per shop)."""
+    rule = AlertRule.DISPATCH_DUE
+    when = f"{_DUE} > %(now)s and {_WARN} <= %(now)s"
+    things = _find(conn, rule, _UNSHIPPED.format(when=when), now, "dispatch_due_h")
+    return _told(conn, rule, things, "is to leave by", "have to leave soon; the first promise ends")
+
+
+def held_due(conn: Connection, now: datetime) -> dict[str, Found]:
+    """Paid orders that are held although their promise to ship ends within hours (set per shop), or ended."""
+    things = _find(conn, AlertRule.HELD_DUE, _HELD, now, "held_due_h")
+    return told(conn, AlertRule.HELD_DUE, things, limits_in_force().groups["usual"], _held, _held_ones)
+
+
+def _find(conn: Connection, rule: AlertRule, query: str, now: datetime, setting: str) -> list[Thing]:
+    early = f", early as materialized ({EARLY})" if "early e" in query else ""
+    rows = conn.execute(
+        f"with {_SHOPS}{early} {in_groups(query, 'shop')}".encode(),
+        {
+            "now": now,
+            "setting": setting,
+            "usual": ALARMS[setting],
+            "promise": timedelta(hours=settings().promise_hours),
+            "settled": [code.value for code in _SETTLED],
+            "most": limits_in_force().groups["usual"],
+            **closed_since(conn, now, rule),
+        },
+    ).fetchall()
+    return [
+        Thing(f"order:{order_id}", f"orders:{shop}", total, due, order_id, _facts(no, shop, place, holds))
+        for order_id, no, shop, due, place, holds, total, _ in rows
+    ]
+
+
+def _facts(no: str, shop: str, place: str, holds: str) -> dict[str, str]:
+    warehouse, at_one, state = place.partition(" ")
+    where = f"at warehouse {warehouse}, {state}" if at_one else place
+    return {"order": f"shop {shop}: order {no}", "shop": shop, "no": no, "where": where, "holds": holds}
+
+
+def _told(conn: Connection, rule: AlertRule, things: list[Thing], one: str, several: str) -> dict[str, Found]:
+    return told(conn, rule, things, limits_in_force().groups["usual"], _single(one), _all(several))
+
+
+def _single(when: str) -> Callable[[Thing], str]:
+    return lambda thing: f"{thing.facts['order']} {when} {china(thing.since)} and is {thing.facts['where']}"
+
+
+def _all(what: str) -> Callable[[Thing], str]:
+    def words(thing: Thing) -> str:
+        of = thing.facts
+        return f"shop {of['shop']}: {thing.total} orders {what} {china(thing.since)}: order {of['no']}, {of['where']}"
+
+    return words
+
+
+def _held(thing: Thing) -> str:
+    return f"{thing.facts['order']} is held ({thing.facts['holds']}) and is to leave by {china(thing.since)}"
+
+
+def _held_ones(thing: Thing) -> str:
+    of = thing.facts
+    what = f"{thing.total} orders are held and have to leave; the first by {china(thing.since)}"
+    return f"shop {of['shop']}: {what}: order {of['no']} ({of['holds']})"
