@@ -65,10 +65,10 @@ _SILENT: Final = """
     select n.source, n.at, f.applied_at,
            f.applied_at - lag(f.applied_at) over (partition by n.source order by f.applied_at) as gap
     from newest n join stock_feed f on f.counts <> 'change' and f.source = n.source
-      and f.applied_at > n.at - %(learnt)s::interval and f.applied_at <= n.at),
+      and f.applied_at > n.at - 2 * %(learnt)s::interval and f.applied_at <= n.at),
   days as (
     select source, at, date_trunc('day', applied_at, 'Asia/Shanghai') as day, max(gap) as longest, count(*) as feeds
-    from gaps group by 1, 2, 3),
+    from gaps where applied_at > at - %(learnt)s::interval group by 1, 2, 3),
   usual as (
     select source, at, percentile_disc(%(usual)s) within group (order by longest) as gap, sum(feeds) as feeds
     from days group by 1, 2)
