@@ -13,6 +13,7 @@ from models.errors import PipelineError
 from models.order import Cause
 from models.rules.faults import Fault
 from models.settings import SHANGHAI
+from tasks.alert_links import links_of
 from tasks.alerts import Look, OpenAlert, open_alerts, raise_alerts
 from tasks.prefect_runs import runs_in_trouble
 from tasks.quality_history import drifting_feeds
@@ -190,8 +191,11 @@ def watch() -> WatchCount:
                 "rule": alert.rule.value,
                 "since": _china(alert.opened_at),
                 "what": alert.sentence,
+                "page": links.page,
+                "runbook": links.runbook,
             }
             for alert in sorted(alerts, key=lambda alert: (alert.sentence not in new, alert.opened_at))
+            for links in (links_of(alert),)
         ]
         leave_table("watch", "alerts", rows, with_runbook("Open alerts", [Fault.NEW_ALERTS]))
     return count

@@ -82,11 +82,12 @@ def _outbox(conn: Connection, now: datetime, kinds: tuple[OutboxKind, ...]) -> d
 def _row(
     kind: str, counterpart: str, count: int, refused: int, since: datetime, error: str, order_id: int | None
 ) -> tuple[str, Found]:
-    party, _, code = counterpart.partition(":")
-    what = _KINDS[OutboxKind(kind)]
-    no = f", {refused} of them refused" if refused else ""
-    why = error or "not tried yet"
-    sentence = f"{party} {code}: {count} {what} did not get through since {china(since)}{no}: {why}"
+    what, at, why = _KINDS[OutboxKind(kind)], china(since), error or "not tried yet"
+    sentence = (
+        f"{counterpart}: {count} {what} did not get through since {at}, {refused} of them refused: {why}"
+        if refused
+        else f"{counterpart}: {count} {what} did not get through since {at}: {why}"
+    )
     subject = counterpart if kind == OutboxKind.OUTBOUND_CREATED.value else f"outbox:{counterpart}:{kind}"
     return subject, Found(sentence, order_id, things=count)
 

@@ -3,9 +3,8 @@
 Carriers tell of what happens, never of what does not; so these are timers over the parcels that have not ended.
 """
 
-from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from connectors.carriers.codes import carrier_name
 from models.alert import AlertRule
@@ -62,25 +61,22 @@ _TROUBLED: Final = f"""
 def not_collected(conn: Connection, now: datetime) -> dict[str, Found]:
     """Parcels that left hours ago (set per shop) and of which no carrier has told anything."""
     found = _find(conn, _UNCOLLECTED, now, "not_collected_h", timedelta(hours=1))
-    return _told(conn, AlertRule.NOT_COLLECTED, found, _uncollected, _all("were not collected", "the oldest left"))
+    return told(conn, AlertRule.NOT_COLLECTED, found, _most(), _uncollected, _uncollected_ones)
 
 
 def no_movement(conn: Connection, now: datetime) -> dict[str, Found]:
     """Parcels on their way whose newest scan is days old (set per shop)."""
     found = _find(conn, _UNMOVED, now, "no_movement_days", timedelta(days=1))
-    return _told(conn, AlertRule.NO_MOVEMENT, found, _unmoved, _all("do not move", "the oldest has no scan since"))
+    return told(conn, AlertRule.NO_MOVEMENT, found, _most(), _unmoved, _unmoved_ones)
 
 
 def delivery_problems(conn: Connection, now: datetime) -> dict[str, Found]:
     """Parcels with which the carrier has a problem, that come back unasked, or that nobody follows any more."""
-    found = _find(conn, _TROUBLED, now)
-    return _told(
-        conn,
-        AlertRule.DELIVERY_PROBLEM,
-        found,
-        _troubled,
-        _all("cannot be delivered", "the oldest is in trouble since"),
-    )
+    return told(conn, AlertRule.DELIVERY_PROBLEM, _find(conn, _TROUBLED, now), _most(), _troubled, _troubled_ones)
+
+
+def _most() -> int:
+    return limits_in_force().groups["usual"]
 
 
 def _find(
@@ -97,7 +93,7 @@ def _find(
         {
             "now": now,
             "oldest": now - limits.watched,
-            "most": limits.groups["usual"],
+            "most": _most(),
             "setting": setting,
             "usual": ALARMS.get(setting),
             "unit": unit,
@@ -121,7 +117,7 @@ def _thing(
 ) -> Thing:
     facts = {
         "parcel": f"shop {shop}, order {order_no or 'unknown'}: parcel {carrier_name(carrier)} {waybill}",
-        "of": f"parcels of {carrier_name(carrier)} from {warehouse}",
+        "carrier": carrier_name(carrier),
         "warehouse": warehouse,
         "stage": ParcelStage(stage),
         "why": why,
@@ -129,41 +125,45 @@ def _thing(
     return Thing(f"parcel:{parcel_id}", f"parcels:{warehouse}/{carrier}", total, since, order_id, facts)
 
 
-def _told(
-    conn: Connection,
-    rule: AlertRule,
-    things: list[Thing],
-    one: Callable[[Thing], str],
-    several: Callable[[Thing], str],
-) -> dict[str, Found]:
-    return told(conn, rule, things, limits_in_force().groups["usual"], one, several)
-
-
-def _all(what: str, oldest: str) -> Callable[[Thing], str]:
-    """How a group is told of."""
-
-    def words(thing: Thing) -> str:
-        return f"{thing.total} {thing.facts['of']} {what}; {oldest} {china(thing.since)}: {thing.facts['parcel']}"
-
-    return words
-
-
 def _uncollected(thing: Thing) -> str:
     return f"{thing.facts['parcel']} left {thing.facts['warehouse']} {china(thing.since)} and was not collected"
 
 
+def _uncollected_ones(thing: Thing) -> str:
+    of, oldest = thing.facts, china(thing.since)
+    return (
+        f"{thing.total} parcels of {of['carrier']} from {of['warehouse']} were not collected; "
+        f"the oldest left {oldest}: {of['parcel']}"
+    )
+
+
 def _unmoved(thing: Thing) -> str:
-    waits = " and waits at a pick-up point" if thing.facts["stage"] is ParcelStage.AT_PICKUP_POINT else ""
-    return f"{thing.facts['parcel']} has no scan since {china(thing.since)}{waits}"
+    of, last = thing.facts, china(thing.since)
+    if of["stage"] is ParcelStage.AT_PICKUP_POINT:
+        return f"{of['parcel']} waits at a pick-up point and has no scan since {last}"
+    return f"{of['parcel']} is without a scan since {last}"
 
 
-_TROUBLES: Final[Mapping[ParcelStage, str]] = {
-    ParcelStage.PROBLEM: "its carrier has a problem with it",
-    ParcelStage.RETURNING: "it comes back, and nobody asked for that",
-}
+def _unmoved_ones(thing: Thing) -> str:
+    of, oldest = thing.facts, china(thing.since)
+    return (
+        f"{thing.total} parcels of {of['carrier']} from {of['warehouse']} do not move; "
+        f"the oldest has no scan since {oldest}: {of['parcel']}"
+    )
 
 
 def _troubled(thing: Thing) -> str:
-    facts: Mapping[str, Any] = thing.facts
-    trouble = f"its carrier gave it up: {facts['why']}" if facts["why"] else _TROUBLES[facts["stage"]]
-    return f"{facts['parcel']}: since {china(thing.since)} {trouble}"
+    of, since = thing.facts, china(thing.since)
+    if of["why"]:
+        return f"{of['parcel']}: its carrier gave it up, the last news is of {since}: {of['why']}"
+    if of["stage"] is ParcelStage.RETURNING:
+        return f"{of['parcel']}: it comes back since {since}, and nobody asked for that"
+    return f"{of['parcel']}: its carrier has a problem with it since {since}"
+
+
+def _troubled_ones(thing: Thing) -> str:
+    of, oldest = thing.facts, china(thing.since)
+    return (
+        f"{thing.total} parcels of {of['carrier']} from {of['warehouse']} cannot be delivered; "
+        f"the oldest is in trouble since {oldest}: {of['parcel']}"
+    )

@@ -4,7 +4,6 @@ The promise is what the platform says of the order (`ship_by`), else so many hou
 nothing is said before half of it is over.
 """
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -63,7 +62,7 @@ def not_dispatched(conn: Connection, now: datetime) -> dict[str, Found]:
     """Paid orders that nothing holds up, whose promise to ship ended and that have not left."""
     rule = AlertRule.NOT_DISPATCHED
     things = _find(conn, rule, _UNSHIPPED.format(when=f"{_DUE} <= %(now)s"), now, "dispatch_due_h")
-    return _told(conn, rule, things, "was to leave by", "have not left in time; the oldest promise ended")
+    return told(conn, rule, things, _most(), _over, _over_ones)
 
 
 def dispatch_due(conn: Connection, now: datetime) -> dict[str, Found]:
@@ -71,13 +70,17 @@ def dispatch_due(conn: Connection, now: datetime) -> dict[str, Found]:
     rule = AlertRule.DISPATCH_DUE
     when = f"{_DUE} > %(now)s and {_WARN} <= %(now)s"
     things = _find(conn, rule, _UNSHIPPED.format(when=when), now, "dispatch_due_h")
-    return _told(conn, rule, things, "is to leave by", "have to leave soon; the first promise ends")
+    return told(conn, rule, things, _most(), _due, _due_ones)
 
 
 def held_due(conn: Connection, now: datetime) -> dict[str, Found]:
     """Paid orders that are held although their promise to ship ends within hours (set per shop), or ended."""
     things = _find(conn, AlertRule.HELD_DUE, _HELD, now, "held_due_h")
-    return told(conn, AlertRule.HELD_DUE, things, limits_in_force().groups["usual"], _held, _held_ones)
+    return told(conn, AlertRule.HELD_DUE, things, _most(), _held, _held_ones)
+
+
+def _most() -> int:
+    return limits_in_force().groups["usual"]
 
 
 def _find(conn: Connection, rule: AlertRule, query: str, now: datetime, setting: str) -> list[Thing]:
@@ -90,7 +93,7 @@ def _find(conn: Connection, rule: AlertRule, query: str, now: datetime, setting:
             "usual": ALARMS[setting],
             "promise": timedelta(hours=settings().promise_hours),
             "settled": [code.value for code in _SETTLED],
-            "most": limits_in_force().groups["usual"],
+            "most": _most(),
             **closed_since(conn, now, rule),
         },
     ).fetchall()
@@ -103,30 +106,43 @@ def _find(conn: Connection, rule: AlertRule, query: str, now: datetime, setting:
 def _facts(no: str, shop: str, place: str, holds: str) -> dict[str, str]:
     warehouse, at_one, state = place.partition(" ")
     where = f"at warehouse {warehouse}, {state}" if at_one else place
-    return {"order": f"shop {shop}: order {no}", "shop": shop, "no": no, "where": where, "holds": holds}
+    return {"shop": shop, "no": no, "where": where, "holds": holds}
 
 
-def _told(conn: Connection, rule: AlertRule, things: list[Thing], one: str, several: str) -> dict[str, Found]:
-    return told(conn, rule, things, limits_in_force().groups["usual"], _single(one), _all(several))
+def _over(thing: Thing) -> str:
+    of = thing.facts
+    return f"shop {of['shop']}: order {of['no']} was to leave by {china(thing.since)} and is {of['where']}"
 
 
-def _single(when: str) -> Callable[[Thing], str]:
-    return lambda thing: f"{thing.facts['order']} {when} {china(thing.since)} and is {thing.facts['where']}"
+def _over_ones(thing: Thing) -> str:
+    of, first = thing.facts, china(thing.since)
+    return (
+        f"shop {of['shop']}: {thing.total} orders have not left in time; "
+        f"the oldest promise ended {first}: order {of['no']}, {of['where']}"
+    )
 
 
-def _all(what: str) -> Callable[[Thing], str]:
-    def words(thing: Thing) -> str:
-        of = thing.facts
-        return f"shop {of['shop']}: {thing.total} orders {what} {china(thing.since)}: order {of['no']}, {of['where']}"
+def _due(thing: Thing) -> str:
+    of = thing.facts
+    return f"shop {of['shop']}: order {of['no']} is to leave by {china(thing.since)} and is {of['where']}"
 
-    return words
+
+def _due_ones(thing: Thing) -> str:
+    of, first = thing.facts, china(thing.since)
+    return (
+        f"shop {of['shop']}: {thing.total} orders have to leave soon; "
+        f"the first promise ends {first}: order {of['no']}, {of['where']}"
+    )
 
 
 def _held(thing: Thing) -> str:
-    return f"{thing.facts['order']} is held ({thing.facts['holds']}) and is to leave by {china(thing.since)}"
+    of = thing.facts
+    return f"shop {of['shop']}: order {of['no']} is held ({of['holds']}) and is to leave by {china(thing.since)}"
 
 
 def _held_ones(thing: Thing) -> str:
-    of = thing.facts
-    what = f"{thing.total} orders are held and have to leave; the first by {china(thing.since)}"
-    return f"shop {of['shop']}: {what}: order {of['no']} ({of['holds']})"
+    of, first = thing.facts, china(thing.since)
+    return (
+        f"shop {of['shop']}: {thing.total} orders are held and have to leave; "
+        f"the first by {first}: order {of['no']} ({of['holds']})"
+    )

@@ -1,7 +1,7 @@
 """Parcels that left and that their shops have not been told of: late ones, and at once those that were refused."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from connectors.carriers.codes import carrier_name
 from connectors.registry import CHANNELS
@@ -30,7 +30,7 @@ _OVERDUE: Final = """
   select p.id, s.code, p.carrier, p.waybill, p.shipped_at, 'the rest of the order has not left yet'
   from outbound_document d join late s on s.id = d.shop_id and s.channel = any(%(told)s)
   join parcel p on p.document_id = d.id
-  where d.state not in ('shipped', 'short') and p.shipped_at <= s.since
+  where d.state not in ('shipped', 'short', 'rejected', 'cancelled') and p.shipped_at <= s.since
     and not exists (select 1 from outbox x where x.kind = 'ship_back' and x.subject_id = p.id)
     and not exists (select 1 from parcel_line l join replacement r on r.order_id = l.order_id
                     where l.parcel_id = p.id)"""
@@ -89,9 +89,9 @@ def _thing(
     total: int,
     order_id: int | None,
 ) -> Thing:
-    facts: dict[str, Any] = {
+    facts = {
         "shop": shop,
-        "parcel": f"parcel {carrier_name(carrier or '')} {waybill or parcel_id}",
+        "parcel": f"{carrier_name(carrier or '')} {waybill or parcel_id}",
         "why": why or "not tried yet",
     }
     return Thing(f"parcel:{parcel_id}", f"parcels:{shop}", total, since, order_id, facts)
@@ -99,21 +99,25 @@ def _thing(
 
 def _unreported(thing: Thing) -> str:
     of = thing.facts
-    return f"shop {of['shop']}: {of['parcel']} is not reported since {china(thing.since)}: {of['why']}"
+    return f"shop {of['shop']}: parcel {of['parcel']} is not reported since {china(thing.since)}: {of['why']}"
 
 
 def _unreported_ones(thing: Thing) -> str:
-    of = thing.facts
-    what = f"{thing.total} parcels are not reported; the oldest since {china(thing.since)}"
-    return f"shop {of['shop']}: {what}: {of['parcel']}: {of['why']}"
+    of, oldest = thing.facts, china(thing.since)
+    return (
+        f"shop {of['shop']}: {thing.total} parcels are not reported; "
+        f"the oldest since {oldest}, parcel {of['parcel']}: {of['why']}"
+    )
 
 
 def _refused(thing: Thing) -> str:
     of = thing.facts
-    return f"shop {of['shop']}: refuses {of['parcel']} since {china(thing.since)}: {of['why']}"
+    return f"shop {of['shop']}: refuses parcel {of['parcel']} since {china(thing.since)}: {of['why']}"
 
 
 def _refused_ones(thing: Thing) -> str:
-    of = thing.facts
-    what = f"refuses {thing.total} parcels; the oldest since {china(thing.since)}"
-    return f"shop {of['shop']}: {what}: {of['parcel']}: {of['why']}"
+    of, oldest = thing.facts, china(thing.since)
+    return (
+        f"shop {of['shop']}: refuses {thing.total} parcels; "
+        f"the oldest since {oldest}, parcel {of['parcel']}: {of['why']}"
+    )

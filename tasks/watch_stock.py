@@ -122,7 +122,8 @@ def _cover(sellable: int, per_day: float) -> str:
 
 
 def _low(thing: Thing) -> str:
-    return f"{thing.facts['sku']}; {thing.facts['days']}"
+    of = thing.facts
+    return f"SKU {of['code']}: {of['sellable']} units can be sold, {of['safety']} are kept safe; {of['days']}"
 
 
 def _low_ones(thing: Thing) -> str:
@@ -147,7 +148,8 @@ def silent_feeds(conn: Connection, now: datetime) -> dict[str, Found]:
 
 
 def _silence(source: str, at: datetime, gap: timedelta) -> str:
-    warehouse = source.removeprefix("wms:")
-    who = f"warehouse {warehouse}" if warehouse != source else "stock files"
+    warehouse, last = source.removeprefix("wms:"), china(at)
     usual = max(1, round(gap / timedelta(hours=1)))
-    return f"{who}: no count of stock since {china(at)}; usually one comes within {usual} h"
+    if warehouse == source:
+        return f"stock files: no count of stock since {last}; usually one comes within {usual} h"
+    return f"warehouse {warehouse}: no count of stock since {last}; usually one comes within {usual} h"

@@ -3,12 +3,13 @@
 How long each state may last, and why, is data: `models/rules/limits.yaml`.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from models.alert import AlertRule
 from models.database import Connection
-from tasks.alert_groups import Thing, china, in_groups, told
+from tasks.alert_groups import Thing, Words, china, in_groups, told
 from tasks.alerts import Found
 from tasks.limits import limits_in_force
 from tasks.orders_left import EARLY, UNHELD, closed_since
@@ -99,11 +100,11 @@ def stuck_documents(conn: Connection, now: datetime) -> dict[str, Found]:
             total,
             since,
             order_id,
-            {"what": "document", "all": "documents", "at": f"warehouse {warehouse}", "no": no, "state": state},
+            {"at": warehouse, "no": no, "state": state},
         )
         for _, warehouse, state, since, no, total, order_id in rows
     ]
-    return _told(conn, AlertRule.DOCUMENT_STUCK, things)
+    return _told(conn, AlertRule.DOCUMENT_STUCK, "document", things)
 
 
 def stuck_orders(conn: Connection, now: datetime) -> dict[str, Found]:
@@ -142,7 +143,7 @@ def stuck_orders(conn: Connection, now: datetime) -> dict[str, Found]:
         for order_id, shop, state, since, no, total, _ in rows
     ]
     rule, most = AlertRule.ORDER_STUCK, limits_in_force().groups["usual"]
-    return told(conn, rule, batches, most, _batch, _batches) | told(conn, rule, orders, most, _one, _several)
+    return told(conn, rule, batches, most, _batch, _batches) | _told(conn, rule, "order", orders)
 
 
 def stuck_after_sales(conn: Connection, now: datetime) -> dict[str, Found]:
@@ -151,18 +152,22 @@ def stuck_after_sales(conn: Connection, now: datetime) -> dict[str, Found]:
         f"with {_LIMITS} {in_groups(_AFTER_SALES, 'kind, place, state')}".encode(),
         _values(now, "refund", "return", "intercept"),
     ).fetchall()
-    things = [
-        Thing(
-            f"{kind}:{of}",
-            f"{kind}s:{shop}/{state}",
-            total,
-            since,
-            order_id,
-            {"what": kind, "all": f"{kind}s", "at": f"shop {shop}", "no": no, "state": state},
-        )
-        for kind, of, shop, state, since, no, order_id, total, _ in rows
-    ]
-    return _told(conn, AlertRule.AFTER_SALES_STUCK, things)
+    found: dict[str, Found] = {}
+    for wanted in ("refund", "return", "intercept"):
+        things = [
+            Thing(
+                f"{kind}:{of}",
+                f"{kind}s:{shop}/{state}",
+                total,
+                since,
+                order_id,
+                {"at": shop, "no": no, "state": state},
+            )
+            for kind, of, shop, state, since, no, order_id, total, _ in rows
+            if kind == wanted
+        ]
+        found |= _told(conn, AlertRule.AFTER_SALES_STUCK, wanted, things)
+    return found
 
 
 def _values(now: datetime, *kinds: str) -> dict[str, Any]:
@@ -183,19 +188,50 @@ def _batch_state(stages: str, doubted: bool) -> str:
     return f"orders in it: {stages}" if stages else "its orders went on"
 
 
-def _told(conn: Connection, rule: AlertRule, things: list[Thing]) -> dict[str, Found]:
-    return told(conn, rule, things, limits_in_force().groups["usual"], _one, _several)
+_WORDS: Final[Mapping[str, tuple[Words, Words]]] = {
+    "document": (
+        lambda of: (
+            f"warehouse {of.facts['at']}: document {of.facts['no']} is {of.facts['state']} since {china(of.since)}"
+        ),
+        lambda of: (
+            f"warehouse {of.facts['at']}: {of.total} documents are {of.facts['state']} for too long; "
+            f"the oldest since {china(of.since)}: document {of.facts['no']}"
+        ),
+    ),
+    "order": (
+        lambda of: f"shop {of.facts['at']}: order {of.facts['no']} is {of.facts['state']} since {china(of.since)}",
+        lambda of: (
+            f"shop {of.facts['at']}: {of.total} orders are {of.facts['state']} for too long; "
+            f"the oldest since {china(of.since)}: order {of.facts['no']}"
+        ),
+    ),
+    "refund": (
+        lambda of: f"shop {of.facts['at']}: refund {of.facts['no']} is {of.facts['state']} since {china(of.since)}",
+        lambda of: (
+            f"shop {of.facts['at']}: {of.total} refunds are {of.facts['state']} for too long; "
+            f"the oldest since {china(of.since)}: refund {of.facts['no']}"
+        ),
+    ),
+    "return": (
+        lambda of: f"shop {of.facts['at']}: return {of.facts['no']} is {of.facts['state']} since {china(of.since)}",
+        lambda of: (
+            f"shop {of.facts['at']}: {of.total} returns are {of.facts['state']} for too long; "
+            f"the oldest since {china(of.since)}: return {of.facts['no']}"
+        ),
+    ),
+    "intercept": (
+        lambda of: f"shop {of.facts['at']}: intercept {of.facts['no']} is {of.facts['state']} since {china(of.since)}",
+        lambda of: (
+            f"shop {of.facts['at']}: {of.total} intercepts are {of.facts['state']} for too long; "
+            f"the oldest since {china(of.since)}: intercept {of.facts['no']}"
+        ),
+    ),
+}
+"""How one of a kind is told of, and how several are."""
 
 
-def _one(thing: Thing) -> str:
-    of = thing.facts
-    return f"{of['at']}: {of['what']} {of['no']} is {of['state']} since {china(thing.since)}"
-
-
-def _several(thing: Thing) -> str:
-    of = thing.facts
-    many = f"{thing.total} {of['all']} are {of['state']} for too long"
-    return f"{of['at']}: {many}; the oldest since {china(thing.since)}: {of['what']} {of['no']}"
+def _told(conn: Connection, rule: AlertRule, kind: str, things: list[Thing]) -> dict[str, Found]:
+    return told(conn, rule, things, limits_in_force().groups["usual"], *_WORDS[kind])
 
 
 def _batch(thing: Thing) -> str:
@@ -204,6 +240,8 @@ def _batch(thing: Thing) -> str:
 
 
 def _batches(thing: Thing) -> str:
-    of = thing.facts
-    many = f"{thing.total} batches are open for too long"
-    return f"shop {of['shop']}: {many}; the oldest since {china(thing.since)}: batch {of['batch']}; {of['why']}"
+    of, oldest = thing.facts, china(thing.since)
+    return (
+        f"shop {of['shop']}: {thing.total} batches are open for too long; "
+        f"the oldest since {oldest}: batch {of['batch']}; {of['why']}"
+    )

@@ -18,19 +18,21 @@ def alerts(
     from deployments.databases import ensure_database
     from models.database import transaction
     from models.settings import SHANGHAI
+    from tasks.alert_links import links_of
     from tasks.alerts import open_alerts
 
     ensure_database()
     with transaction() as conn:
         found = open_alerts(conn)
     if as_json:
-        typer.echo(json.dumps([asdict(alert) for alert in found], default=str, ensure_ascii=False, indent=2))
+        rows = [asdict(alert) | {"links": asdict(links_of(alert))} for alert in found]
+        typer.echo(json.dumps(rows, default=str, ensure_ascii=False, indent=2))
     elif not found:
         typer.echo("no alert is open")
     else:
-        typer.echo(f"{'SINCE (China)':<17} {'RULE':<18} WHAT")
+        typer.echo(f"{'SINCE (China)':<17} {'RULE':<23} WHAT")
         for alert in found:
             since = f"{alert.opened_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
-            typer.echo(f"{since:<17} {alert.rule.value:<18} {alert.sentence}")
+            typer.echo(f"{since:<17} {alert.rule.value:<23} {alert.sentence}")
     if check and found:
         raise typer.Exit(1)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from models.alert import AlertRule
+from models.rules.alert_sections import SECTIONS
 from models.rules.faults import WISHES, Fault
 from models.settings import CHECKOUT
 from tests.browsing import CHROMIUM, chromium, picture
@@ -150,6 +152,14 @@ def test_the_runbook_has_a_section_for_every_fault(page: str) -> None:
 
     assert [fault.value for fault in Fault if fault.value not in anchors] == []
     assert set(WISHES) == set(Fault)
+
+
+@pytest.mark.parametrize("page", ["runbook.md", "runbook.zh.md"])
+def test_every_rule_of_the_alerts_has_a_section(page: str) -> None:
+    anchors = re.findall(r"^## (\S+)$", (DOCS / page).read_text(), re.MULTILINE)
+
+    assert set(SECTIONS) == set(AlertRule)
+    assert [rule.value for rule, anchor in SECTIONS.items() if anchor not in anchors] == []
 
 
 def test_both_runbooks_have_the_same_sections_and_rows() -> None:

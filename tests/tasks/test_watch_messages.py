@@ -31,7 +31,7 @@ class TestInstructions:
         found = life(sent, INSTRUCTION, NOON + timedelta(minutes=35), lambda: set_messages(sent, "delivered"))
 
         assert found.sentences == {
-            "warehouse:WH-A": "warehouse WH-A: 1 instructions to ship did not get through since 11-20 12:00: "
+            "warehouse:WH-A": "warehouse:WH-A: 1 instructions to ship did not get through since 11-20 12:00: "
             "not tried yet"
         }
         assert [(alert.order_id, alert.things) for alert in found.alerts] == [(1, 1)]
@@ -40,7 +40,7 @@ class TestInstructions:
         set_messages(sent, "refused", "unknown SKU")
 
         assert said(INSTRUCTION, NOON + SCAN) == {
-            "warehouse:WH-A": "warehouse WH-A: 1 instructions to ship did not get through since 11-20 12:00, "
+            "warehouse:WH-A": "warehouse:WH-A: 1 instructions to ship did not get through since 11-20 12:00, "
             "1 of them refused: unknown SKU"
         }
 
@@ -80,7 +80,7 @@ class TestInstructions:
             (30, NOON + HOUR + SCAN),
             (30, NOON + HOUR + SCAN),
         ]
-        assert anew[0].sentence.startswith("warehouse WH-A: 30 instructions to ship did not get through since")
+        assert anew[0].sentence.startswith("warehouse:WH-A: 30 instructions to ship did not get through since")
 
 
 class TestOthers:
@@ -92,7 +92,7 @@ class TestOthers:
         found = life(sent, MESSAGE, NOON + 6 * HOUR, lambda: sent.execute("update parcel set stage = 'delivered'"))
 
         assert found.sentences == {
-            "outbox:carrier:kuaidi100:subscribe": "carrier kuaidi100: 1 subscriptions of parcels did not get through "
+            "outbox:carrier:kuaidi100:subscribe": "carrier:kuaidi100: 1 subscriptions of parcels did not get through "
             "since 11-20 12:00: HTTP 503"
         }
         assert [alert.order_id for alert in found.alerts] == [1]

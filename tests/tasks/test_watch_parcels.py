@@ -135,7 +135,9 @@ class TestNoMovement:
         due = NOON + 9 * HOUR + 5 * DAY
         found = life(left, UNMOVED, due, lambda: move(left, "in_transit", due))
 
-        assert found.sentences == {"parcel:1": "shop WOO, order 1: parcel 圆通速递 YT1 has no scan since 11-20 21:00"}
+        assert found.sentences == {
+            "parcel:1": "shop WOO, order 1: parcel 圆通速递 YT1 is without a scan since 11-20 21:00"
+        }
         assert [alert.order_id for alert in found.alerts] == [1]
 
     def test_one_that_nobody_fetches_says_where_it_waits(self, left: FakePool) -> None:
@@ -143,7 +145,7 @@ class TestNoMovement:
 
         found = life(left, UNMOVED, NOON + 5 * DAY, lambda: move(left, "delivered", NOON + 5 * DAY))
 
-        assert found.sentences["parcel:1"].endswith("has no scan since 11-20 12:00 and waits at a pick-up point")
+        assert found.sentences["parcel:1"].endswith("YT1 waits at a pick-up point and has no scan since 11-20 12:00")
 
     def test_a_shop_may_give_it_other_days(self, left: FakePool) -> None:
         set_shop("WOO", {"no_movement_days": "2.5"})
@@ -171,17 +173,15 @@ class TestDeliveryProblem:
     @pytest.mark.parametrize(
         ("stage", "words"),
         [
-            ("problem", "its carrier has a problem with it"),
-            ("returning", "it comes back, and nobody asked for that"),
+            ("problem", "its carrier has a problem with it since 11-20 13:00"),
+            ("returning", "it comes back since 11-20 13:00, and nobody asked for that"),
         ],
     )
     def test_one_in_trouble_is_told_of_with_the_next_scan(self, left: FakePool, stage: str, words: str) -> None:
         assert scan(TROUBLE, NOON + HOUR) == []
         move(left, stage, NOON + HOUR)
 
-        assert said(TROUBLE, NOON + HOUR + SCAN) == {
-            "parcel:1": f"shop WOO, order 1: parcel 圆通速递 YT1: since 11-20 13:00 {words}"
-        }
+        assert said(TROUBLE, NOON + HOUR + SCAN) == {"parcel:1": f"shop WOO, order 1: parcel 圆通速递 YT1: {words}"}
         move(left, "out_for_delivery", NOON + 2 * HOUR)
         assert scan(TROUBLE, NOON + 2 * HOUR) == []
 
@@ -189,8 +189,8 @@ class TestDeliveryProblem:
         left.execute("update parcel set note = 'given up by carrier: 3天查询无记录'")
 
         assert said(TROUBLE, NOON + HOUR) == {
-            "parcel:1": "shop WOO, order 1: parcel 圆通速递 YT1: since 11-20 12:00 "
-            "its carrier gave it up: 3天查询无记录"
+            "parcel:1": "shop WOO, order 1: parcel 圆通速递 YT1: its carrier gave it up, "
+            "the last news is of 11-20 12:00: 3天查询无记录"
         }
         assert scan(UNCOLLECTED, NOON + 2 * DAY) == []
         left.execute("update parcel set waybill = 'YT2', note = 'was yuantong YT1'")
@@ -250,5 +250,5 @@ class TestShipBackFailed:
         )
 
         assert said(REFUSED, NOON + 2 * HOUR) == {
-            "parcels:WOO": "shop WOO: refuses 7 parcels; the oldest since 11-20 12:00: parcel 圆通速递 YT1: closed"
+            "parcels:WOO": "shop WOO: refuses 7 parcels; the oldest since 11-20 12:00, parcel 圆通速递 YT1: closed"
         }

@@ -80,7 +80,7 @@ class TestBelowSafety:
 
     def test_many_are_one_that_names_the_lowest(self, pool: FakePool) -> None:
         pool.stock(**{f"TEA{number}": number for number in range(1, 22)})
-        pool.keep_safe(**{f"TEA{number}": 50 for number in range(1, 22)})
+        pool.keep_safe("WH-A", **{f"TEA{number}": 50 for number in range(1, 22)})
 
         found = scan(LOW, NOON)
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from models.alert import AlertRule
+from models.rules.alert_sections import SECTIONS
 from models.rules.faults import Fault
 from tests.web.console.conftest import Browser
 from web.console.runbook import as_html
@@ -14,10 +16,11 @@ SignedIn = Callable[[str], Browser]
 
 
 @pytest.mark.parametrize("wish", ["zh-CN", "en"])
-def test_every_fault_has_its_section(signed_in: SignedIn, wish: str) -> None:
+def test_every_fault_and_every_alert_has_its_section(signed_in: SignedIn, wish: str) -> None:
     text = signed_in("viewer").get(f"/console/runbook?lang={wish}").text
 
     assert [fault for fault in Fault if f'<h2 id="{fault.value}">' not in text] == []
+    assert [rule for rule in AlertRule if f'<h2 id="{SECTIONS[rule]}">' not in text] == []
 
 
 def test_it_is_in_chinese_unless_english_is_asked_for(signed_in: SignedIn) -> None:
