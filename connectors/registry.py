@@ -16,6 +16,10 @@ from connectors.channels.taobao import TaobaoChannel
 from connectors.channels.woocommerce import WooCommerceChannel
 from connectors.mapping import Mapping as OrderMapping
 from connectors.mapping import load_mapping
+from connectors.messages.dingtalk import DingtalkRobot
+from connectors.messages.mail import MailMessenger
+from connectors.messages.notice import Messenger
+from connectors.messages.wecom import WecomRobot
 from connectors.waybills import WaybillService
 from connectors.wms.email import EmailWms
 from connectors.wms.handheld import HandheldWms
@@ -39,6 +43,9 @@ WMS: Final[Mapping[str, type[Wms]]] = MappingProxyType(
 )
 CARRIERS: Final[Mapping[str, type[Kuaidi100]]] = MappingProxyType({"kuaidi100": Kuaidi100})
 WAYBILLS: Final[Mapping[str, type[WaybillService]]] = MappingProxyType({"kuaidi100": Kuaidi100Waybills})
+MESSENGERS: Final[Mapping[str, type[Messenger]]] = MappingProxyType(
+    {"wecom": WecomRobot, "dingtalk": DingtalkRobot, "email": MailMessenger}
+)
 
 _SAME_MAPPING: Final[Mapping[str, str]] = MappingProxyType({"tmall": "taobao"})
 

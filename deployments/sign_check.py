@@ -14,6 +14,8 @@ from connectors.channels.jd_protocol import sign as jd_sign
 from connectors.channels.pinduoduo_protocol import sign as pinduoduo_sign
 from connectors.channels.taobao_protocol import sign as taobao_sign
 from connectors.channels.woocommerce import oauth_signature, webhook_is_signed, webhook_signature
+from connectors.messages.dingtalk import sign as dingtalk_sign
+from connectors.messages.dingtalk import signed_url as dingtalk_url
 from connectors.wms.qimen_protocol import is_signed as qimen_is_signed
 from connectors.wms.qimen_protocol import sign as qimen_sign
 from connectors.wms.webhook import TOLERANCE_S, BadSignature, sign_body, verify_body
@@ -211,6 +213,17 @@ def _check_standardwebhooks(vector: Vector) -> None:
     _agree(_accepts(secrets, headers, body, now), in_time and bool(known))
 
 
+def _check_dingtalk(vector: Vector) -> None:
+    request, secret = _object(vector, "request", "params"), _secret(vector)
+    stamp = _text(request["timestamp_ms"])
+    _compare(dingtalk_sign(stamp, secret), vector)
+    if "expected_url" in vector:
+        plain = f"https://oapi.dingtalk.com/robot/send?access_token={_text(request['access_token'])}"
+        at = datetime.fromtimestamp(int(stamp) / 1000, UTC)
+        if (written := dingtalk_url(plain, secret, at)) != vector["expected_url"]:
+            raise Mismatch(f"the address is written {written}, not {vector['expected_url']}")
+
+
 def _accepts(secrets: Sequence[str], headers: Mapping[str, str], body: str, now: datetime) -> bool:
     try:
         verify_body(secrets, headers, body.encode(), now)
@@ -229,6 +242,7 @@ CHECKS: Final[Mapping[str, Callable[[Vector], None]]] = {
     "kuaidi100": _check_kuaidi100,
     "qimen": _check_qimen,
     "standardwebhooks": _check_standardwebhooks,
+    "dingtalk_robot": _check_dingtalk,
 }
 
 

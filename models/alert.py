@@ -45,7 +45,7 @@ class Alert(SQLModel, table=True):
 
     `flow_run_id` is the run that opened it, which still counts it as new when it is retried. `order_id` is the order it
     is about, the oldest where it is about `things` of them; `run_id` the run that has to do with its cause. `told` is
-    how many things there were when it was last told.
+    how many things there were when it was last told. `acknowledged_by` is who said that he sees to it.
     """
 
     __tablename__: ClassVar[str] = "alert"
@@ -53,6 +53,7 @@ class Alert(SQLModel, table=True):
         one_of("rule", AlertRule),
         check("things >= 1 and told >= 1", "things_counted"),
         Index("ix_alert_open", "rule", "subject", unique=True, postgresql_where=text("closed_at is null")),
+        Index("ix_alert_closed_at", "closed_at", postgresql_where=text("closed_at is not null")),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
@@ -66,3 +67,5 @@ class Alert(SQLModel, table=True):
     told: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
     opened_at: datetime = Field(sa_type=AT)
     closed_at: datetime | None = Field(default=None, sa_type=AT)
+    acknowledged_at: datetime | None = Field(default=None, sa_type=AT)
+    acknowledged_by: str | None = Field(default=None, sa_type=Text)

@@ -64,14 +64,16 @@ class OutboxKind(StrEnum):
     WAYBILL = "waybill"
     WAYBILL_CANCEL = "waybill.cancel"
     INTERCEPT = "intercept"
+    ALERT = "alert"
 
 
 class Outbox(SQLModel, table=True):
     """An effect on the outside, written in the transaction that causes it; its body is rendered when sent.
 
     `counterpart` is who gets it (`warehouse:WH-S`, `shop:tmall-1`, `carrier:kuaidi100`, and for e-waybills, which each
-    warehouse has accounts of its own for, `carrier:kuaidi100/WH-S`), `subject_id` the document, parcel, listing or
-    e-waybill, `key` the idempotency key. `in_doubt`: an attempt left without an answer, so it may have arrived.
+    warehouse has accounts of its own for, `carrier:kuaidi100/WH-S`; of alerts `recipient:on-call`), `subject_id` the
+    document, parcel, listing, e-waybill or message of alerts, `key` the idempotency key. `in_doubt`: an attempt left
+    without an answer, so it may have arrived.
     `fault` is the kind of fault of the last attempt (a Fault), "" when none failed.
     """
 
@@ -88,6 +90,7 @@ class Outbox(SQLModel, table=True):
         Index("ix_outbox_document", "subject_id", postgresql_where=text("kind = 'outbound.created'")),
         Index("ix_outbox_waybill", "subject_id", postgresql_where=text("kind = 'waybill'")),
         Index("ix_outbox_stock", "subject_id", postgresql_where=text("kind = 'stock'")),
+        Index("ix_outbox_alert", "subject_id", postgresql_where=text("kind = 'alert'")),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)

@@ -15,6 +15,7 @@ from sandbox.callbacks import RETRY_DELAYS_S
 from sandbox.clock import parse_instant
 from sandbox.crowd import crowd
 from sandbox.errors import ControlError, NotSimulated
+from sandbox.group_robots import robot_entry
 from sandbox.orders import Order, apply_event, change_order, read_order
 from sandbox.outside import Outside
 from sandbox.qimen import Qimen
@@ -94,6 +95,7 @@ class Control:
             ("POST", "/warehouses/{code}/send", self.send),
             ("POST", "/carriers/kuaidi100/advance", self.advance),
             ("POST", "/carriers/kuaidi100/waybills", self.set_up_waybills),
+            ("POST", "/robots/{code}", self.set_up_robot),
             ("GET", "/faults", self.faults),
             ("POST", "/faults", self.add_fault),
             ("DELETE", "/faults", self.clear_faults),
@@ -278,6 +280,16 @@ class Control:
         """Set the balance of e-waybills, or have every further one refused."""
         return self._outside.kuaidi100.labels.set_up(await _body(request))
 
+    async def set_up_robot(self, request: Request) -> Any:
+        """Have a robot ask for another secret or keyword, "" for none."""
+        code, body = request.path_params["code"], await _body(request)
+        if code not in self._world.robots:
+            raise NotSimulated(f"there is no robot {code}")
+        robot = self._world.robots[code]
+        robot.secret = str(body.get("secret", robot.secret))
+        robot.keyword = str(body.get("keyword", robot.keyword))
+        return robot_entry(robot, self._world.url)
+
     async def faults(self, request: Request) -> Any:
         """Return the faults in force."""
         return {"faults": self._world.faults.as_json()}
@@ -302,6 +314,8 @@ class Control:
             self._world.warehouse(code)
         elif kind == "carrier" and code != "kuaidi100":
             raise NotSimulated(f"there is no carrier {code}")
+        elif kind == "robot" and code not in self._world.robots:
+            raise NotSimulated(f"there is no robot {code}")
 
     def _system(self, warehouse: Warehouse) -> Wms | Qimen:
         return self._outside.qimen if warehouse.speaks == "qimen" else self._outside.wms

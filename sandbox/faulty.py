@@ -48,7 +48,7 @@ class Faulty:
 
         `refuse(kind)` words rate_limit, bad_signature and expired_token as this platform does.
         """
-        # a bad signature of a warehouse or carrier is one on what it sends, not on what it is sent
+        # a bad signature of anybody else is one on what it sends, not on what it is sent
         kinds = ANSWER_KINDS if target.startswith("shop:") else ANSWER_KINDS - CALLBACK_KINDS
         fault = self._world.faults.take(target, kinds, operation)
         if fault is None:

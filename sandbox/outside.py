@@ -10,6 +10,7 @@ from sandbox.kuaidi100 import Kuaidi100
 from sandbox.parcels import ParcelBook
 from sandbox.pinduoduo import PinduoduoGateway
 from sandbox.qimen import Qimen
+from sandbox.robots import Robots
 from sandbox.taobao import TaobaoGateway
 from sandbox.wms import Wms
 from sandbox.woocommerce import WooStores
@@ -31,6 +32,7 @@ class Outside:
         self.woo = WooStores(self.world, self.courier, self.faulty)
         self.wms = Wms(self.world, self.courier, self.parcels, self.faulty)
         self.qimen = Qimen(self.world, self.courier, self.parcels, self.faulty)
+        self.robots = Robots(self.world, self.faulty)
         self.kuaidi100 = Kuaidi100(self.world, self.courier, self.parcels, self.faulty)
 
     def reset(self) -> None:

@@ -87,6 +87,7 @@ def build_app(outside: Outside) -> Starlette:
             Route("/autonumber/auto", outside.kuaidi100.recognition, methods=["GET", "POST"]),
             Route("/label/order", outside.kuaidi100.label, methods=["POST"]),
             Route("/eorderapi.do", outside.kuaidi100.label, methods=["POST"]),
+            *outside.robots.routes(),
             Route("/label/{task}", outside.kuaidi100.labels.image),
         ],
         lifespan=lifespan,
@@ -159,6 +160,10 @@ class Sandbox:
         response = self.control.request(method, path.lstrip("/"), json=body)
         response.raise_for_status()
         return response.json()
+
+    def robot(self, code: str) -> dict[str, Any]:
+        """Return one group robot's address and secrets."""
+        return self._entry("robots", code)
 
     def _entry(self, kind: str, code: str) -> dict[str, Any]:
         return next(entry for entry in self.world()[kind] if entry["code"] == code)

@@ -14,6 +14,7 @@ from sandbox.churn import Churn
 from sandbox.clock import Clock
 from sandbox.errors import ControlError, NotSimulated
 from sandbox.faults import FaultBoard
+from sandbox.group_robots import DINGTALK, WECOM, Robot, robot_entry
 from sandbox.orders import Order, stable_id
 from sandbox.own_sales import OwnSales
 from sandbox.products import Product
@@ -291,6 +292,12 @@ class World:
         self.faults = FaultBoard()
         self.printer = WaybillPrinter()
         self.carrier_book = CarrierBook()
+        self.robots = {
+            WECOM: Robot(WECOM, invented("wecom robot", 32)),
+            DINGTALK: Robot(
+                DINGTALK, invented("dingtalk robot", 64), "SEC" + invented("dingtalk secret", 64), "OrderPool"
+            ),
+        }
         self.shops: dict[str, Shop] = {}
         for code, platform in DEFAULT_SHOPS:
             self.open_shop(code, platform)
@@ -460,6 +467,7 @@ class World:
             "shops": [self.shop_entry(shop) for shop in self.shops.values()],
             "carriers": [self.carrier_entry()],
             "warehouses": [self.warehouse_entry(warehouse) for warehouse in self.warehouses.values()],
+            "robots": [robot_entry(robot, self.url) for robot in self.robots.values()],
         }
 
     def books(self, summary: bool) -> dict[str, Any]:
@@ -474,4 +482,8 @@ class World:
                 for code, warehouse in self.warehouses.items()
             },
             "carriers": {"kuaidi100": self.carrier_book.summary() if summary else self.carrier_book.as_json()},
+            "robots": {
+                code: {"messages": len(robot.taken), "refused": robot.refused} if summary else robot.as_json()
+                for code, robot in self.robots.items()
+            },
         }

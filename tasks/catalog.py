@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from psycopg.types.json import Jsonb
 
 from connectors.converters import BadValue
+from connectors.mail import SCHEMES, read_endpoint
 from connectors.registry import WMS
-from connectors.wms.email import SCHEMES, read_endpoint
 from models.database import Connection, transaction
 from models.order import Cause
 from models.sealing import unseal
