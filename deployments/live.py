@@ -27,8 +27,10 @@ from models.errors import PipelineError, SetupError
 from models.logs import write_log
 from models.settings import clock, settings
 from tasks.promo import current_promo
+from tasks.recipients import is_anyone_told
 from tasks.release_room import room_came
 from tasks.stock_push import has_crossed, shows_stock
+from tasks.tell import tell
 from tasks.track import has_reports
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ REPORTS = "reports"
 STOCK = "stock"
 RESUME = "resume"
 SHOP = "shop:"
+ALERTS = "alerts"
 
 _log = logging.getLogger("orderpool.live")
 
@@ -50,10 +53,10 @@ _log = logging.getLogger("orderpool.live")
 def waiting_work() -> list[str]:
     """What can be worked on now: `reports` of warehouses and carriers, `shop:CODE` for each shop with notices, `stock`.
 
-    There is always stock to look at where anything was shown: whether it must be told at once is asked by the work. A
-    notice is ripe once the shop's windows may end after it, else the read it asks for would not see the change. During
-    a promo every shop waits that was not read for as long as the promo says; `resume` waits when there is room for
-    orders that wait for it.
+    There is always stock to look at where anything was shown: whether it must be told at once is asked by the work, as
+    it is with `alerts` where there is somebody to tell. A notice is ripe once the shop's windows may end after it, else
+    the read it asks for would not see the change. During a promo every shop waits that was not read for as long as the
+    promo says; `resume` waits when there is room for orders that wait for it.
     """
     now = clock().now()
     with transaction() as conn:
@@ -62,6 +65,7 @@ def waiting_work() -> list[str]:
                from inbox i join shop s on i.source = 'shop:' || s.code
                where i.state = 'new' and i.source like 'shop:%' and s.active group by 1, 2, 3 order by 4"""
         ).fetchall()
+        told = [ALERTS] if is_anyone_told(conn) else []
     ripe = [
         source
         for source, channel, own, oldest in rows
@@ -69,11 +73,15 @@ def waiting_work() -> list[str]:
     ]
     shops = dict.fromkeys([*ripe, *(SHOP + code for code in shops_to_read())])
     before = ([REPORTS] if has_reports() else []) + ([RESUME] if room_came() else [])
-    return [*before, *shops, *([STOCK] if shows_stock() else [])]
+    return [*told, *before, *shops, *([STOCK] if shows_stock() else [])]
 
 
 def run_work(work: str) -> None:
     """Run the flow that some work needs; raises when it fails."""
+    if work == ALERTS:
+        # no run of a flow: people are told with Prefect down, too
+        tell()
+        return
     from flows.process_orders import process_orders
     from flows.push_stock import push_stock
     from flows.resume_orders import resume_orders

@@ -7,8 +7,8 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows.stages import explained
-from tasks.deliver import deliver_waiting
+from flows.stages import end_of_run, explained, reason
+from tasks.deliver import deliver_waiting, tell_people
 from tasks.run_names import minute_name
 
 
@@ -16,7 +16,15 @@ from tasks.run_names import minute_name
 @explained("deliver_outbox", "messages")
 def deliver_outbox() -> State[Any]:
     """Send what is due, whoever wrote it; a counterpart that is down is counted, not a failure of this run."""
-    outcome = deliver_waiting()
+    # side by side: thousands of instructions must not keep an alert waiting, nor a slow robot an instruction
+    telling = tell_people.submit()
+    sending = deliver_waiting(return_state=True)
+    telling.wait()
+    broken = [reason(state) for state in (sending, telling.state) if not state.is_completed()]
+    if broken:
+        return end_of_run(broken, "")
+    outcome = sending.result()
+    outcome.add(telling.result())
     down = "; ".join(
         f"{number} not to {place.partition(':')[2]}: {outcome.obstacles[place]}"
         for place, number in outcome.failed.items()

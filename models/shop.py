@@ -68,7 +68,7 @@ class ShopCarrier(SQLModel, table=True):
 
 
 class CallBudget(SQLModel, table=True):
-    """When the next call in a shop's name may be made, shared by all workers (a virtual schedule of calls)."""
+    """When the next call in a shop's name, or to a robot, may be made, shared by all workers (a virtual schedule)."""
 
     __tablename__: ClassVar[str] = "call_budget"
 

@@ -281,11 +281,12 @@ class Control:
         return self._outside.kuaidi100.labels.set_up(await _body(request))
 
     async def set_up_robot(self, request: Request) -> Any:
-        """Have a robot ask for another secret or keyword, "" for none."""
+        """Give a robot another key, or have it ask for another secret or keyword, "" for none."""
         code, body = request.path_params["code"], await _body(request)
         if code not in self._world.robots:
             raise NotSimulated(f"there is no robot {code}")
         robot = self._world.robots[code]
+        robot.key = str(body.get("key", robot.key))
         robot.secret = str(body.get("secret", robot.secret))
         robot.keyword = str(body.get("keyword", robot.keyword))
         return robot_entry(robot, self._world.url)

@@ -7,6 +7,8 @@ from typing import LiteralString
 
 from models.alert import AlertRule
 from models.database import Connection
+from models.errors import SetupError
+from models.order import Cause
 
 GROWN = 3
 FEW = 10
@@ -26,12 +28,17 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class OpenAlert:
-    """Something that a person should look at now. `tasks.alert_links` leads from it to pages."""
+    """Something that a person should look at now; `acknowledged_by` is who said that he does.
+
+    `tasks.alert_links` leads from it to pages.
+    """
 
     rule: AlertRule
     subject: str
     sentence: str
     opened_at: datetime
+    id: int
+    acknowledged_by: str | None
     order_id: int | None = None
     run_id: str | None = None
     things: int = 1
@@ -120,9 +127,27 @@ _FOUND: LiteralString = """
 def open_alerts(conn: Connection, flow_run_id: str | None = None) -> list[OpenAlert]:
     """Every open alert, or those that a run opened, oldest first."""
     rows = conn.execute(
-        """select rule, subject, sentence, opened_at, order_id, run_id, things from alert
+        """select rule, subject, sentence, opened_at, id, acknowledged_by, order_id, run_id, things from alert
            where closed_at is null and (%(run)s::text is null or flow_run_id = %(run)s)
            order by opened_at, id""",
         {"run": flow_run_id},
     ).fetchall()
-    return [OpenAlert(AlertRule(rule), *rest) for rule, *rest in rows]
+    return [OpenAlert(AlertRule(row[0]), *row[1:]) for row in rows]
+
+
+def acknowledge(conn: Connection, alert_id: int, why: Cause) -> bool:
+    """Note that somebody sees to an alert, so that nobody else is called for it; whether he is the first.
+
+    Raises SetupError when there is no such alert, or it is over.
+    """
+    row = conn.execute("select closed_at, acknowledged_at from alert where id = %s for update", (alert_id,)).fetchone()
+    if row is None:
+        raise SetupError(f"alert {alert_id}: there is no such alert; `orderpool alerts` lists those that are open")
+    if row[0] is not None:
+        raise SetupError(f"alert {alert_id}: is over since {row[0]:%m-%d %H:%M} UTC")
+    if row[1] is not None:
+        return False
+    conn.execute(
+        "update alert set acknowledged_at = %s, acknowledged_by = %s where id = %s", (why.at, why.actor, alert_id)
+    )
+    return True

@@ -1,7 +1,8 @@
 """The calls that all workers together make in a shop's name, kept to what its platform allows.
 
-The pool keeps one row per shop: when the next call may be made (a virtual schedule, as in the generic cell rate
-algorithm). A worker takes several turns at once, so most calls cost no round trip to the database.
+The pool keeps one row per shop, or robot that is told of alerts: when the next call may be made (a virtual schedule,
+as in the generic cell rate algorithm). A worker takes several turns at once, so most calls cost no round trip to the
+database.
 """
 
 import math

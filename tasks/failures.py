@@ -21,17 +21,19 @@ from models.errors import (
 from models.rules.faults import WISHES, Fault
 from models.settings import settings
 
-SHOP, WAREHOUSE, CARRIER = "shop", "warehouse", "carrier"
+SHOP, WAREHOUSE, CARRIER, RECIPIENT = "shop", "warehouse", "carrier", "recipient"
 
 _DOWN: Final[Mapping[str, Fault]] = {
     SHOP: Fault.PLATFORM_DOWN,
     WAREHOUSE: Fault.WMS_DOWN,
     CARRIER: Fault.CARRIER_DOWN,
+    RECIPIENT: Fault.PLATFORM_DOWN,
 }
 _REFUSES: Final[Mapping[str, Fault]] = {
     SHOP: Fault.PLATFORM_REFUSES,
     WAREHOUSE: Fault.WMS_REFUSES,
     CARRIER: Fault.PLATFORM_REFUSES,
+    RECIPIENT: Fault.PLATFORM_REFUSES,
 }
 _PARTIES: Final[Mapping[str, str]] = {"dispatch": WAREHOUSE, "audit_tracking": CARRIER}
 _KINDS: Final[tuple[tuple[type[Exception], Fault], ...]] = (
@@ -59,7 +61,7 @@ def party_of(step: str) -> str:
 
 
 def fault_of(error: Exception, party: str) -> Fault:
-    """The kind of fault an error is, when `party` (shop, warehouse or carrier) is whom the step talks to."""
+    """The kind of fault an error is, when `party` (shop, warehouse, carrier or recipient) is whom the step talks to."""
     if isinstance(error, StepFailed):
         return error.fault
     # a connection that is refused has no code, only its sentence

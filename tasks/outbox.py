@@ -40,6 +40,7 @@ __all__ = [
 
 SECOND_ATTEMPT_S = 6.5  # 5 s and the retry table's jitter of 20 %, with a little air
 WAIT_FOR_SENDER_S = 240.0
+WAIT_FOR_TELLER_S = 5.0  # who tells of alerts now tells of all that is due
 CHUNK = 200
 MOST_IN_A_TURN = 1000
 PLAN_LASTS_S = 20.0  # what is asked back meanwhile must not wait until thousands of instructions are sent
@@ -123,7 +124,7 @@ def deliver_due(sender: Sender, kinds: Sequence[OutboxKind], why: Cause) -> Deli
                where state = 'pending' and next_at <= %s and kind = any(%s)""",
             (clock().now(), [kind.value for kind in kinds]),
         ).fetchall()
-        stale = with_stale_instructions(conn)
+        stale = with_stale_instructions(conn) if OutboxKind.OUTBOUND_CREATED in kinds else []
     total, waiting = Delivery(), sorted({*stale, *(row[0] for row in due)})
     while waiting:
         turns = {counterpart: _turn(counterpart, sender, kinds, why) for counterpart in waiting}
@@ -160,7 +161,11 @@ def deliver(
     must not keep a parcel waiting.
     """
     outcome = Delivery()
-    about_orders = tuple(kind for kind in kinds if kind is not OutboxKind.STOCK)
+    if OutboxKind.ALERT in kinds:
+        # nothing about orders may stand in the way of saying so
+        with _only_sender_to(counterpart, wait_s=WAIT_FOR_TELLER_S):
+            _send_chunks(outcome, counterpart, sender, (OutboxKind.ALERT,), batch_ids, forced, most)
+    about_orders = tuple(kind for kind in kinds if kind not in (OutboxKind.STOCK, OutboxKind.ALERT))
     if about_orders:
         _deliver_about_orders(outcome, counterpart, sender, about_orders, why, batch_ids, forced, most)
     if OutboxKind.STOCK in kinds:
@@ -240,11 +245,11 @@ def _is_down(errors: Sequence[Exception]) -> bool:
 
 
 @contextmanager
-def _only_sender_to(counterpart: str, lane: str = "") -> Iterator[None]:
+def _only_sender_to(counterpart: str, lane: str = "", wait_s: float = WAIT_FOR_SENDER_S) -> Iterator[None]:
     # whoever sends now may be sending ours: wait for them
-    with session_lock("%s, hashtext(%s)", (COUNTERPART_LOCKS, lane + counterpart), WAIT_FOR_SENDER_S) as alone:
+    with session_lock("%s, hashtext(%s)", (COUNTERPART_LOCKS, lane + counterpart), wait_s) as alone:
         if alone is None:
             name = counterpart.partition(":")[2]
-            still = f"another run is still sending to it after {WAIT_FOR_SENDER_S:.0f} s"
+            still = f"another run is still sending to it after {wait_s:.0f} s"
             raise CounterpartBusy(name, "send", still)
         yield

@@ -18,11 +18,17 @@ SENDERS = 8
 
 
 WAREHOUSE = "warehouse:"
+RECIPIENT = "recipient:"
 FEWER = 4
 
 
 def senders_now(counterpart: str) -> int:
-    """How many calls are made to a counterpart at a time now: a quarter for what can wait, while orders cannot."""
+    """How many calls are made to a counterpart at a time now: a quarter for what can wait, while orders cannot.
+
+    A recipient of alerts is told one after the other, in the order of what happened.
+    """
+    if counterpart.startswith(RECIPIENT):
+        return 1
     with transaction() as conn:
         promo = promo_in_force(conn, clock().now())
         can_wait = not counterpart.startswith(WAREHOUSE) and orders_press(conn)

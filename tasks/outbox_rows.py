@@ -15,6 +15,12 @@ from tasks.outbox_calls import Pending
 RETRY_AFTER = tuple(timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400))
 """Waits after the 1st, 2nd ... failed attempt (the retry table of Standard Webhooks senders)."""
 
+TELL_AGAIN = tuple(timedelta(seconds=s) for s in (5, 60, 180))
+"""The same for alerts: after five minutes somebody else is told."""
+
+GIVEN_UP_FOR = timedelta(minutes=5)
+"""So long an alert rests that nobody could be told, before one of them is tried again."""
+
 STOCK_AGAIN = timedelta(minutes=4)
 """Stock waits no longer, and is never given up: a wrong number sells, and the next sweep is five minutes away."""
 
@@ -160,13 +166,19 @@ def _may_have_arrived(error: Exception) -> bool:
 
 
 def _final(error: Exception, message: Pending) -> bool:
-    given_up = message.kind is not OutboxKind.STOCK and message.attempts >= len(RETRY_AFTER)
+    given_up = message.kind is not OutboxKind.STOCK and message.attempts >= len(_retry_table(message))
     return isinstance(error, ChannelRejected) or given_up
 
 
+def _retry_table(message: Pending) -> tuple[timedelta, ...]:
+    return TELL_AGAIN if message.kind is OutboxKind.ALERT else RETRY_AFTER
+
+
 def _wait(error: Exception, message: Pending) -> timedelta:
-    longest = STOCK_AGAIN if message.kind is OutboxKind.STOCK else RETRY_AFTER[-1]
-    wait = min(RETRY_AFTER[min(message.attempts, len(RETRY_AFTER) - 1)], longest) * random.uniform(0.8, 1.2)
+    table, longest = _retry_table(message), STOCK_AGAIN if message.kind is OutboxKind.STOCK else RETRY_AFTER[-1]
+    wait = min(table[min(message.attempts, len(table) - 1)], longest) * random.uniform(0.8, 1.2)
+    if message.kind is OutboxKind.ALERT and _final(error, message):
+        wait = GIVEN_UP_FOR
     if isinstance(error, RateLimited):
         return max(wait, timedelta(seconds=error.retry_after_s))
     return wait

@@ -14,6 +14,7 @@ from models.errors import ChannelDenied
 from models.messages import OutboxKind
 from models.order import Cause
 from models.settings import clock, settings
+from tasks.alert_calls import alert_calls
 from tasks.counterparts import open_carrier, open_channel, open_wms
 from tasks.floor_back import answer_wishes
 from tasks.inbox import keep_all
@@ -28,8 +29,10 @@ from tasks.waybill_calls import waybill_calls
 
 ALL_KINDS = tuple(OutboxKind)
 
-ABOUT_ORDERS = tuple(kind for kind in OutboxKind if kind is not OutboxKind.STOCK)
-"""What `deliver_outbox` sends: stock, of which there may be thousands, is told by `push_stock`."""
+ABOUT_ORDERS = tuple(kind for kind in OutboxKind if kind not in (OutboxKind.STOCK, OutboxKind.ALERT))
+"""What `deliver_outbox` sends: stock, of which there may be thousands, is told by `push_stock`; alerts go apart, so
+that neither waits for the other.
+"""
 
 
 def send(counterpart: str, pending: Sequence[Pending]) -> Mapping[int, Callable[[], None] | Shared]:
@@ -40,6 +43,8 @@ def send(counterpart: str, pending: Sequence[Pending]) -> Mapping[int, Callable[
             return _to_warehouse(code, pending)
         case "shop":
             return _to_shop(code, pending)
+        case "recipient":
+            return alert_calls(code, pending)
         case _:
             return _to_carrier(code, pending)
 

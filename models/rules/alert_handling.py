@@ -34,3 +34,18 @@ HANDLING: Final[Mapping[AlertRule, Handling]] = {
     AlertRule.FEED_DRIFTING: Handling(Severity.P3),
 }
 """Every rule that there is."""
+
+NAMES: Final[Mapping[AlertRule, tuple[str, str]]] = {
+    AlertRule.INGEST_SILENT: ("no orders are fetched", "店铺停止抓单"),
+    AlertRule.RUN_LATE: ("a run is late", "任务未按时执行"),
+    AlertRule.TOKEN_EXPIRING: ("a token ends", "授权即将到期"),
+    AlertRule.INGEST_MISSING: ("orders were missing", "发现漏单"),
+    AlertRule.SHIP_BACK_OVERDUE: ("a parcel is not reported", "发货未回传"),
+    AlertRule.RUN_FAILED: ("a run failed", "任务失败"),
+    AlertRule.RUN_CRASHED: ("a run crashed", "任务崩溃"),
+    AlertRule.WAYBILL_MISSING: ("e-waybills are missing", "电子面单缺失"),
+    AlertRule.STOCK_SHORTFALL: ("less stock than promised", "库存缺口"),
+    AlertRule.STOCK_NOT_SHOWN: ("stock is not shown", "库存未同步"),
+    AlertRule.FEED_DRIFTING: ("a feed drifts", "数据源漂移"),
+}
+"""What each rule is called, in English and Chinese."""

@@ -4,7 +4,7 @@ Source: the sender rules for group robots (severities, windows for repeats, coll
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 from typing import Final, NamedTuple
@@ -63,7 +63,9 @@ class Told(NamedTuple):
 
 
 class Item(NamedTuple):
-    """One line to write, or with COUNTED one of the openings that another line counts."""
+    """One line to write, or what another line says: with COUNTED one of the openings that it counts, with CLOSED that
+    the very alert is over already.
+    """
 
     alert: int
     news: News
@@ -163,8 +165,11 @@ def _openings(
             continue
         repeats = ends is not None and anew[-1].opened_at < ends
         news, since = (News.REPEATED, ends) if repeats and ends else (News.OPENED, anew[0].opened_at)
-        items = (Item(anew[-1].id, news, len(anew)), *(Item(one.id, News.COUNTED) for one in anew[:-1]))
-        yield _Due(reader_id, handling.severity, since, items)
+        items = [Item(anew[-1].id, news, len(anew)), *(Item(one.id, News.COUNTED) for one in anew[:-1])]
+        if anew[-1].closed_at is not None:
+            # the same line says so
+            items.append(Item(anew[-1].id, News.CLOSED))
+        yield _Due(reader_id, handling.severity, since, tuple(items))
 
 
 def _escalations(
@@ -188,10 +193,7 @@ def _escalations(
 
 
 def _closings(alerts: Sequence[Known], readers: Sequence[Reader], told: Sequence[Told]) -> Iterator[_Due]:
-    """One line to everyone who was told of an alert that is over, unless it is open again or he heard of a later one.
-
-    What was over when its opening was written needs none: that line says so.
-    """
+    """One line to all who were told of an alert that is over, unless it is open again or they heard of a later one."""
     by_id = {alert.id: alert for alert in alerts}
     still = {(alert.rule, alert.subject) for alert in alerts if alert.closed_at is None}
     active = {reader.id for reader in readers}
@@ -202,12 +204,11 @@ def _closings(alerts: Sequence[Known], readers: Sequence[Reader], told: Sequence
         if alert is None or one.given_up or one.news not in _LINES or one.reader not in active:
             continue
         key = (one.reader, alert.rule, alert.subject)
-        # of one alert the first line counts: what is over by then is over
-        if key not in latest or (one.alert, latest[key].at) > (latest[key].alert, one.at):
+        if key not in latest or one.alert > latest[key].alert:
             latest[key] = one
     for (reader_id, rule, subject), one in latest.items():
         over = by_id[one.alert].closed_at
-        if over is None or over <= one.at or (rule, subject) in still or (reader_id, one.alert) in closed:
+        if over is None or (rule, subject) in still or (reader_id, one.alert) in closed:
             continue
         yield _Due(reader_id, HANDLING[rule].severity, over, (Item(one.alert, News.CLOSED),))
 
@@ -267,16 +268,3 @@ def next_step(
     here = {reader.id for reader in readers}
     left = [one for one in chain if one.reader in here and one.next_at <= now]
     return TryAgain(min(left, key=lambda one: (one.next_at, one.message)).message) if left else None
-
-
-def worst(rules: Collection[AlertRule]) -> Severity:
-    """The most urgent severity among alerts of these rules."""
-    return min((HANDLING[rule].severity for rule in rules), default=Severity.P3)
-
-
-def by_rule(alerts: Mapping[int, Known], items: Sequence[Item]) -> dict[tuple[AlertRule, News], int]:
-    """How many lines there are of each rule and news, the most urgent rules first."""
-    counts: dict[tuple[AlertRule, News], int] = defaultdict(int)
-    for item in items:
-        counts[alerts[item.alert].rule, item.news] += 1
-    return dict(sorted(counts.items(), key=lambda entry: (HANDLING[entry[0][0]].severity, entry[0])))

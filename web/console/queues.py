@@ -36,6 +36,7 @@ MESSAGES: Mapping[OutboxKind, str] = {
     OutboxKind.STOCK: N_("stock shown"),
     OutboxKind.WAYBILL: N_("e-waybills"),
     OutboxKind.WAYBILL_CANCEL: N_("e-waybills given back"),
+    OutboxKind.ALERT: N_("alerts"),
 }
 
 

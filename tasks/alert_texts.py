@@ -1,0 +1,116 @@
+"""Messages of alerts, worded from the pool as it stands when they are sent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from connectors.messages.notice import Line, Link, Notice
+from models.alert import AlertRule
+from models.database import Connection
+from models.errors import SetupError
+from models.recipient import Language, News, Occasion, Severity
+from models.rules.alert_news import Item, Known
+from models.rules.alert_words import (
+    LEFT_OUT,
+    LINK_NAMES,
+    MOST_LINES,
+    OPEN_IT,
+    TEST_LINE,
+    TEST_TITLE,
+    count_lines,
+    in_language,
+    line_of,
+    title_of,
+)
+from models.rules.faults import Fault
+from models.settings import SHANGHAI, settings
+from tasks.failures import runbook_address, runbook_section
+from tasks.run_alerts import GONE, run_link
+
+PAGE = "/console/alerts"
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    item: Item
+    known: Known
+    sentence: str
+    flow_run_id: str | None
+
+
+def notices(conn: Connection, message_ids: Sequence[int], language: Language) -> dict[int, Notice]:
+    """The notice of each message, in the language of its recipient; one that says nothing has none."""
+    rows = conn.execute(
+        """select m.id, m.occasion, m.written_at, n.news, n.times, a.id, a.rule, a.subject, a.sentence, a.flow_run_id,
+             a.opened_at, a.closed_at
+           from alert_message m join alert_news n on n.message_id = m.id join alert a on a.id = n.alert_id
+           where m.id = any(%s) and n.news <> 'counted'
+             and not (n.news = 'closed' and exists (  -- its opening says that it is over
+               select 1 from alert_news o
+               where o.message_id = n.message_id and o.alert_id = n.alert_id and o.news <> 'closed'))
+           order by m.id, a.opened_at, a.id, n.news""",
+        (list(message_ids),),
+    ).fetchall()
+    found: dict[int, list[_Told]] = {}
+    written: dict[int, tuple[Occasion, datetime]] = {}
+    for message_id, occasion, at, news, times, alert_id, rule, subject, sentence, run, opened, closed in rows:
+        known = Known(alert_id, AlertRule(rule), subject, opened, closed)
+        found.setdefault(message_id, []).append(_Told(Item(alert_id, News(news), times), known, sentence, run))
+        written[message_id] = Occasion(occasion), at
+    return {
+        message_id: _notice(message_id, *written[message_id], several, language)
+        for message_id, several in found.items()
+    }
+
+
+def _notice(message_id: int, occasion: Occasion, at: datetime, several: Sequence[_Told], language: Language) -> Notice:
+    alerts = {told.known.id: told.known for told in several}
+    items = [told.item for told in several]
+    if len(items) > MOST_LINES:
+        lines = [Line(text) for text in count_lines(alerts, items, language)]
+    else:
+        lines = [
+            Line(
+                line_of(told.known, told.sentence, told.item, language, SHANGHAI),
+                links_of(told.known, told.flow_run_id, language),
+            )
+            # the most urgent first: the last may be cut off
+            for told in sorted(several, key=lambda told: told.known.severity)
+        ]
+    # by the number whoever reads it knows a message that came twice
+    label = f"{in_language(OPEN_IT, language)} #{message_id}"
+    base = _console()
+    page = Link(label, base + PAGE) if base else None
+    title = title_of(occasion, alerts, items, language)
+    return Notice(f"alert-{message_id}", title, tuple(lines), page, in_language(LEFT_OUT, language), at)
+
+
+def links_of(alert: Known, flow_run_id: str | None, language: Language) -> tuple[Link, ...]:
+    """The pages about an alert: itself in the console, the run that told of it, what to do about it."""
+    base = _console()
+    section = runbook_section(GONE) if alert.rule in _GONE else runbook_address(Fault.NEW_ALERTS)
+    addresses = {
+        "console": f"{base}{PAGE}#alert-{alert.id}" if base else "",
+        "run": run_link(flow_run_id) if flow_run_id else "",
+        "runbook": section,
+    }
+    return tuple(Link(in_language(LINK_NAMES[name], language), url) for name, url in addresses.items() if url)
+
+
+_GONE = frozenset({AlertRule.RUN_CRASHED, AlertRule.RUN_LATE})
+
+
+def self_test(name: str, severities: Sequence[Severity], language: Language, at: datetime) -> Notice:
+    """What a recipient is told so that a person sees that it is reached."""
+    line = in_language(TEST_LINE, language).format(severities=", ".join(severities))
+    base = _console()
+    page = Link(in_language(OPEN_IT, language), base + PAGE) if base else None
+    key = f"alert-test-{name}-{at.timestamp():.0f}"
+    return Notice(key, in_language(TEST_TITLE, language), (Line(line),), page, in_language(LEFT_OUT, language), at)
+
+
+def _console() -> str:
+    try:
+        return settings().callback_base()
+    except SetupError:
+        return ""
