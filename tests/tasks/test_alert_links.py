@@ -12,7 +12,7 @@ OMS = "https://oms.example.com"
 
 
 def alert(subject: str, order: int | None = None, run: str | None = None) -> OpenAlert:
-    return OpenAlert(AlertRule.NOT_COLLECTED, subject, "", NOON, order, run)
+    return OpenAlert(AlertRule.NOT_COLLECTED, subject, "", NOON, 1, None, order, run)
 
 
 @pytest.mark.parametrize(
