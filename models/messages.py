@@ -91,6 +91,7 @@ class Outbox(SQLModel, table=True):
         Index("ix_outbox_waybill", "subject_id", postgresql_where=text("kind = 'waybill'")),
         Index("ix_outbox_stock", "subject_id", postgresql_where=text("kind = 'stock'")),
         Index("ix_outbox_alert", "subject_id", postgresql_where=text("kind = 'alert'")),
+        Index("ix_outbox_ship_back", "subject_id", postgresql_where=text("kind = 'ship_back'")),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)

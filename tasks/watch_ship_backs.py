@@ -29,8 +29,10 @@ _OVERDUE: Final = """
   union all  -- what is kept back until the rest of its order left
   select p.id, s.code, p.carrier, p.waybill, p.shipped_at, 'the rest of the order has not left yet'
   from outbound_document d join late s on s.id = d.shop_id and s.channel = any(%(told)s)
-  join parcel p on p.document_id = d.id
-  where d.state not in ('shipped', 'short', 'rejected', 'cancelled') and p.shipped_at <= s.since
+  cross join lateral (  -- looked up one by one; left to choose, PostgreSQL reads all parcels instead
+    select id, carrier, waybill, shipped_at from parcel where document_id = d.id offset 0) p
+  where d.state = 'part_shipped' and d.state not in ('shipped', 'short', 'rejected', 'cancelled')
+    and p.shipped_at <= s.since
     and not exists (select 1 from outbox x where x.kind = 'ship_back' and x.subject_id = p.id)
     and not exists (select 1 from parcel_line l join replacement r on r.order_id = l.order_id
                     where l.parcel_id = p.id)"""

@@ -146,5 +146,7 @@ def test_open_alerts_are_listed_and_checked(shell: Shell) -> None:
                 values ('token_expiring', 'shop:S1', 'shop S1: its token ends', '2026-11-22T00:00Z')"""
     shell.run("psql", "-c", insert)
 
-    assert "2026-11-22 08:00  token_expiring     shop S1: its token ends" in shell.run("alerts", "--check", ok=False)
+    assert "2026-11-22 08:00  token_expiring          shop S1: its token ends" in shell.run(
+        "alerts", "--check", ok=False
+    )
     assert shell.json("alerts")[0]["subject"] == "shop:S1"

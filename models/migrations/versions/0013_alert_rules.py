@@ -26,6 +26,7 @@ _INDEXES = (
         "stage in ('collected', 'in_transit', 'out_for_delivery', 'at_pickup_point')",
     ),
     ("ix_parcel_given_up", "parcel", ["shipped_at"], "note like 'given up by carrier:%'"),
+    ("ix_outbox_ship_back", "outbox", ["subject_id"], "kind = 'ship_back'"),
     ("ix_stock_feed_counted", "stock_feed", ["source", "applied_at"], "counts <> 'change'"),
 )
 
