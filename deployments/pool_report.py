@@ -47,6 +47,9 @@ def in_lines(report: PoolReport) -> list[str]:
         return [f"pool: not known what waits: {report.obstacle}"]
     found = report.found
     lines = [f"promo: {found.promo}"] if found.promo else []
+    if found.nobody_told_since:
+        since = f"{found.nobody_told_since.astimezone(SHANGHAI):%m-%d %H:%M}"
+        lines.append(f"ALERTS REACH NOBODY since {since}: no recipient could be told; see `orderpool alerts to list`")
     lines += _waiting_lines(found)
     lines += [
         f"queue {queue.name}: {queue.waiting:,} wait, the oldest for {_age(queue.age_s(found.at))}"
@@ -120,6 +123,7 @@ def in_json(report: PoolReport) -> dict[str, Any]:
     return {
         "reachable": True,
         "promo": str(found.promo) if found.promo else None,
+        "alerts_reach_nobody_since": found.nobody_told_since,
         "batches_open": found.batches_open,
         "waiting": {
             "orders": found.waiting.total,

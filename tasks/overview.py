@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from models.database import Connection
+from tasks.alert_messages import stuck_since
 from tasks.alerts import OpenAlert, open_alerts
 from tasks.pressure import Queue, pressure
 from tasks.promo import PromoInForce, promo_in_force
@@ -20,6 +21,8 @@ class Overview:
     alerts: list[OpenAlert]
     batches_open: int
     promo: PromoInForce | None
+    nobody_told_since: datetime | None
+    """Since when news of alerts wait that nobody could be told."""
 
 
 def overview(conn: Connection, now: datetime) -> Overview:
@@ -32,4 +35,5 @@ def overview(conn: Connection, now: datetime) -> Overview:
         alerts=open_alerts(conn),
         batches_open=open_batches,
         promo=promo_in_force(conn, now),
+        nobody_told_since=stuck_since(conn),
     )

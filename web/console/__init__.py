@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from web.console import (
+    alerts,
     areas,
     batches,
     blacklist,
@@ -35,6 +36,7 @@ ROUTERS: list[APIRouter] = [
     runbook.router,
     quality.router,
     queues.router,
+    alerts.router,
     people.router,
     shops.router,
     warehouses.router,

@@ -15,7 +15,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from models.sealing import keyed_digest
 from models.settings import clock
-from tasks.promo import PromoInForce, promo_in_force
+from tasks.alert_messages import stuck_since
+from tasks.promo import promo_in_force
 from web.console.reading import reading
 from web.console.session import Person
 from web.console.words import HERE, LANGUAGES, N_, environment, language
@@ -43,6 +44,7 @@ NAVIGATION: tuple[tuple[Link, ...], ...] = (
         Link("/console/returns", N_("Returns"), "look"),
         Link("/console/quality", N_("Data quality"), "look"),
         Link("/console/queues", N_("Queues"), "look"),
+        Link("/console/alerts", N_("Alerts"), "look"),
         Link("/console/runbook", N_("Runbook"), "look"),
     ),
     (
@@ -94,17 +96,18 @@ def frame(request: Request, person: Person | None) -> dict[str, Any]:
         "path": request.url.path,
         "with_query": lambda **changes: with_query(request, changes),
         "static": static,
-        "promo": _promo() if person else None,
-    }
+    } | (_in_force() if person else {"promo": None, "untold_since": None})
 
 
-def _promo() -> PromoInForce | None:
-    """The promo in force; None also where the pool does not answer, which the page itself says."""
+def _in_force() -> dict[str, Any]:
+    """The promo in force, and since when alerts reach nobody; None also where the pool does not answer, which the page
+    itself says.
+    """
     try:
         with reading() as conn:
-            return promo_in_force(conn, clock().now())
+            return {"promo": promo_in_force(conn, clock().now()), "untold_since": stuck_since(conn)}
     except psycopg.Error:
-        return None
+        return {"promo": None, "untold_since": None}
 
 
 def _nothing(right: str) -> bool:

@@ -33,6 +33,7 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "set_up": _ADMIN,  # shops, SKUs
     "rules": _ADMIN,
     "promo": _ADMIN,
+    "acknowledge": _DESK | _WAREHOUSE,  # alerts
     "people": _ADMIN,
 }
 """Which roles have a right."""
