@@ -60,6 +60,14 @@ class StockMode(StrEnum):
     DELTA = "delta"
 
 
+class DeliveredBack(StrEnum):
+    """What a channel does with the news that all of an order was delivered."""
+
+    NONE = "none"  # it follows parcels by itself: it is not told
+    NOTED = "noted"  # it notes when; the order was completed as it left
+    COMPLETES = "completes"  # the order is completed by it, and not as it leaves
+
+
 class Push(StrEnum):
     """How a channel tells of changes by itself. Its notices may be lost or repeated: reading stays the truth."""
 
@@ -100,6 +108,7 @@ class Capabilities:
     # the two ways in which a file is no platform
     pulls: bool = True  # False: orders come by import, there is nothing to ask
     reports_shipping: bool = True  # False: there is nobody to tell; write no ship-back
+    delivered_back: DeliveredBack = DeliveredBack.NONE
     lists_products: bool = False  # its `listings` can be read; False: they come by import, or from orders
 
 
@@ -147,6 +156,16 @@ class ShipBack:
     pieces: tuple[PieceCount, ...] = ()
     earlier: tuple[Box, ...] = ()
     replaces: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """An order of which every parcel was delivered, the last one at `delivered_at`. `key` is the outbox row's."""
+
+    external_id: str
+    order_no: str
+    delivered_at: datetime
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +355,12 @@ class Channel(Protocol):
     def ship_back(self, parcel: ShipBack) -> None:
         """Tell the shop that a parcel left; returns when the shop has it, also when it already had it."""
 
+    def delivered_back(self, order: Delivered) -> None:
+        """Tell the shop that all of an order was delivered; returns when the shop has it, also when it already had it.
+
+        Repeated as `ship_back` is. Only for channels whose capabilities say what they do with it.
+        """
+
     def push_stock(self, levels: Sequence[StockLevel]) -> Iterator[list[StockOutcome]]:
         """Let listings show these units: a call of the platform per step, at most `stock_batch` levels in each.
 
@@ -424,7 +449,7 @@ class Scan:
     """One event of a parcel's way, in the carrier's time."""
 
     at: datetime
-    stage: str  # models.shipment.ParcelStage value
+    stage: str  # models.shipment.ParcelStage value, "" when the vendor says none
     code: str  # the vendor's code
     text: str
     place: str
@@ -432,28 +457,38 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """All a carrier knows of one parcel. `carrier` differs from the asked one after a correction."""
+    """All a source knows of one parcel. `carrier` differs from the asked one after a correction.
+
+    `stage` is where the parcel is by the newest scan; None makes no statement (no result yet).
+    """
 
     carrier: str
     waybill: str
-    stage: str | None  # None: no statement (no result yet)
+    stage: str | None
     scans: tuple[Scan, ...]
     closed: bool = False  # the vendor stopped following
     aborted: str = ""  # why it gave up, "" when it did not
     corrected_carrier: str = ""
     raw: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""  # who tells it: the name of a connector
 
 
-class Carrier(Protocol):
-    """A source of parcel tracking."""
+class TrackingSource(Protocol):
+    """Who can be asked where a parcel is."""
+
+    name: str
+
+    def query(self, carrier: str, waybill: str, phone_last4: str) -> Trace:
+        """The present trace; the caller keeps the vendor's minimum interval per number."""
+
+
+class Carrier(TrackingSource, Protocol):
+    """A source of parcel tracking that tells of news by itself."""
 
     repeat_class: RepeatClass
 
     def subscribe(self, parcel: Subscription) -> None:
         """Ask for pushes; an already followed parcel is success."""
-
-    def query(self, carrier: str, waybill: str, phone_last4: str) -> Trace:
-        """The present trace; the caller keeps the vendor's minimum interval per number."""
 
     def read_push(self, form: Mapping[str, str], salt: str) -> Trace:
         """The trace in a push body; raises ChannelDenied when its signature is wrong."""

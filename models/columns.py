@@ -21,9 +21,9 @@ class OneByte(UserDefinedType[str]):
         return '"char"'
 
 
-def one_of(column: str, states: type[StrEnum]) -> CheckConstraint:
-    """A CHECK that a text column holds one of the enum's values."""
-    values = ", ".join(f"'{state.value}'" for state in states)
+def one_of(column: str, states: type[StrEnum], *, or_empty: bool = False) -> CheckConstraint:
+    """A CHECK that a text column holds one of the enum's values, or "" where that is said."""
+    values = ", ".join([*(["''"] if or_empty else []), *(f"'{state.value}'" for state in states)])
     return CheckConstraint(f"{column} in ({values})", name=f"{column}_known")
 
 

@@ -59,6 +59,7 @@ class OutboxKind(StrEnum):
     OUTBOUND_CREATED = "outbound.created"
     OUTBOUND_CANCEL = "outbound.cancel_requested"
     SHIP_BACK = "ship_back"
+    DELIVERED_BACK = "delivered_back"
     SUBSCRIBE = "subscribe"
     STOCK = "stock"
     WAYBILL = "waybill"
@@ -72,9 +73,9 @@ class Outbox(SQLModel, table=True):
 
     `counterpart` is who gets it (`warehouse:WH-S`, `shop:tmall-1`, `carrier:kuaidi100`, and for e-waybills, which each
     warehouse has accounts of its own for, `carrier:kuaidi100/WH-S`; of alerts `recipient:on-call`), `subject_id` the
-    document, parcel, listing, e-waybill or message of alerts, `key` the idempotency key. `in_doubt`: an attempt left
-    without an answer, so it may have arrived.
-    `fault` is the kind of fault of the last attempt (a Fault), "" when none failed.
+    document, parcel, listing, e-waybill, message of alerts, or order that was delivered, `key` the idempotency key.
+    `in_doubt`: an attempt left without an answer, so it may have arrived. `fault` is the kind of fault of the last
+    attempt (a Fault), "" when none failed.
     """
 
     __tablename__: ClassVar[str] = "outbox"

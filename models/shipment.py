@@ -165,7 +165,12 @@ PARCEL_STEPS: dict[ParcelStage, frozenset[ParcelStage]] = {
 
 
 class Parcel(SQLModel, table=True):
-    """A box on its way, known by carrier and waybill. `stage_at` is the vendor's time of the stage.
+    """A box on its way, known by carrier and waybill. `stage_at` is the vendor's time at which its stage began.
+
+    `heard_at` is when a source last told scans of it, in our time, `scanned_at` the vendor's time of its newest scan.
+    `dropped_at`: the service that pushes gave it up, which a new scan takes back. `unasked_at`: the audit stopped
+    asking about it without an end of its way; a new scan has it asked again. `note` says of these what a person should
+    know.
 
     `renumbered` counts corrections of its waybill; `former_waybills` are the wrong ones, oldest first, and
     `told_waybill` is the one of them that its shop knows it by, "" when it knows none of them.
@@ -211,7 +216,9 @@ class Parcel(SQLModel, table=True):
     stage_at: datetime = Field(sa_type=AT)
     shipped_at: datetime = Field(sa_type=AT)
     heard_at: datetime = Field(sa_type=AT)
-    asked_at: datetime | None = Field(default=None, sa_type=AT)
+    scanned_at: datetime | None = Field(default=None, sa_type=AT)
+    dropped_at: datetime | None = Field(default=None, sa_type=AT)
+    unasked_at: datetime | None = Field(default=None, sa_type=AT)
     former_waybills: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
     told_waybill: str = Field(default="", sa_type=Text)
     renumbered: int = 0
@@ -234,10 +241,13 @@ class ParcelLine(SQLModel, table=True):
 
 
 class ParcelEvent(SQLModel, table=True):
-    """A scan of a parcel, kept once however often it is told. Its text is masked."""
+    """A scan of a parcel, kept once however often it is told. Its text is masked; "" is a stage that nobody said.
+
+    `source` told it first; `twin` is the digest under which another source told the same scan, "" when none did.
+    """
 
     __tablename__: ClassVar[str] = "parcel_event"
-    __table_args__ = (one_of("stage", ParcelStage),)
+    __table_args__ = (one_of("stage", ParcelStage, or_empty=True),)
 
     parcel_id: int = Field(primary_key=True, sa_type=BigInteger)
     digest: str = Field(primary_key=True, sa_type=Text)
@@ -245,3 +255,5 @@ class ParcelEvent(SQLModel, table=True):
     stage: str = Field(sa_type=Text)
     text: str = Field(sa_type=Text)
     place: str = Field(default="", sa_type=Text)
+    source: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
+    twin: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})

@@ -25,6 +25,7 @@ from models import (
     shipment,
     shop,
     stock,
+    tracking,
     warehouse,
     waybill,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "shipment",
     "shop",
     "stock",
+    "tracking",
     "warehouse",
     "waybill",
 ]

@@ -18,6 +18,7 @@ from models.rules.short_ships import short_way
 from models.sealing import seal
 from models.shipment import CLOSED, ENDED, GIVEN_BACK, DocumentState
 from tasks.asked_back import forget_wishes
+from tasks.delivered_back import settle_delivered
 from tasks.desk_answers import settle_stopped
 from tasks.effects import Effect, post
 from tasks.ledger import Shipment, ship
@@ -207,6 +208,10 @@ def save_changes(conn: Connection, changes: Changes, held: frozenset[int], why: 
     note_lacking(conn, changes.lacks, why)
     kept_back = [d.id for d in touched if d.counterpart and d.numbers_at_once and d.state in CLOSED]
     post_when_complete(conn, kept_back, why.at)
+    # its last box may have been delivered before a warehouse says that no further one leaves
+    leaving = {parcel.document.id for parcel in changes.parcels}
+    ended = [d for d in touched if d.counterpart and d.state in CLOSED and d.id not in leaving]
+    settle_delivered(conn, {order_id for d in ended for order_id in d.order_ids}, why.at)
     # what a warehouse kept at the moment of its last count may be known only now
     recount(conn, differences(kept, kept_of(conn, ids)), held, "reports", why)
     place_holds(conn, changes.holds, why)

@@ -17,6 +17,7 @@ from models.order import Cause, write_events
 from models.rules.returns import UNJUDGED
 from models.sealing import seal
 from models.shipment import PARCEL_ENDS, ParcelStage
+from tasks.corrections import again_key
 from tasks.effects import Effect, post
 from tasks.ship_backs import message_key
 from tasks.shop_settings import capabilities_of
@@ -281,7 +282,8 @@ def _write(conn: Connection, parcel: _Parcel, wish: Correction, carrier: str, re
         conn.execute(
             """update parcel set waybill = %(waybill)s, carrier = %(carrier)s, told_waybill = %(replaces)s,
                       former_waybills = former_waybills || %(former)s::text[], renumbered = renumbered + 1,
-                      stage = 'label_created', stage_at = shipped_at, heard_at = %(at)s, asked_at = null,
+                      stage = 'label_created', stage_at = shipped_at, heard_at = %(at)s,
+                      scanned_at = null, dropped_at = null, unasked_at = null,
                       salt_enc = %(salt)s, callback_token = %(token)s, note = %(note)s
                where id = %(id)s""",
             values,
@@ -297,7 +299,7 @@ def _post(conn: Connection, parcel: _Parcel, news: _News, why: Cause) -> None:
     if news.send:
         to[OutboxKind.SHIP_BACK] = f"shop:{parcel.shop_code}"
     kinds = (OutboxKind.SUBSCRIBE, OutboxKind.SHIP_BACK)
-    overtaken = [key for kind in kinds for key in _keys(kind, parcel)]
+    overtaken = [key for kind in kinds for key in _keys(kind, parcel)] + [again_key(parcel.id, revision - 1)]
     conn.execute(
         "update outbox set state = 'withdrawn' where key = any(%s) and state in ('pending', 'refused')", (overtaken,)
     )

@@ -16,6 +16,7 @@ from models.order import Cause
 from models.settings import clock, settings
 from tasks.alert_calls import alert_calls
 from tasks.counterparts import open_carrier, open_channel, open_wms
+from tasks.delivered_back import delivery_calls, render_delivered
 from tasks.floor_back import answer_wishes
 from tasks.inbox import keep_all
 from tasks.instruction_links import page_address, said_until
@@ -117,13 +118,15 @@ def _outbound_message(wms: Wms, message: Pending, data: Mapping[str, Any]) -> Me
 
 
 def _to_shop(code: str, pending: Sequence[Pending]) -> dict[int, Callable[[], None] | Shared]:
-    parcels = [message for message in pending if message.kind is not OutboxKind.STOCK]
+    parcels = [message for message in pending if message.kind is OutboxKind.SHIP_BACK]
+    delivered = [message for message in pending if message.kind is OutboxKind.DELIVERED_BACK]
     stock = [message for message in pending if message.kind is OutboxKind.STOCK]
     with transaction() as conn:
         channel = open_channel(conn, code)
         tellings = render_ship_backs(conn, parcels, channel.capabilities)
+        deliveries = render_delivered(conn, delivered) if delivered else []
         levels = stock_calls(conn, channel, code, stock)
-    return {**report_calls(channel, code, tellings), **levels}
+    return {**report_calls(channel, code, tellings), **delivery_calls(channel, code, deliveries), **levels}
 
 
 def _to_carrier(code: str, pending: Sequence[Pending]) -> dict[int, Callable[[], None]]:

@@ -14,6 +14,7 @@ from models.order import Cause, write_own_events
 from models.remainder import PLACING, REMAINDER_STEPS, RemainderState, ShortWay
 from models.rules.kits import kits_touched
 from models.rules.short_ships import closed_short, short_finding
+from tasks.delivered_back import settle_delivered
 from tasks.ship_backs import post_when_complete
 from tasks.shop_settings import capabilities_of
 from tasks.stock_counters import columns
@@ -305,7 +306,7 @@ def take_orders(conn: Connection, order_ids: Collection[int]) -> None:
 
 
 def tell_complete(conn: Connection, order_ids: Collection[int], why: Cause) -> None:
-    """Tell shops that take all numbers of an order at once of those of these orders that are complete now."""
+    """Tell shops of those of these orders that are complete now: numbers where all go at once, and deliveries."""
     rows = conn.execute(
         """select distinct d.id, s.code, s.channel, s.settings->'capabilities' from allocation a
            join outbound_document d on d.id = a.document_id join shop s on s.id = d.shop_id
@@ -313,6 +314,7 @@ def tell_complete(conn: Connection, order_ids: Collection[int], why: Cause) -> N
         (sorted(order_ids),),
     ).fetchall()
     post_when_complete(conn, [row[0] for row in rows if _takes_all_at_once(*row[1:])], why.at)
+    settle_delivered(conn, order_ids, why.at)
 
 
 def _takes_all_at_once(shop_code: str, channel: str, own: Mapping[str, Any] | None) -> bool:

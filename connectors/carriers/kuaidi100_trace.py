@@ -4,6 +4,7 @@ Source: the vendor's table of basic and advanced state codes. Codes are names, n
 basic state 0.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -12,6 +13,7 @@ from connectors.base import Scan, Trace
 from connectors.converters import TIMES, BadValue
 from models.masking import mask_contacts
 
+_CODE: Final = re.compile(r"[a-z0-9_]{1,40}")
 _CODES: Final[dict[str, str]] = {
     "label_created": "101 102",
     "collected": "1 103",
@@ -26,6 +28,8 @@ _CODES: Final[dict[str, str]] = {
 }
 STAGES: Final[Mapping[str, str]] = {code: stage for stage, codes in _CODES.items() for code in codes.split()}
 """Kuaidi100 state code (basic or advanced) -> our parcel stage."""
+
+SOURCE: Final = "kuaidi100"
 
 # of answers without codes (resultv2 below 4)
 _NAMES: Final[Mapping[str, str]] = {
@@ -44,7 +48,14 @@ def trace_of_query(carrier: str, waybill: str, answer: Mapping[str, Any]) -> Tra
     """The trace in a query's answer."""
     scans = _scans(answer)
     found = _text(answer, "com") or carrier
-    return Trace(found, _text(answer, "nu") or waybill, _stage(answer, scans), scans, raw=_without_contacts(answer))
+    return Trace(
+        found,
+        _text(answer, "nu") or waybill,
+        _stage(answer, scans),
+        scans,
+        raw=_without_contacts(answer),
+        source=SOURCE,
+    )
 
 
 def trace_of_push(content: Mapping[str, Any]) -> Trace:
@@ -57,7 +68,7 @@ def trace_of_push(content: Mapping[str, Any]) -> Trace:
     result = content.get("lastResult")
     result = result if isinstance(result, dict) else {}
     scans = _scans(result)
-    corrected = _text(content, "comNew")
+    corrected = _carrier_code(_text(content, "comNew"))
     moved = corrected and _text(content, "autoCheck") == "1"
     gave_up = status == "abort" and not corrected
     return Trace(
@@ -69,7 +80,13 @@ def trace_of_push(content: Mapping[str, Any]) -> Trace:
         aborted=(mask_contacts(_text(content, "message")) or "abort") if gave_up else "",
         corrected_carrier=corrected,
         raw={**content, "lastResult": _without_contacts(result)},
+        source=SOURCE,
     )
+
+
+def _carrier_code(written: str) -> str:
+    """The code as it is written; "" for what can be none."""
+    return written if _CODE.fullmatch(written) else ""
 
 
 def _stage(result: Mapping[str, Any], scans: tuple[Scan, ...]) -> str | None:

@@ -7,9 +7,9 @@ from typing import ClassVar, TypeVar
 import httpx
 
 from connectors import mapping as mappings
-from connectors.base import AS_USUAL, Capabilities, Credentials, Listing, Now, Terms
+from connectors.base import AS_USUAL, Capabilities, Credentials, Delivered, Listing, Now, Terms
 from connectors.channels.reading import ReadSpan, read_spans
-from models.errors import RateLimited, SetupError, TokenRefused
+from models.errors import ChannelRejected, RateLimited, SetupError, TokenRefused
 
 Found = TypeVar("Found")
 
@@ -80,6 +80,10 @@ class CalledShop:
     def hides_changes(self) -> bool:
         """Whether its list leaves out orders of some states; nearly no platform's does."""
         return False
+
+    def delivered_back(self, order: Delivered) -> None:
+        """Raises ChannelRejected: nearly every platform follows parcels by itself."""
+        raise ChannelRejected(self.name, f"tell that {order.order_no} was delivered", "the platform knows by itself")
 
     def listings(self) -> Iterator[list[Listing]]:
         """None: most platforms describe no call that lists what a shop offers."""

@@ -17,6 +17,7 @@ from connectors.base import (
     Authoriser,
     Capabilities,
     Credentials,
+    Delivered,
     Health,
     Listing,
     MergeToken,
@@ -261,6 +262,10 @@ class FileChannel:
     def ship_back(self, parcel: ShipBack) -> None:
         """Raises ChannelRejected: there is nobody to tell."""
         raise ChannelRejected(self.name, f"ship order {parcel.order_no}", "a file shop cannot be told of parcels")
+
+    def delivered_back(self, order: Delivered) -> None:
+        """Raises ChannelRejected: there is nobody to tell."""
+        raise ChannelRejected(self.name, f"tell that {order.order_no} was delivered", "a file shop cannot be told")
 
     def push_stock(self, levels: Sequence[StockLevel]) -> Iterator[list[StockOutcome]]:
         """Raises ChannelRejected: there is nobody to tell."""

@@ -24,6 +24,8 @@ from connectors.base import (
     Authoriser,
     Capabilities,
     Credentials,
+    Delivered,
+    DeliveredBack,
     Health,
     Listing,
     MergeToken,
@@ -43,7 +45,7 @@ from connectors.base import (
 from connectors.channels import woocommerce_stock
 from connectors.channels.access import CalledShop
 from connectors.channels.reading import patiently
-from connectors.channels.woocommerce_shipping import is_noted, note_for, order_changes
+from connectors.channels.woocommerce_shipping import delivery_changes, is_noted, note_for, order_changes
 from connectors.transport import build, call, json_of, retry_after_s
 from models.errors import (
     ChannelDenied,
@@ -125,6 +127,7 @@ class WooCommerceChannel(CalledShop):
         reships=5,  # our own convention, written over; the buyer gets a mail each time
         stock_batch=100,
         stock_modes=frozenset({StockMode.ABSOLUTE}),
+        delivered_back=DeliveredBack.NOTED,
         lists_products=True,
     )
     ship_back_class = RepeatClass.QUERYABLE
@@ -247,10 +250,22 @@ class WooCommerceChannel(CalledShop):
         if order is None or order.get("status") in DEAD:
             state = "gone" if order is None else order["status"]
             raise ChannelRejected(self.name, action, f"the order is {state}")
-        changes = order_changes(order, parcel, self._carriers.get(parcel.carrier, parcel.carrier))
+        completes = self.capabilities.delivered_back is not DeliveredBack.COMPLETES
+        carrier = self._carriers.get(parcel.carrier, parcel.carrier)
+        changes = order_changes(order, parcel, carrier, completes=completes)
         if changes:
             self._talk("PUT", f"/orders/{_encode(parcel.external_id)}", {}, changes)
         self._note_once(parcel)
+
+    def delivered_back(self, order: Delivered) -> None:
+        """Write to the order's meta when it was delivered, and complete it unless it is; read first, so once.
+
+        An order that the store has called off or deleted meanwhile is left as it is.
+        """
+        known = self.order(order.external_id)
+        changes = delivery_changes(known, order) if known is not None and known.get("status") not in DEAD else {}
+        if changes:
+            self._talk("PUT", f"/orders/{_encode(order.external_id)}", {}, changes)
 
     def _note_once(self, parcel: ShipBack) -> None:
         path = f"/orders/{_encode(parcel.external_id)}/notes"

@@ -1,24 +1,39 @@
 """What a parcel changes in a WooCommerce order: the core has no shipments, so numbers are kept in the order's meta."""
 
 from collections.abc import Sequence
+from datetime import UTC
 from typing import Any, Final
 
-from connectors.base import ShipBack
+from connectors.base import Delivered, ShipBack
 from connectors.carriers.codes import carrier_name
 
 NUMBER_META: Final = "_tracking_number"
 CARRIER_META: Final = "_tracking_carrier"
+DELIVERED_META: Final = "_delivered_at"
+"""When the last parcel of an order was delivered, in UTC; a key of ours like the others."""
 
 
-def order_changes(order: dict[str, Any], parcel: ShipBack, carrier: str) -> dict[str, Any]:
-    """The fields of an order to write for a parcel; none when it is all there.
+def order_changes(order: dict[str, Any], parcel: ShipBack, carrier: str, *, completes: bool) -> dict[str, Any]:
+    """The fields of an order to write for a parcel; none when it is all there. The last one completes it, or does not.
 
     Each parcel has one entry of either key; a number that was wrong is written over together with its carrier.
     """
     changes: dict[str, Any] = {}
     if entries := _entries(order, parcel, carrier):
         changes["meta_data"] = entries
-    if parcel.last_parcel and order.get("status") != "completed":
+    if completes and parcel.last_parcel and order.get("status") != "completed":
+        changes["status"] = "completed"
+    return changes
+
+
+def delivery_changes(order: dict[str, Any], told: Delivered) -> dict[str, Any]:
+    """The fields of an order to write when all of it was delivered; none when that is all there."""
+    changes: dict[str, Any] = {}
+    value = told.delivered_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    entry = _written_over(_metas(order, DELIVERED_META), 0, DELIVERED_META, value)
+    if entry not in _metas(order, DELIVERED_META):
+        changes["meta_data"] = [entry]
+    if order.get("status") != "completed":
         changes["status"] = "completed"
     return changes
 

@@ -44,6 +44,7 @@ _SAID: Final[dict[str, tuple[str, str]]] = {
     "waybill_refused": ("Its e-waybill was refused", "电子面单申请被拒"),
     "pick_list_printed": ("A pick list was printed by hand", "已打印手工拣货单"),
     "parcel_renumbered": ("A waybill number was corrected", "运单号已更正"),
+    "carrier_corrected": ("The carrier was corrected", "快递公司已更正"),
     "document_accepted": ("The warehouse accepted it", "仓库已接单"),
     "document_queued": ("Waits for a picker", "待拣货"),
     "document_picking": ("The warehouse is picking", "仓库拣货中"),

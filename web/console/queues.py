@@ -31,6 +31,7 @@ MESSAGES: Mapping[OutboxKind, str] = {
     OutboxKind.OUTBOUND_CREATED: N_("instructions to ship"),
     OutboxKind.OUTBOUND_CANCEL: N_("instructions asked back"),
     OutboxKind.SHIP_BACK: N_("parcels told to the shop"),
+    OutboxKind.DELIVERED_BACK: N_("deliveries told to the shop"),
     OutboxKind.SUBSCRIBE: N_("parcels to follow"),
     OutboxKind.INTERCEPT: N_("parcels wanted back"),
     OutboxKind.STOCK: N_("stock shown"),

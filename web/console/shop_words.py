@@ -54,6 +54,7 @@ _WORDS = {
     "parcels_per_order": N_("Parcels of an order that can be reported"),
     "numbers_at_once": N_("Waybills only all at once"),
     "reships": N_("How often a waybill may be changed"),
+    "delivered_back": N_("What the shop does when told of a delivery: none, noted or completes"),
     "stock_batch": N_("Stock figures in one call"),
     "stock_modes": N_("How stock is told"),
     "merged_parcels": N_("Parcels of several orders can be reported"),
