@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from connectors.base import Channel, Wms
+from connectors.carriers.aliyun import AliyunExpress
 from connectors.carriers.kuaidi100 import Kuaidi100
 from connectors.carriers.kuaidi100_waybills import Kuaidi100Waybills
 from connectors.channels.douyin import DouyinChannel
@@ -42,6 +43,8 @@ WMS: Final[Mapping[str, type[Wms]]] = MappingProxyType(
     {"webhook": WebhookWms, "qimen": QimenWms, "email": EmailWms, "handheld": HandheldWms}
 )
 CARRIERS: Final[Mapping[str, type[Kuaidi100]]] = MappingProxyType({"kuaidi100": Kuaidi100})
+SECOND_SOURCES: Final[Mapping[str, type[AliyunExpress]]] = MappingProxyType({"aliyun": AliyunExpress})
+"""Who can be asked where a parcel is when the service that pushes cannot say."""
 WAYBILLS: Final[Mapping[str, type[WaybillService]]] = MappingProxyType({"kuaidi100": Kuaidi100Waybills})
 MESSENGERS: Final[Mapping[str, type[Messenger]]] = MappingProxyType(
     {"wecom": WecomRobot, "dingtalk": DingtalkRobot, "email": MailMessenger}

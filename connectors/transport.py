@@ -1,5 +1,6 @@
 """One HTTP call with its failures sorted by what may have happened on the other side."""
 
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,6 +16,10 @@ from models.masking import brief
 NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 MAX_WAIT_S: Final = 6 * 3600.0
 _OF_THE_BODY: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+
+# what stands in the address of a call (numbers, digits of phones, tokens) must not get into a log
+for _library in ("httpx", "httpcore"):
+    logging.getLogger(_library).setLevel(logging.WARNING)
 
 
 def call(client: httpx.Client, who: str, action: str, request: httpx.Request, *, changes: bool) -> httpx.Response:
@@ -55,7 +60,14 @@ def receive(client: httpx.Client, who: str, action: str, request: httpx.Request,
 
 
 def build(
-    client: httpx.Client, who: str, action: str, method: str, url: str, *, timeout_s: float, **content: Any
+    client: httpx.Client,
+    who: str,
+    action: str,
+    method: str,
+    url: str,
+    *,
+    timeout_s: float | httpx.Timeout,
+    **content: Any,
 ) -> httpx.Request:
     """A request with its own time limit; raises ChannelRejected when the URL cannot be used."""
     try:

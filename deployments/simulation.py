@@ -42,22 +42,22 @@ UNHURRIED: Mapping[str, Any] = {"capabilities": {"calls_per_s": 1000}}
 
 OPTIONAL_CREDENTIALS = ("refresh_token", "consent_url", "token_url", "webhook_secret")
 
+CARRIER_CREDENTIALS = ("endpoint", "label_endpoint", "key", "customer", "secret", "appcode")
 
 QIMEN_CREDENTIALS = ("app_key", "customer_id", "sign_method", "wrap")
 
 
 def connect_shops(world: Mapping[str, Any], settings: Mapping[str, Any] | None = None) -> list[str]:
-    """Add every shop (with these settings) and the carrier of a sandbox's world; returns the shops' codes."""
+    """Add every shop (with these settings) and the carriers of a sandbox's world; returns the shops' codes."""
     own = {**UNHURRIED, **(settings or {})}
     for shop in world["shops"]:
         channel = CHANNELS[shop["platform"]]
         wanted = dict.fromkeys(("endpoint", *channel.needs, *OPTIONAL_CREDENTIALS))
         given = {key: shop[key] for key in wanted if shop.get(key)}
         add_shop(shop["code"], shop["platform"], shop.get("seller_nick", ""), given, settings=own)
-    carrier = world["carriers"][0]
-    add_carrier(
-        carrier["code"], {key: carrier[key] for key in ("endpoint", "label_endpoint", "key", "customer", "secret")}
-    )
+    for carrier in world["carriers"]:
+        given = {key: carrier[key] for key in CARRIER_CREDENTIALS if carrier.get(key)}
+        add_carrier(carrier["code"], given)
     return [shop["code"] for shop in world["shops"]]
 
 

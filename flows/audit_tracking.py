@@ -18,14 +18,15 @@ from tasks.run_names import minute_name
 @explained("audit_tracking", "rounds")
 @pausable(Pausable.AUDIT_TRACKING)
 def audit_tracking() -> State[Any]:
-    """Ask the carrier about silent waybills, within its limits per number."""
+    """Ask about silent waybills, the second source where the first says nothing, within the limits per number."""
     state = audit_silent(return_state=True)
     if not state.is_completed():
         return end_of_run([reason(state)], "")
     count = state.result()
-    return Completed(
-        message=f"{count.asked} silent parcels asked about, {count.moved} moved, {count.unknown} without news"
-    )
+    said = f"{count.asked} silent parcels asked about, {count.moved} moved, {count.unknown} without news"
+    if count.asked_second:
+        said += f"; second source: {count.asked_second} asked about, {count.moved_second} moved"
+    return Completed(message=f"{said}; {count.away}" if count.away else said)
 
 
 if __name__ == "__main__":

@@ -168,9 +168,9 @@ class Parcel(SQLModel, table=True):
     """A box on its way, known by carrier and waybill. `stage_at` is the vendor's time at which its stage began.
 
     `heard_at` is when a source last told scans of it, in our time, `scanned_at` the vendor's time of its newest scan.
-    `dropped_at`: the service that pushes gave it up, which a new scan takes back. `unasked_at`: the audit stopped
+    `dropped_at`: the service that pushes gave it up, and has told no new scan since. `unasked_at`: the audit stopped
     asking about it without an end of its way; a new scan has it asked again. `note` says of these what a person should
-    know.
+    know, until a new scan comes.
 
     `renumbered` counts corrections of its waybill; `former_waybills` are the wrong ones, oldest first, and
     `told_waybill` is the one of them that its shop knows it by, "" when it knows none of them.
@@ -185,6 +185,11 @@ class Parcel(SQLModel, table=True):
             "ix_parcel_silent",
             "heard_at",
             postgresql_where=text("stage not in ('delivered', 'returned', 'cancelled')"),
+        ),
+        Index(
+            "ix_parcel_dropped",
+            "id",
+            postgresql_where=text("dropped_at is not null and stage not in ('delivered', 'returned', 'cancelled')"),
         ),
         Index(
             "ix_parcel_stage",

@@ -85,6 +85,12 @@ class CarrierBook:
     label_calls: Counter[str] = field(default_factory=Counter)
     pushed: Counter[str] = field(default_factory=Counter)
     locked: list[str] = field(default_factory=list)
+    asked_elsewhere: Counter[str] = field(default_factory=Counter)
+    asked_too_soon: list[str] = field(default_factory=list)
+
+    def elsewhere(self) -> dict[str, Any]:
+        """Return what the market's query service was asked, and about which numbers too soon after the last time."""
+        return {"queries": dict(self.asked_elsewhere), "too_soon": self.asked_too_soon}
 
     def as_json(self) -> dict[str, Any]:
         """Return the whole book."""

@@ -313,7 +313,7 @@ class Control:
             self._world.shop(code)
         elif kind == "wms":
             self._world.warehouse(code)
-        elif kind == "carrier" and code != "kuaidi100":
+        elif kind == "carrier" and code not in {"kuaidi100", "aliyun"}:
             raise NotSimulated(f"there is no carrier {code}")
         elif kind == "robot" and code not in self._world.robots:
             raise NotSimulated(f"there is no robot {code}")

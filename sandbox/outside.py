@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sandbox.aliyun import Aliyun
 from sandbox.callbacks import Courier
 from sandbox.douyin import DouyinGateway
 from sandbox.faulty import Faulty
@@ -34,10 +35,12 @@ class Outside:
         self.qimen = Qimen(self.world, self.courier, self.parcels, self.faulty)
         self.robots = Robots(self.world, self.faulty)
         self.kuaidi100 = Kuaidi100(self.world, self.courier, self.parcels, self.faulty)
+        self.aliyun = Aliyun(self.world, self.parcels, self.faulty)
 
     def reset(self) -> None:
         """Go back to the default world and drop everything under way."""
         self.courier.forget()
         self.parcels.clear()
         self.kuaidi100.clear()
+        self.aliyun.clear()
         self.world.reset()

@@ -284,6 +284,7 @@ class World:
         self.kuaidi_key = invented("kuaidi100 key", 12)
         self.kuaidi_customer = invented("kuaidi100 customer", 32).upper()
         self.kuaidi_secret = invented("kuaidi100 secret", 32)
+        self.aliyun_appcode = invented("aliyun appcode", 32)
         self.reset()
 
     def reset(self) -> None:
@@ -459,13 +460,22 @@ class World:
             "secret": self.kuaidi_secret,
         }
 
+    def second_source_entry(self) -> dict[str, Any]:
+        """Return how a client reaches the query service of the market."""
+        return {
+            "code": "aliyun",
+            "platform": "aliyun",
+            "endpoint": f"{self.url}/aliyun",
+            "appcode": self.aliyun_appcode,
+        }
+
     def as_json(self) -> dict[str, Any]:
         """Return the object that the server prints when it listens."""
         return {
             "url": self.url,
             "control": f"{self.url}/_control",
             "shops": [self.shop_entry(shop) for shop in self.shops.values()],
-            "carriers": [self.carrier_entry()],
+            "carriers": [self.carrier_entry(), self.second_source_entry()],
             "warehouses": [self.warehouse_entry(warehouse) for warehouse in self.warehouses.values()],
             "robots": [robot_entry(robot, self.url) for robot in self.robots.values()],
         }
@@ -481,7 +491,10 @@ class World:
                 code: warehouse.summary() if summary else warehouse.as_json()
                 for code, warehouse in self.warehouses.items()
             },
-            "carriers": {"kuaidi100": self.carrier_book.summary() if summary else self.carrier_book.as_json()},
+            "carriers": {
+                "kuaidi100": self.carrier_book.summary() if summary else self.carrier_book.as_json(),
+                "aliyun": self.carrier_book.elsewhere(),
+            },
             "robots": {
                 code: {"messages": len(robot.taken), "refused": robot.refused} if summary else robot.as_json()
                 for code, robot in self.robots.items()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors import registry
-from connectors.base import Carrier, Channel, Terms, Unlimited, Wms
+from connectors.base import Carrier, Channel, Terms, TrackingSource, Unlimited, Wms
 from connectors.carriers.kuaidi100_label import Kuaidi100Label
 from connectors.mapping import Mapping, parse_mapping
 from models.database import Connection, one
@@ -19,6 +19,7 @@ from tasks.shop_settings import capabilities_of
 from tasks.tokens import renew_token
 
 KUAIDI100 = "kuaidi100"
+ALIYUN = "aliyun"
 
 _mapping_texts: dict[str, str] = {}
 
@@ -68,6 +69,15 @@ def open_carrier(conn: Connection) -> Carrier:
     """The source of tracking; raises SetupError naming what it lacks."""
     credentials = secrets_of(conn, Owner.CARRIER, KUAIDI100)
     made: Carrier = registry.CARRIERS[KUAIDI100](client_of(Owner.CARRIER, KUAIDI100), KUAIDI100, credentials, _now)
+    return made
+
+
+def open_second_source(conn: Connection) -> TrackingSource | None:
+    """Whom to ask where the source of tracking cannot say; None where no credentials of one are stored."""
+    credentials = secrets_of(conn, Owner.CARRIER, ALIYUN)
+    if not credentials:
+        return None
+    made: TrackingSource = registry.SECOND_SOURCES[ALIYUN](client_of(Owner.CARRIER, ALIYUN), ALIYUN, credentials, _now)
     return made
 
 

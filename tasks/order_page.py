@@ -11,6 +11,7 @@ from models.masking import mask_name, mask_phone
 from models.rules.routing_plan import plan_from
 from models.rules.routing_words import area_words, plan_words
 from models.sealing import unseal
+from tasks.expected_delivery import Expected, expected_deliveries
 from tasks.lock_stock import sku_codes
 from tasks.order_rows import OrderRow, load_rows
 from tasks.return_list import replaced_by, replaces, returnable, returns_of
@@ -49,6 +50,7 @@ class OrderPage:
     documents: list[Row]
     parcels: list[Row]
     scans: dict[int, list[Row]]
+    expected: dict[int, Expected]
     siblings: list[Row]
     kept_apart: Row | None
     room_wait: Row | None
@@ -133,6 +135,7 @@ def find_order(conn: Connection, order_id: int, now: datetime) -> OrderPage | No
         documents=_rows(conn, _DOCUMENTS, order_id),
         parcels=parcels,
         scans=_scans(conn, parcels),
+        expected=expected_deliveries(conn, [parcel["id"] for parcel in parcels]),
         siblings=_rows(conn, _SIBLINGS, order_id),
         kept_apart=next(iter(_rows(conn, _APART, order_id)), None),
         room_wait=next(iter(_rows(conn, _ROOM_WAIT, order_id)), None),

@@ -291,6 +291,8 @@ def _write(conn: Connection, parcel: _Parcel, wish: Correction, carrier: str, re
     except UniqueViolation as error:
         raise SetupError(f"parcel {parcel.waybill}: cannot be renumbered to {wish.to}; another just got it") from error
     conn.execute("delete from parcel_event where parcel_id = %s", (parcel.id,))
+    # of this number nothing is known again; when it was asked about still counts
+    conn.execute("update tracking_question set digest = '', empty_since = null where waybill = %s", (wish.to,))
 
 
 def _post(conn: Connection, parcel: _Parcel, news: _News, why: Cause) -> None:

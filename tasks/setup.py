@@ -17,7 +17,7 @@ from models.errors import PipelineError, SetupError
 from models.settings import clock
 from tasks.areas import import_areas
 from tasks.catalog import Imported, import_skus, import_warehouses
-from tasks.counterparts import KUAIDI100, open_channel, read_mapping
+from tasks.counterparts import ALIYUN, KUAIDI100, open_channel, read_mapping
 from tasks.credentials import Owner, keep_secrets, secrets_of
 from tasks.stock_files import StockImport, import_stock
 from tasks.tokens import TokenStanding, shop_kind, standings
@@ -51,8 +51,11 @@ USUAL_POLL_MINUTES = 15
 POLL_MINUTES = range(1, 24 * 60 + 1)
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
-_CARRIER_NEEDS: Mapping[str, tuple[str, ...]] = {KUAIDI100: ("key", "customer")}
-_CARRIER_ENDPOINTS: Mapping[str, str] = {KUAIDI100: "https://poll.kuaidi100.com"}
+_CARRIER_NEEDS: Mapping[str, tuple[str, ...]] = {KUAIDI100: ("key", "customer"), ALIYUN: ("appcode",)}
+_CARRIER_ENDPOINTS: Mapping[str, str] = {
+    KUAIDI100: "https://poll.kuaidi100.com",
+    ALIYUN: "https://wuliu.market.alicloudapi.com",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,16 +242,16 @@ def token_standing(code: str) -> TokenStanding | None:
 
 
 def missing_carrier_credentials(name: str, given: Mapping[str, str]) -> tuple[str, ...]:
-    """What the tracking service still lacks, counting what the pool has of it."""
+    """What a tracking service still lacks, counting what the pool has of it; nothing of one that is not known."""
     with transaction() as conn:
         there = secrets_of(conn, Owner.CARRIER, name)
-    return tuple(key for key in _CARRIER_NEEDS[name] if not given.get(key) and key not in there)
+    return tuple(key for key in _CARRIER_NEEDS.get(name, ()) if not given.get(key) and key not in there)
 
 
 def add_carrier(name: str, credentials: Mapping[str, str]) -> None:
-    """Store the credentials of the tracking service; raises SetupError naming what it lacks."""
-    if name not in registry.CARRIERS:
-        raise SetupError(f"carrier {name}: is not known; there are {', '.join(sorted(registry.CARRIERS))}")
+    """Store the credentials of a tracking service; raises SetupError naming what it lacks."""
+    if name not in _CARRIER_NEEDS:
+        raise SetupError(f"carrier {name}: is not known; there are {', '.join(sorted(_CARRIER_NEEDS))}")
     given = {key: value for key, value in credentials.items() if value}
     missing = missing_carrier_credentials(name, given)
     if missing:

@@ -18,6 +18,7 @@ from models.shipment import PARCEL_ENDS, PARCEL_STEPS, ParcelStage
 from models.tracking import Answer
 from tasks.confirm import Outcome
 from tasks.corrections import correct_carriers, give_up, need_no_subscription
+from tasks.counterparts import KUAIDI100
 from tasks.delivered_back import post_delivered
 from tasks.intercepts import follow
 from tasks.returned_parcels import open_intercepted
@@ -211,18 +212,20 @@ def _save(
     fresh: set[int],
     why: Cause,
 ) -> None:
-    """Write where the parcels are and that they were heard of; a new scan ends that one was given up."""
+    """Write where the parcels are and that they were heard of; with a new scan one is not lost any more."""
+    pushed = {parcel.id for _, parcel, trace in traces if trace.source == KUAIDI100 and parcel.id in fresh}
     heard = {parcel.id for _, parcel, trace in traces if trace.scans}
     conn.execute(
         """update parcel p set stage = n.stage, stage_at = n.at, scanned_at = n.scanned_at,
                   heard_at = case when n.heard then %(at)s else p.heard_at end,
                   note = case when n.fresh and (p.dropped_at is not null or p.unasked_at is not null) then ''
                               else p.note end,
-                  dropped_at = case when n.fresh then null else p.dropped_at end,
+                  dropped_at = case when n.pushed then null else p.dropped_at end,
                   unasked_at = case when n.fresh then null else p.unasked_at end
            from unnest(%(ids)s::bigint[], %(stages)s::text[], %(stage_ats)s::timestamptz[],
-                       %(scanned_ats)s::timestamptz[], %(heard)s::bool[], %(fresh)s::bool[])
-                  n(id, stage, at, scanned_at, heard, fresh)
+                       %(scanned_ats)s::timestamptz[], %(heard)s::bool[], %(fresh)s::bool[],
+                       %(pushed)s::bool[])
+                  n(id, stage, at, scanned_at, heard, fresh, pushed)
            where p.id = n.id""",
         {
             "at": why.at,
@@ -232,6 +235,7 @@ def _save(
             "scanned_ats": [max((event.at for event in ways[i]), default=None) for i in now],
             "heard": [i in heard for i in now],
             "fresh": [i in fresh for i in now],
+            "pushed": [i in pushed for i in now],
         },
     )
     conn.execute(

@@ -11,13 +11,14 @@ import yaml
 
 @dataclass(frozen=True, slots=True)
 class CarrierCode:
-    """One carrier: Chinese name, its code on channels and in Qimen ("" unknown), whether tracking needs a phone."""
+    """One carrier: Chinese name, its code at other parties ("" unknown), whether tracking needs a phone."""
 
     name: str
     taobao: str = ""
     woo: str = ""
     qimen: str = ""
     needs_phone: bool = False
+    aliyun: str = ""
 
 
 @cache
@@ -34,11 +35,11 @@ def carrier_name(code: str) -> str:
 
 
 def needs_phone(code: str) -> bool:
-    """Whether Kuaidi100 follows this carrier's parcels only with the last four digits of a phone."""
+    """Whether this carrier's parcels can be followed only with the last four digits of a phone."""
     known = carrier_codes().get(code)
     return known is not None and known.needs_phone
 
 
 def _carrier(row: dict[str, str]) -> CarrierCode:
-    taobao, woo, qimen = (row.get(system, "") for system in ("taobao", "woo", "qimen"))
-    return CarrierCode(row["name"], taobao, woo, qimen, row.get("phone") == "yes")
+    taobao, woo, qimen, aliyun = (row.get(system, "") for system in ("taobao", "woo", "qimen", "aliyun"))
+    return CarrierCode(row["name"], taobao, woo, qimen, row.get("phone") == "yes", aliyun)

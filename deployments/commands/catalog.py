@@ -18,7 +18,7 @@ PANEL = "Setting up"
 warehouse = typer.Typer(help="Warehouses, from a CSV file, and their room.", no_args_is_help=True)
 sku = typer.Typer(help="SKUs, from a CSV file.", no_args_is_help=True)
 area = typer.Typer(help="Which warehouse serves which divisions, from a CSV file.", no_args_is_help=True)
-carrier = typer.Typer(help="The service that tracks parcels.", no_args_is_help=True)
+carrier = typer.Typer(help="The services that track parcels.", no_args_is_help=True)
 carrier_rate = typer.Typer(help="What carriers charge, from a CSV file.", no_args_is_help=True)
 carrier_rule = typer.Typer(help="Which orders go with which carrier, from a CSV file.", no_args_is_help=True)
 app.add_typer(warehouse, name="warehouse", rich_help_panel=PANEL)
@@ -131,11 +131,11 @@ def show_coverage(
 
 @carrier.command("add")
 def add_carrier(
-    name: Annotated[str, typer.Argument(help="kuaidi100")],
+    name: Annotated[str, typer.Argument(help="kuaidi100, or aliyun as second source")],
     credential: Given = None,
     credentials_file: GivenFile = None,
 ) -> None:
-    """Store the credentials of the tracking service."""
+    """Store the credentials of a tracking service."""
     from tasks import setup
 
     _ensure_database()

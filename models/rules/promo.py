@@ -16,6 +16,7 @@ class Pausable(StrEnum):
     AUDIT_INGEST = "audit_ingest"
     AUDIT_TRACKING = "audit_tracking"
     LEARN_PRICES = "learn_prices"
+    LEARN_LANES = "learn_lanes"
 
 
 class _Part(BaseModel):

@@ -9,6 +9,7 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.simulation import connect_shops
+from flows.learn_lanes import learn_lanes
 from flows.learn_prices import learn_prices
 from flows.refresh_shops import refresh_shops
 from flows.watch_deadlines import watch_deadlines
@@ -107,3 +108,10 @@ def test_a_run_that_learns_prices_says_how_many(pool: FakePool) -> None:
 
     assert state.is_completed()
     assert state.message == "0 prices new, 0 changed, from 0 lines"
+
+
+def test_a_run_that_learns_lanes_says_how_many(pool: FakePool) -> None:
+    state = learn_lanes(return_state=True)
+
+    assert state.is_completed()
+    assert state.message == "0 lanes known, 0 forgotten, from 0 parcels"

@@ -53,6 +53,12 @@ def upgrade() -> None:
     op.drop_column("parcel", "asked_at")
     for name in ("scanned_at", "dropped_at", "unasked_at"):
         op.add_column("parcel", sa.Column(name, _AT, nullable=True))
+    op.create_index(
+        "ix_parcel_dropped",
+        "parcel",
+        ["id"],
+        postgresql_where=sa.text("dropped_at is not null and stage not in ('delivered', 'returned', 'cancelled')"),
+    )
     for name in ("source", "twin"):
         op.add_column("parcel_event", sa.Column(name, sa.Text(), nullable=False, server_default=""))
     op.execute("update parcel_event set source = 'kuaidi100'")
@@ -71,6 +77,7 @@ def downgrade() -> None:
     _stages_known(_STAGES)
     for name in ("twin", "source"):
         op.drop_column("parcel_event", name)
+    op.drop_index("ix_parcel_dropped", table_name="parcel")
     for name in ("unasked_at", "dropped_at", "scanned_at"):
         op.drop_column("parcel", name)
     op.add_column("parcel", sa.Column("asked_at", _AT, nullable=True))

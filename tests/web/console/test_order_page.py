@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from models.database import transaction
-from models.settings import settings
+from models.settings import clock, settings
 from tasks.reveal import A_DAY
 from tests.fakes import FakePool, payload
 from tests.tasks.shipping import report
@@ -44,6 +44,24 @@ def test_the_page_speaks_chinese(signed_in: SignedIn, sent: FakePool) -> None:
 
     for part in ("部分发货", "已从店铺读入", "已锁定库存", "已生成出库单", "没有服务区域覆盖收货地"):
         assert part in text, part
+
+
+def test_a_parcel_says_when_it_is_to_be_expected(signed_in: SignedIn, sent: FakePool) -> None:
+    sent.execute("update parcel set shipped_at = %s", clock().now())
+    sent.execute(
+        """insert into parcel_event (parcel_id, digest, at, stage, text, place)
+           select 1, 'x', shipped_at, '', 'new words', '' from parcel"""
+    )
+    before = signed_in("viewer").get("/console/orders/1?lang=en").text
+    sent.execute(
+        """insert into lane_time (warehouse_id, carrier, area, parcels, p50_s, p90_s, learnt_at)
+           select id, 'yuantong', '33', 40, 86400, 172800, %s from warehouse where code = 'WH-A'""",
+        clock().now(),
+    )
+    after = signed_in("viewer").get("/console/orders/1?lang=en").text
+
+    assert ("to be expected from" in before, "to be expected from" in after) == (False, True)
+    assert "new words" in after
 
 
 def test_an_event_leads_to_its_run_in_prefect(
