@@ -263,8 +263,9 @@ def render_subscriptions(conn: Connection, pending: Sequence[Pending]) -> dict[i
     phones = parcel_phones(conn, list(by_parcel))
     rows = conn.execute(
         """select distinct on (p.id) p.id, p.carrier, p.waybill, r.province, r.city, r.district,
-                  p.callback_token, p.salt_enc
+                  p.callback_token, p.salt_enc, w.division_code
            from parcel p join parcel_line pl on pl.parcel_id = p.id join receiver r on r.order_id = pl.order_id
+           join outbound_document d on d.id = p.document_id join warehouse w on w.id = d.warehouse_id
            where p.id = any(%s) order by p.id, pl.order_id""",
         (list(by_parcel),),
     ).fetchall()
@@ -273,7 +274,7 @@ def render_subscriptions(conn: Connection, pending: Sequence[Pending]) -> dict[i
             carrier=row[1],
             waybill=row[2],
             phone_last4=phones[row[0]],
-            from_place="",
+            from_place="".join(_division(row[8]).values()),
             to_place=row[3] + row[4] + row[5],
             callback_url=f"{settings().callback_base()}/hooks/kuaidi100/{row[6]}",
             salt=unseal(row[7]),

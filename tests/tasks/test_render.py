@@ -1,10 +1,17 @@
-"""What a warehouse is told of an order's money."""
+"""What a warehouse is told of an order's money, and a carrier of a parcel's way."""
 
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 from models.database import transaction
-from tasks.render import render_outbound
-from tests.fakes import FakePool, payload
+from models.messages import OutboxKind
+from models.settings import settings
+from tasks.outbox_calls import Pending
+from tasks.render import render_outbound, render_subscriptions
+from tests.fakes import NOON, FakePool, payload
+from tests.tasks.shipping import dispatched, report
 
 AT_THE_DOOR: dict[str, Any] = {"payment_method": "cod", "date_paid_gmt": None, "date_paid": None}
 
@@ -56,3 +63,23 @@ def test_a_payment_that_comes_later_is_no_longer_due(pool: FakePool) -> None:
     pool.take([payload(1, units={"TEA": 1}, date_modified_gmt="2026-11-20T05:00:00")])
 
     assert pool.rows("select paid_fen, cod_fen from orders") == [(2000, 0)]
+
+
+@pytest.fixture
+def public(pool: FakePool, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An installation that the outside can reach."""
+    monkeypatch.setenv("ORDERPOOL_PUBLIC_URL", "https://pool.example.com")
+    settings.cache_clear()
+    yield
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+def test_a_parcel_is_followed_from_its_warehouse_to_its_receiver(pool: FakePool, public: None) -> None:
+    dispatched(pool)
+    report(pool, {"YT1": {1: 3, 2: 1}})
+    with transaction() as conn:
+        (told,) = render_subscriptions(conn, [Pending(7, OutboxKind.SUBSCRIBE, 1, "subscribe-1", 0, NOON)]).values()
+
+    assert (told.from_place, told.to_place) == ("浙江省杭州市西湖区", "浙江省杭州市")
+    assert told.carrier == "yuantong"
