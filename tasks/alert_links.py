@@ -5,12 +5,23 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlencode
 
+from models.alert import AlertRule
 from models.errors import SetupError
 from models.rules.alert_sections import SECTIONS
 from models.settings import settings
 from tasks.alerts import OpenAlert
 from tasks.failures import runbook_section
 from tasks.run_alerts import run_link
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Of an alert, what says where it leads."""
+
+    rule: AlertRule
+    subject: str
+    order_id: int | None
+    run_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +33,7 @@ class AlertLinks:
     runbook: str
 
 
-def links_of(alert: OpenAlert) -> AlertLinks:
+def links_of(alert: OpenAlert | About) -> AlertLinks:
     """The addresses for whoever is sent an alert; the page is that of `page_of`."""
     path = page_of(alert)
     return AlertLinks(
@@ -32,7 +43,7 @@ def links_of(alert: OpenAlert) -> AlertLinks:
     )
 
 
-def page_of(alert: OpenAlert) -> str:
+def page_of(alert: OpenAlert | About) -> str:
     """The path of the console's page of what an alert is about: its own page, else its order's, else its list; or "".
 
     The beginning of its subject says what it is about: `parcel:17`, `batch:4`, `shop:jd-1`.

@@ -1,6 +1,6 @@
 """Alerts as the console lists them: what is open, what was over lately, and who was told of each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from models.alert import AlertRule
@@ -8,8 +8,8 @@ from models.database import Connection
 from models.messages import OutboxState
 from models.recipient import Language, News, Severity
 from models.rules.alert_handling import HANDLING
-from models.rules.alert_news import Known
-from tasks.alert_texts import links_of
+from tasks.alert_links import About, links_of, page_of
+from tasks.alert_texts import named
 
 SHOWN_FOR = timedelta(days=3)
 MOST = 200
@@ -48,18 +48,22 @@ def list_alerts(conn: Connection, now: datetime, language: Language) -> tuple[li
     At most MOST of each.
     """
     rows = conn.execute(
-        """(select id, rule, subject, sentence, flow_run_id, opened_at, closed_at, acknowledged_at, acknowledged_by
+        """(select id, rule, subject, sentence, order_id, coalesce(run_id, flow_run_id), opened_at, closed_at,
+              acknowledged_at, acknowledged_by
             from alert where closed_at is null order by opened_at, id limit %(most)s)
            union all
-           (select id, rule, subject, sentence, flow_run_id, opened_at, closed_at, acknowledged_at, acknowledged_by
+           (select id, rule, subject, sentence, order_id, coalesce(run_id, flow_run_id), opened_at, closed_at,
+              acknowledged_at, acknowledged_by
             from alert where closed_at > %(since)s order by closed_at desc, id desc limit %(most)s)""",
         {"most": MOST, "since": now - SHOWN_FOR},
     ).fetchall()
     told = _told(conn, [row[0] for row in rows])
     found = []
-    for alert_id, name, subject, sentence, run, opened, closed, seen_at, seen_by in rows:
+    for alert_id, name, subject, sentence, order, run, opened, closed, seen_at, seen_by in rows:
         rule = AlertRule(name)
-        pages = links_of(Known(alert_id, rule, subject, opened, closed), run, language)
+        about = About(rule, subject, order, run)
+        # the console's own pages are where the reader is
+        pages = named(replace(links_of(about), page=page_of(about)), language)
         found.append(
             ListedAlert(
                 alert_id,
@@ -70,7 +74,7 @@ def list_alerts(conn: Connection, now: datetime, language: Language) -> tuple[li
                 closed,
                 seen_at,
                 (seen_by or "").removeprefix("person:"),
-                tuple((link.label, link.url) for link in pages if not link.url.endswith(f"#alert-{alert_id}")),
+                tuple((link.label, link.url) for link in pages),
                 tuple(told.get(alert_id, ())),
             )
         )

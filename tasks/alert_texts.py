@@ -1,7 +1,7 @@
 """Messages of alerts, worded from the pool as it stands when they are sent."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from connectors.messages.notice import Line, Link, Notice
@@ -22,10 +22,8 @@ from models.rules.alert_words import (
     line_of,
     title_of,
 )
-from models.rules.faults import Fault
 from models.settings import SHANGHAI, settings
-from tasks.failures import runbook_address, runbook_section
-from tasks.run_alerts import GONE, run_link
+from tasks.alert_links import About, AlertLinks, links_of
 
 PAGE = "/console/alerts"
 
@@ -35,14 +33,14 @@ class _Told:
     item: Item
     known: Known
     sentence: str
-    flow_run_id: str | None
+    about: About
 
 
 def notices(conn: Connection, message_ids: Sequence[int], language: Language) -> dict[int, Notice]:
     """The notice of each message, in the language of its recipient; one that says nothing has none."""
     rows = conn.execute(
-        """select m.id, m.occasion, m.written_at, n.news, n.times, a.id, a.rule, a.subject, a.sentence, a.flow_run_id,
-             a.opened_at, a.closed_at
+        """select m.id, m.occasion, m.written_at, n.news, n.times, a.id, a.rule, a.subject, a.sentence, a.order_id,
+             coalesce(a.run_id, a.flow_run_id), a.opened_at, a.closed_at
            from alert_message m join alert_news n on n.message_id = m.id join alert a on a.id = n.alert_id
            where m.id = any(%s) and n.news <> 'counted'
              and not (n.news = 'closed' and exists (  -- its opening says that it is over
@@ -53,9 +51,11 @@ def notices(conn: Connection, message_ids: Sequence[int], language: Language) ->
     ).fetchall()
     found: dict[int, list[_Told]] = {}
     written: dict[int, tuple[Occasion, datetime]] = {}
-    for message_id, occasion, at, news, times, alert_id, rule, subject, sentence, run, opened, closed in rows:
-        known = Known(alert_id, AlertRule(rule), subject, opened, closed)
-        found.setdefault(message_id, []).append(_Told(Item(alert_id, News(news), times), known, sentence, run))
+    for message_id, occasion, at, news, times, alert_id, name, subject, sentence, order, run, opened, closed in rows:
+        rule = AlertRule(name)
+        known = Known(alert_id, rule, subject, opened, closed)
+        item, about = Item(alert_id, News(news), times), About(rule, subject, order, run)
+        found.setdefault(message_id, []).append(_Told(item, known, sentence, about))
         written[message_id] = Occasion(occasion), at
     return {
         message_id: _notice(message_id, *written[message_id], several, language)
@@ -72,7 +72,7 @@ def _notice(message_id: int, occasion: Occasion, at: datetime, several: Sequence
         lines = [
             Line(
                 line_of(told.known, told.sentence, told.item, language, SHANGHAI),
-                links_of(told.known, told.flow_run_id, language),
+                _links(told.known.id, told.about, language),
             )
             # the most urgent first: the last may be cut off
             for told in sorted(several, key=lambda told: told.known.severity)
@@ -85,19 +85,16 @@ def _notice(message_id: int, occasion: Occasion, at: datetime, several: Sequence
     return Notice(f"alert-{message_id}", title, tuple(lines), page, in_language(LEFT_OUT, language), at)
 
 
-def links_of(alert: Known, flow_run_id: str | None, language: Language) -> tuple[Link, ...]:
-    """The pages about an alert: itself in the console, the run that told of it, what to do about it."""
+def _links(alert_id: int, about: About, language: Language) -> tuple[Link, ...]:
+    """The alert itself in the console, and the pages that it leads to."""
     base = _console()
-    section = runbook_section(GONE) if alert.rule in _GONE else runbook_address(Fault.NEW_ALERTS)
-    addresses = {
-        "console": f"{base}{PAGE}#alert-{alert.id}" if base else "",
-        "run": run_link(flow_run_id) if flow_run_id else "",
-        "runbook": section,
-    }
-    return tuple(Link(in_language(LINK_NAMES[name], language), url) for name, url in addresses.items() if url)
+    own = [Link(in_language(LINK_NAMES["alert"], language), f"{base}{PAGE}#alert-{alert_id}")] if base else []
+    return (*own, *named(links_of(about), language))
 
 
-_GONE = frozenset({AlertRule.RUN_CRASHED, AlertRule.RUN_LATE})
+def named(links: AlertLinks, language: Language) -> tuple[Link, ...]:
+    """The pages that there are, with what they are called."""
+    return tuple(Link(in_language(LINK_NAMES[name], language), url) for name, url in asdict(links).items() if url)
 
 
 def self_test(name: str, severities: Sequence[Severity], language: Language, at: datetime) -> Notice:

@@ -42,7 +42,8 @@ _TITLES: Final[Mapping[Occasion, tuple[str, str]]] = {
 LEFT_OUT: Final = ("and %d more", "还有 %d 条")
 OPEN_IT: Final = ("all alerts", "查看全部告警")
 LINK_NAMES: Final[Mapping[str, tuple[str, str]]] = {
-    "console": ("alert", "查看"),
+    "alert": ("alert", "告警"),
+    "page": ("what it is about", "查看"),
     "run": ("run", "运行"),
     "runbook": ("runbook", "处理手册"),
 }

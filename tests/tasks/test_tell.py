@@ -78,8 +78,8 @@ class TestWhatIsTold:
         assert world.texts("wecom") == [
             "**[P1] 店铺停止抓单**\n"
             "> 店铺停止抓单 (自 11-20 12:00 起): shop:A: no orders were fetched"
-            " [查看](https://oms.example/console/alerts#alert-1)"
-            " [处理手册](https://oms.example/console/runbook#new-alerts)\n"
+            " [告警](https://oms.example/console/alerts#alert-1) [查看](https://oms.example/console/shops/A)"
+            " [处理手册](https://oms.example/console/runbook#shop-silent)\n"
             "[查看全部告警 #1](https://oms.example/console/alerts)"
         ]
 
