@@ -132,13 +132,7 @@ def stuck_orders(conn: Connection, now: datetime) -> dict[str, Found]:
             total,
             since,
             order_id,
-            {
-                "what": "order",
-                "all": "orders",
-                "at": f"shop {shop}",
-                "no": no,
-                "state": said.get(state, state),
-            },
+            {"at": shop, "no": no, "state": said.get(state, state)},
         )
         for order_id, shop, state, since, no, total, _ in rows
     ]
