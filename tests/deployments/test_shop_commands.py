@@ -149,4 +149,6 @@ def test_open_alerts_are_listed_and_checked(shell: Shell) -> None:
     assert "2026-11-22 08:00  token_expiring          shop S1: its token ends" in shell.run(
         "alerts", "--check", ok=False
     )
-    assert shell.json("alerts")[0]["subject"] == "shop:S1"
+    (told,) = shell.json("alerts")
+    assert told["subject"] == "shop:S1"
+    assert told["links"].keys() == {"page", "run", "runbook"}

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 from models.alert import AlertRule
 from models.database import transaction
-from tasks.alerts import Raised, open_alerts, raise_alerts
+from tasks.alerts import Found, Raised, open_alerts, raise_alerts
 from tests.fakes import NOON, FakePool
 
 RULE, OTHER = AlertRule.TOKEN_EXPIRING, AlertRule.SHIP_BACK_OVERDUE
@@ -73,3 +73,26 @@ def test_a_run_knows_what_it_opened_when_it_is_tried_again(pool: FakePool) -> No
     raised({"shop:A": "ends soon", "shop:B": "ends soon"}, 20, run="run-2")
 
     assert list(sentences("run-2")) == ["shop:B"]
+
+
+def test_what_grew_threefold_is_told_anew_and_again_after_it_became_a_third(pool: FakePool) -> None:
+    opened = []
+    for minute, things in enumerate((30, 89, 90, 91, 31, 30, 89, 90)):
+        with transaction() as conn:
+            found = {"parcels:WH-A": Found(f"{things} parcels", things=things)}
+            at = NOON + timedelta(minutes=minute)
+            opened.append((things, raise_alerts(conn, RULE, lambda *_, found=found: found, at).opened != ()))
+
+    assert opened == [
+        (30, True), (89, False), (90, True), (91, False), (31, False), (30, False), (89, False), (90, True),
+    ]  # fmt: skip
+    assert pool.rows("select count(*) filter (where closed_at is null), count(*) from alert") == [(1, 3)]
+
+
+def test_what_an_alert_is_about_follows_its_cause(pool: FakePool) -> None:
+    with transaction() as conn:
+        raise_alerts(conn, RULE, lambda *_: {"parcels:WH-A": Found("7 parcels", 1, "run-a", 7)}, NOON)
+        raise_alerts(conn, RULE, lambda *_: {"parcels:WH-A": Found("7 parcels", 2, "run-b", 7)}, NOON)
+        (alert,) = open_alerts(conn)
+
+    assert (alert.order_id, alert.run_id, alert.things) == (2, "run-b", 7)
