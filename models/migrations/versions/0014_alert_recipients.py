@@ -10,7 +10,7 @@ depends_on = None
 
 _KINDS = (
     "'outbound.created', 'outbound.cancel_requested', 'ship_back', 'subscribe', 'stock', 'waybill', 'waybill.cancel', "
-    "'intercept'"
+    "'intercept', 'delivered_back'"
 )
 _AT = sa.DateTime(timezone=True)
 
