@@ -92,10 +92,7 @@ def below_safety(conn: Connection, now: datetime) -> dict[str, Found]:
             len(rows),
             now,
             None,
-            {
-                "sku": f"SKU {code}: {sellable} units can be sold, {safety} are kept safe",
-                "days": _cover(sellable, rate),
-            },
+            {"code": code, "sellable": sellable, "safety": safety, "days": _cover(sellable, rate)},
         )
         for code, sellable, safety, sku_id in shown
         for rate in (sold.get(sku_id, 0) / DEMAND_DAYS,)

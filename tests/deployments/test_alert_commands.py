@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -14,12 +15,13 @@ from sandbox.server import Sandbox
 from tasks.alert_messages import write_messages
 from tasks.alerts import raise_alerts
 from tests.deployments.calling import answer, run
-from tests.fakes import FakePool
+from tests.fakes import NOON, FakePool
 
 
 @pytest.fixture
 def sandbox(running_sandbox: Sandbox) -> Iterator[Sandbox]:
     running_sandbox.do("POST", "/reset")
+    running_sandbox.do("POST", "/clock", {"now": (NOON + timedelta(hours=1)).isoformat()})
     yield running_sandbox
     running_sandbox.do("POST", "/reset")
 
