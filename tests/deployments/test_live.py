@@ -13,10 +13,17 @@ import psycopg
 import pytest
 
 from deployments.live import Live, run_work, waiting_work
+from models.alert import AlertRule
+from models.database import transaction
 from models.errors import PipelineError, StepFailed
+from models.recipient import Language, RecipientKind, Severity
 from models.sealing import seal
 from models.settings import CHECKOUT, clock, settings
+from sandbox.server import Sandbox
+from tasks.alerts import raise_alerts
+from tasks.recipients import Recipient, add_recipient
 from tasks.setup import add_shop
+from tests.fakes import why
 
 WOO = {"endpoint": "http://127.0.0.1:9", "consumer_key": "ck_1", "consumer_secret": "cs_1"}
 
@@ -213,3 +220,21 @@ def test_reports_are_applied_by_a_run_of_the_deployment(prefect_server: str, dat
 def test_a_failed_run_of_a_shop_is_told_in_its_own_words(prefect_server: str, database: str) -> None:
     with pytest.raises(PipelineError, match="process_orders Failed: "):
         run_work("shop:S9")
+
+
+def test_people_are_told_of_alerts_without_prefect(
+    database: str, running_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    running_sandbox.do("POST", "/reset")
+    robot = {"webhook_url": running_sandbox.robot("wecom")["webhook_url"]}
+    wish = Recipient("on-call", RecipientKind.WECOM, Language.CHINESE, tuple(Severity), 1)
+    assert waiting_work() == []
+    with transaction() as conn:
+        add_recipient(conn, wish, robot, why(at=clock().now()))
+        raise_alerts(conn, AlertRule.INGEST_SILENT, lambda *_: {"shop:A": "shop A: silent"}, clock().now())
+
+    assert waiting_work() == ["alerts"]
+    run_work("alerts")
+
+    assert running_sandbox.do("GET", "/books?summary=1")["robots"]["wecom"]["messages"] == 1
