@@ -24,7 +24,7 @@ _SHOPS: Final = """
 _DUE: Final = "coalesce(o.ship_by, coalesce(o.paid_at, o.created_at) + %(promise)s)"
 _PAID: Final = "coalesce(o.paid_at, o.created_at)"
 
-# the latest moment at which nothing has to be said yet
+# the moment from which on people are warned
 _WARN: Final = f"greatest({_DUE} - s.ahead, {_PAID} + ({_DUE} - {_PAID}) / 2)"
 
 _UNSHIPPED: Final = f"""
