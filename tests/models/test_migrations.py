@@ -147,3 +147,40 @@ def test_a_line_has_one_open_lock_per_turn_and_after_a_downgrade_one(database: s
 
     assert row(database, "select array_agg(quantity), min(state) from lock where state = 'open'") == ([2], "open")
     assert row(database, "select s.locked, p.locked from stock s, sku_pool p") == (2, 2)
+
+
+FOLLOWED = """
+  insert into parcel (id, document_id, package_no, carrier, waybill, stage, stage_at, shipped_at, heard_at, asked_at,
+                      salt_enc, callback_token, note)
+    values (1, 1, 'P1', 'yuantong', 'YT1', 'collected', '2026-11-01Z', '2026-11-01Z', '2026-11-01Z', '2026-11-03Z', '',
+            'token', '');
+  insert into parcel_event (parcel_id, digest, at, stage, text, place)
+    values (1, 'a', '2026-11-01Z', 'label_created', '', ''), (1, 'b', '2026-11-02Z', 'collected', '', '');
+"""
+
+
+def to_revision(url: str, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", "models:migrations")
+    with engine_for(url).begin() as connection:
+        config.attributes["connection"] = connection
+        (command.upgrade if revision == "head" else command.downgrade)(config, revision)
+
+
+def test_when_a_number_was_asked_about_counts_on_whichever_way_the_tables_change(database: str) -> None:
+    to_revision(database, "0010")
+    with psycopg.connect(database) as conn:
+        conn.execute(FOLLOWED.encode())
+
+    to_revision(database, "head")
+    assert row(database, "select source, waybill, asked_at = '2026-11-03Z', answer from tracking_question") == (
+        "kuaidi100",
+        "YT1",
+        True,
+        "asked",
+    )
+    assert row(database, "select scanned_at = '2026-11-02Z' from parcel") == (True,)
+    assert row(database, "select array_agg(distinct source) from parcel_event") == (["kuaidi100"],)
+
+    to_revision(database, "0010")
+    assert row(database, "select asked_at = '2026-11-03Z' from parcel") == (True,)
