@@ -9,6 +9,7 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.simulation import connect_shops
+from flows.audit_tracking import audit_tracking
 from flows.learn_lanes import learn_lanes
 from flows.learn_prices import learn_prices
 from flows.refresh_shops import refresh_shops
@@ -115,3 +116,18 @@ def test_a_run_that_learns_lanes_says_how_many(pool: FakePool) -> None:
 
     assert state.is_completed()
     assert state.message == "0 lanes known, 0 forgotten, from 0 parcels"
+
+
+def test_an_audit_without_silent_parcels_asks_nobody(pool: FakePool, sandbox: Sandbox) -> None:
+    state = audit_tracking(return_state=True)
+
+    assert state.is_completed()
+    assert state.message == "0 silent parcels asked about, 0 moved, 0 without news"
+    assert sandbox.do("GET", "/books")["carriers"]["aliyun"]["queries"] == {}
+
+
+def test_an_audit_of_a_pool_without_credentials_says_what_it_lacks(pool: FakePool) -> None:
+    state = audit_tracking(return_state=True)
+
+    assert state.is_failed()
+    assert "kuaidi100: lacks the credential" in str(state.message)
