@@ -80,9 +80,10 @@ def take_parcels(conn: Connection, column: Literal["id", "callback_token"], keys
         sql.SQL(
             """with mine as (select id from parcel where {key} = any(%(keys)s))
                select {key}, id, carrier, waybill, stage, stage_at, salt_enc, dropped_at, unasked_at from parcel
-               where id in (select id from mine) or document_id in (
-                 select a.document_id from parcel_line l join allocation a on a.order_id = l.order_id
-                 where l.parcel_id in (select id from mine))
+               where id in (
+                 select id from mine
+                 union select p.id from mine m join parcel_line l on l.parcel_id = m.id
+                 join allocation a on a.order_id = l.order_id join parcel p on p.document_id = a.document_id)
                order by id for update"""
         ).format(key=sql.Identifier(column)),
         {"keys": list(keys)},
