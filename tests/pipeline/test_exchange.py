@@ -45,9 +45,11 @@ def test_an_exchange_ships_through_the_real_stages_and_its_platform_hears_nothin
     shipped(world)
     world.travel("delivered")
     work_off()
+    deliver_due(send, ALL_KINDS, why("outbox"))
 
     assert world.rows("select count(*), min(stage), max(stage) from parcel") == [(2, "delivered", "delivered")]
-    assert world.rows("select state, count(*) from outbox group by 1") == [("delivered", 5)]
+    assert world.rows("select state, count(*) from outbox group by 1") == [("delivered", 6)]
+    assert world.rows("select key from outbox where kind = 'delivered_back'") == [("delivered-back-1",)]
     books = world.books()
     assert len(books["shops"]["woo-1"]["ship_backs"]) == 1
     assert reconcile() == []
