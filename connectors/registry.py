@@ -16,6 +16,7 @@ from connectors.channels.taobao import TaobaoChannel
 from connectors.channels.woocommerce import WooCommerceChannel
 from connectors.mapping import Mapping as OrderMapping
 from connectors.mapping import load_mapping
+from connectors.messages.sms import AliyunSms
 from connectors.waybills import WaybillService
 from connectors.wms.email import EmailWms
 from connectors.wms.handheld import HandheldWms
@@ -39,6 +40,7 @@ WMS: Final[Mapping[str, type[Wms]]] = MappingProxyType(
 )
 CARRIERS: Final[Mapping[str, type[Kuaidi100]]] = MappingProxyType({"kuaidi100": Kuaidi100})
 WAYBILLS: Final[Mapping[str, type[WaybillService]]] = MappingProxyType({"kuaidi100": Kuaidi100Waybills})
+SMS: Final[Mapping[str, type[AliyunSms]]] = MappingProxyType({"aliyun": AliyunSms})
 
 _SAME_MAPPING: Final[Mapping[str, str]] = MappingProxyType({"tmall": "taobao"})
 

@@ -26,6 +26,7 @@ from models.database import transaction
 from models.errors import PipelineError, SetupError
 from models.logs import write_log
 from models.settings import clock, settings
+from tasks.progress_sms import has_codes, send_codes
 from tasks.promo import current_promo
 from tasks.release_room import room_came
 from tasks.stock_push import has_crossed, shows_stock
@@ -42,13 +43,15 @@ GRACE_S = 8.0
 REPORTS = "reports"
 STOCK = "stock"
 RESUME = "resume"
+CODES = "codes"
 SHOP = "shop:"
 
 _log = logging.getLogger("orderpool.live")
 
 
 def waiting_work() -> list[str]:
-    """What can be worked on now: `reports` of warehouses and carriers, `shop:CODE` for each shop with notices, `stock`.
+    """What can be worked on now: `codes` for buyers, `reports` of warehouses and carriers, `shop:CODE` for each shop
+    with notices, `stock`.
 
     There is always stock to look at where anything was shown: whether it must be told at once is asked by the work. A
     notice is ripe once the shop's windows may end after it, else the read it asks for would not see the change. During
@@ -68,12 +71,20 @@ def waiting_work() -> list[str]:
         if oldest + lag_of(source.removeprefix(SHOP), channel, own or {}) <= now
     ]
     shops = dict.fromkeys([*ripe, *(SHOP + code for code in shops_to_read())])
-    before = ([REPORTS] if has_reports() else []) + ([RESUME] if room_came() else [])
+    before = [
+        *([CODES] if has_codes() else []),
+        *([REPORTS] if has_reports() else []),
+        *([RESUME] if room_came() else []),
+    ]
     return [*before, *shops, *([STOCK] if shows_stock() else [])]
 
 
 def run_work(work: str) -> None:
-    """Run the flow that some work needs; raises when it fails."""
+    """Run the flow that some work needs; raises when it fails. Codes need none: somebody waits for them."""
+    if work == CODES:
+        if obstacles := send_codes().obstacles:
+            raise PipelineError("; ".join(obstacles))
+        return
     from flows.process_orders import process_orders
     from flows.push_stock import push_stock
     from flows.resume_orders import resume_orders

@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = "text"  # of what the services log; json: one object per line
     metrics_token: str = ""  # what a scrape from elsewhere shows as its bearer token; empty: none is answered
     allow_http: bool = True  # plain HTTP to a warehouse on a private network
+    progress_frames: str = ""  # sites that may show the buyers' page in a frame, such as https://m.example.com; spaces
+    progress_seller: str = ""  # who the buyers' page says answers for their data; empty: the shop
 
     @property
     def run_dir(self) -> Path:

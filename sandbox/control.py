@@ -302,6 +302,8 @@ class Control:
             self._world.warehouse(code)
         elif kind == "carrier" and code != "kuaidi100":
             raise NotSimulated(f"there is no carrier {code}")
+        elif kind == "sms" and code != "aliyun":
+            raise NotSimulated(f"there is no SMS service {code}")
 
     def _system(self, warehouse: Warehouse) -> Wms | Qimen:
         return self._outside.qimen if warehouse.speaks == "qimen" else self._outside.wms

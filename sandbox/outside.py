@@ -10,6 +10,7 @@ from sandbox.kuaidi100 import Kuaidi100
 from sandbox.parcels import ParcelBook
 from sandbox.pinduoduo import PinduoduoGateway
 from sandbox.qimen import Qimen
+from sandbox.sms import SmsDesk
 from sandbox.taobao import TaobaoGateway
 from sandbox.wms import Wms
 from sandbox.woocommerce import WooStores
@@ -32,6 +33,7 @@ class Outside:
         self.wms = Wms(self.world, self.courier, self.parcels, self.faulty)
         self.qimen = Qimen(self.world, self.courier, self.parcels, self.faulty)
         self.kuaidi100 = Kuaidi100(self.world, self.courier, self.parcels, self.faulty)
+        self.sms = SmsDesk(self.world, self.faulty)
 
     def reset(self) -> None:
         """Go back to the default world and drop everything under way."""

@@ -87,6 +87,7 @@ def build_app(outside: Outside) -> Starlette:
             Route("/autonumber/auto", outside.kuaidi100.recognition, methods=["GET", "POST"]),
             Route("/label/order", outside.kuaidi100.label, methods=["POST"]),
             Route("/eorderapi.do", outside.kuaidi100.label, methods=["POST"]),
+            Route("/aliyun/sms", outside.sms.call, methods=["GET", "POST"]),
             Route("/label/{task}", outside.kuaidi100.labels.image),
         ],
         lifespan=lifespan,
@@ -159,6 +160,10 @@ class Sandbox:
         response = self.control.request(method, path.lstrip("/"), json=body)
         response.raise_for_status()
         return response.json()
+
+    def sms(self, code: str = "aliyun") -> dict[str, Any]:
+        """Return the SMS service's endpoint and credentials."""
+        return self._entry("sms", code)
 
     def _entry(self, kind: str, code: str) -> dict[str, Any]:
         return next(entry for entry in self.world()[kind] if entry["code"] == code)

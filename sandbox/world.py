@@ -283,6 +283,10 @@ class World:
         self.kuaidi_key = invented("kuaidi100 key", 12)
         self.kuaidi_customer = invented("kuaidi100 customer", 32).upper()
         self.kuaidi_secret = invented("kuaidi100 secret", 32)
+        self.sms_key_id = "LTAI" + invented("sms key", 20)
+        self.sms_secret = invented("sms secret", 30)
+        self.sms_sign_name = "示例旗舰店"
+        self.sms_template = "SMS_100000001"
         self.reset()
 
     def reset(self) -> None:
@@ -291,6 +295,8 @@ class World:
         self.faults = FaultBoard()
         self.printer = WaybillPrinter()
         self.carrier_book = CarrierBook()
+        self.sms_sent: list[dict[str, Any]] = []
+        self.sms_nonces: set[str] = set()
         self.shops: dict[str, Shop] = {}
         for code, platform in DEFAULT_SHOPS:
             self.open_shop(code, platform)
@@ -452,6 +458,18 @@ class World:
             "secret": self.kuaidi_secret,
         }
 
+    def sms_entry(self) -> dict[str, Any]:
+        """Return how a client reaches the SMS service."""
+        return {
+            "code": "aliyun",
+            "platform": "aliyun",
+            "endpoint": f"{self.url}/aliyun/sms",
+            "access_key_id": self.sms_key_id,
+            "access_key_secret": self.sms_secret,
+            "sign_name": self.sms_sign_name,
+            "template_code": self.sms_template,
+        }
+
     def as_json(self) -> dict[str, Any]:
         """Return the object that the server prints when it listens."""
         return {
@@ -459,6 +477,7 @@ class World:
             "control": f"{self.url}/_control",
             "shops": [self.shop_entry(shop) for shop in self.shops.values()],
             "carriers": [self.carrier_entry()],
+            "sms": [self.sms_entry()],
             "warehouses": [self.warehouse_entry(warehouse) for warehouse in self.warehouses.values()],
         }
 
@@ -474,4 +493,9 @@ class World:
                 for code, warehouse in self.warehouses.items()
             },
             "carriers": {"kuaidi100": self.carrier_book.summary() if summary else self.carrier_book.as_json()},
+            "sms": {
+                "aliyun": len(self.sms_sent)
+                if summary
+                else [{**sent, "at": sent["at"].isoformat()} for sent in self.sms_sent]
+            },
         }

@@ -18,6 +18,7 @@ class Owner(StrEnum):
     SHOP = "shop"
     WAREHOUSE = "warehouse"
     CARRIER = "carrier"
+    SMS = "sms"
 
 
 def secrets_of(conn: Connection, owner: Owner, code: str) -> dict[str, str]:
