@@ -143,22 +143,28 @@ def _ids(conn: Connection, condition: str, at: datetime, **values: object) -> li
     return [row[0] for row in rows]
 
 
-def load_orders(conn: Connection, order_ids: Sequence[int], *, with_scans: bool = False) -> list[BuyersOrder]:
-    """The orders in the order of their ids, in a fixed number of queries."""
+def list_orders(conn: Connection, order_ids: Sequence[int]) -> list[BuyersOrder]:
+    """The orders in the order of their ids as a list shows them: without parcels and returns, in three queries."""
     ids = list(order_ids)
     found = _orders(conn, ids, load_facts(conn, ids))
+    _add_items(conn, found, ())
+    return [found[order_id] for order_id in ids if order_id in found]
+
+
+def load_order(conn: Connection, order_id: int) -> BuyersOrder:
+    """One order with all that its page shows, in a fixed number of queries."""
+    found = _orders(conn, [order_id], load_facts(conn, [order_id]))
     parcels, boxed = _parcels(conn, found)
-    if with_scans:
-        _add_scans(conn, parcels)
+    _add_scans(conn, parcels)
     _add_items(conn, found, boxed)
     _add_returns(conn, found)
-    return [found[order_id] for order_id in ids if order_id in found]
+    return found[order_id]
 
 
 def _orders(conn: Connection, ids: list[int], facts: dict[int, Facts]) -> dict[int, BuyersOrder]:
     rows = conn.execute(
         """select o.id, o.order_no, coalesce(nullif(p.name, ''), p.code), o.created_at, o.paid_at,
-                  coalesce((select max(e.at) from event e where e.order_id = o.id), o.stored_at),
+                  greatest(o.stored_at, (select max(e.at) from event e where e.order_id = o.id)),
                   r.name_enc, r.phone_enc, concat_ws(' ', case when not starts_with(r.city, r.province)
                     then nullif(r.province, '') end, nullif(r.city, ''), nullif(r.district, ''))
            from orders o join shop p on p.id = o.shop_id join receiver r on r.order_id = o.id
@@ -186,7 +192,9 @@ def _orders(conn: Connection, ids: list[int], facts: dict[int, Facts]) -> dict[i
 
 def mask_number(number: str) -> str:
     """An order's number as its buyer knows it again: its first and last four characters, of a short one fewer."""
-    shown = 4 if len(number) > 10 else 2 if len(number) > 5 else 1
+    if len(number) <= 5:
+        return f"****{number[-1:]}"
+    shown = 4 if len(number) > 10 else 2
     return f"{number[:shown]}****{number[-shown:]}"
 
 

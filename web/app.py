@@ -46,9 +46,9 @@ ROUTERS: Sequence[APIRouter] = (
     carriers.router,
     shops.router,
     prefect.router,
+    progress_pages.router,
     *CONSOLE,
     *HANDHELD,
-    progress_pages.router,
 )
 
 

@@ -3,6 +3,7 @@
 import hmac
 import json
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path, Request, Response
@@ -19,7 +20,7 @@ from models.sealing import keyed_digest, seal, unseal
 from models.settings import clock, settings
 from tasks.progress_codes import AGAIN_AFTER, DIGITS, Verdict, ask_code, mobile, try_code
 from tasks.progress_limits import TooOften
-from tasks.progress_orders import BuyersOrder, latest, load_orders
+from tasks.progress_orders import BuyersOrder, latest, list_orders, load_order
 from tasks.progress_sessions import end_session, find_session, open_by_link, open_by_number
 from tasks.progress_sms import can_send
 from web.console.forms import posts
@@ -147,12 +148,13 @@ def follow_link(request: Request, token: Annotated[str, Path(pattern=r"^[A-Za-z0
 @router.get(ORDERS, response_class=HTMLResponse)
 def show_orders(request: Request) -> Response:
     """The orders that this browser may see; a single one at once."""
-    found = _orders(request)
-    if found is None:
-        return _over(request)
-    entrance, orders = found
-    if len(orders) == 1:
-        return _order_page(request, orders[0].id, alone=True)
+    with reading() as conn:
+        session = find_session(conn, request.cookies.get(SESSION, ""), clock().now())
+        if session is None:
+            return _over(request)
+        if len(session.order_ids) == 1:
+            return _order_page(request, load_order(conn, session.order_ids[0]), alone=True)
+        orders = list_orders(conn, session.order_ids)
     return page(
         request,
         "progress_orders.html",
@@ -160,21 +162,20 @@ def show_orders(request: Request) -> Response:
         updated_at=latest(orders),
         steps=_steps(),
         looks=LOOKS,
-        by_phone=entrance is Entrance.PHONE,
+        by_phone=session.entrance is Entrance.PHONE,
     )
 
 
 @router.get(f"{ORDERS}/{{code}}", response_class=HTMLResponse)
 def show_order(request: Request, code: Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]) -> Response:
     """One of them; its address means something in this session alone."""
-    now = clock().now()
     with reading() as conn:
-        session = find_session(conn, request.cookies.get(SESSION, ""), now)
-    if session is None:
-        return _over(request)
-    for order_id in session.order_ids:
-        if hmac.compare_digest(_code_of(request, order_id), code):
-            return _order_page(request, order_id, alone=len(session.order_ids) == 1)
+        session = find_session(conn, request.cookies.get(SESSION, ""), clock().now())
+        if session is None:
+            return _over(request)
+        for order_id in session.order_ids:
+            if hmac.compare_digest(_code_of(request, order_id), code):
+                return _order_page(request, load_order(conn, order_id), alone=len(session.order_ids) == 1)
     raise HTTPException(404)
 
 
@@ -194,15 +195,7 @@ def show_notice(request: Request) -> Response:
     return page(request, "progress_notice.html", seller=settings().progress_seller)
 
 
-def _orders(request: Request) -> tuple[Entrance, list[BuyersOrder]] | None:
-    with reading() as conn:
-        session = find_session(conn, request.cookies.get(SESSION, ""), clock().now())
-        return (session.entrance, load_orders(conn, session.order_ids)) if session else None
-
-
-def _order_page(request: Request, order_id: int, *, alone: bool) -> Response:
-    with reading() as conn:
-        (order,) = load_orders(conn, [order_id], with_scans=True)
+def _order_page(request: Request, order: BuyersOrder, *, alone: bool) -> Response:
     return page(
         request,
         "progress_order.html",
@@ -253,7 +246,7 @@ def _code_page(request: Request, status: int = 200, problem: str = "", error: To
 
 def _waiting(response: Response, error: TooOften | None) -> Response:
     if error is not None:
-        response.headers["Retry-After"] = str(int(error.wait.total_seconds()) + 1)
+        response.headers["Retry-After"] = str(_seconds(error))
     return response
 
 
@@ -276,10 +269,14 @@ def _words_of(verdict: Verdict) -> str:
 
 
 def _too_often(error: TooOften) -> str:
-    seconds = int(error.wait.total_seconds()) + 1
+    seconds = _seconds(error)
     if seconds <= 90:
         return _("Too many tries. Try again in %(seconds)s seconds.", seconds=str(seconds))
     return _("Too many tries. Try again in %(minutes)s minutes.", minutes=str(-(-seconds // 60)))
+
+
+def _seconds(error: TooOften) -> int:
+    return max(1, ceil(error.wait.total_seconds()))
 
 
 def _over(request: Request) -> Response:

@@ -111,8 +111,8 @@ def test_a_refusal_says_how_long_to_wait(buyer: New, clock: StoppedClock) -> Non
     clock.advance(seconds=20)
     again = someone.ask()
 
-    assert (again.status_code, again.headers["retry-after"]) == (429, "41")
-    assert "请 41 秒后再试" in again.text
+    assert (again.status_code, again.headers["retry-after"]) == (429, "40")
+    assert "请 40 秒后再试" in again.text
 
 
 def test_a_phone_gets_five_codes_an_hour_and_ten_a_day(pool: FakePool, clock: StoppedClock) -> None:
