@@ -26,7 +26,7 @@ from models.database import transaction
 from models.errors import PipelineError, SetupError
 from models.logs import write_log
 from models.settings import clock, settings
-from tasks.progress_sms import has_codes, send_codes
+from tasks.progress_codes import has_codes
 from tasks.promo import current_promo
 from tasks.release_room import room_came
 from tasks.stock_push import has_crossed, shows_stock
@@ -82,6 +82,8 @@ def waiting_work() -> list[str]:
 def run_work(work: str) -> None:
     """Run the flow that some work needs; raises when it fails. Codes need none: somebody waits for them."""
     if work == CODES:
+        from tasks.progress_sms import send_codes
+
         if obstacles := send_codes().obstacles:
             raise PipelineError("; ".join(obstacles))
         return

@@ -12,9 +12,10 @@ import secrets
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from models.database import Connection
+from models.database import Connection, transaction
 from models.progress import Attempt, CodeState, Entrance
 from models.sealing import keyed_digest, phone_digits, phone_hash, seal
+from models.settings import clock
 from tasks.progress_limits import CODE_LIMITS, GUESS_LIMITS, Caller, count_attempt, require_room
 from tasks.progress_orders import orders_of_phone
 from tasks.progress_sessions import note_lookup, open_session
@@ -68,6 +69,15 @@ def ask_code(conn: Connection, phone: str, caller: Caller, at: datetime) -> None
             "ends": at + LASTS,
         },
     )
+
+
+def has_codes() -> bool:
+    """Whether a code is to be sent now."""
+    with transaction() as conn:
+        row = conn.execute(
+            "select exists (select from progress_code where state = 'waiting' and next_at <= %s)", (clock().now(),)
+        ).fetchone()
+    return bool(row and row[0])
 
 
 def try_code(conn: Connection, typed: str, caller: Caller, at: datetime) -> tuple[Verdict, str]:

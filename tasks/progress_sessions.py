@@ -5,11 +5,15 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from models.database import Connection
+from models.database import Connection, transaction
+from models.errors import SetupError
+from models.order import Cause
 from models.progress import Attempt, Entrance
 from models.sealing import order_link, read_order_link
+from models.settings import settings
+from tasks.access import log_access
 from tasks.progress_limits import LINK_LIMITS, NUMBER_LIMITS, Caller, count_attempt, require_room
-from tasks.progress_orders import orders_of_number, orders_of_phone, still_shown
+from tasks.progress_orders import SHOWN_FOR, orders_of_number, orders_of_phone, still_shown
 
 LASTS = timedelta(minutes=30)
 """Source: the project's privacy specification, section 6."""
@@ -63,6 +67,32 @@ def open_by_link(conn: Connection, token: str, caller: Caller, at: datetime) -> 
 def link_to(order_id: int, at: datetime) -> str:
     """The token of a link to an order, which whoever has it may follow until it ends."""
     return order_link(order_id, at + LINK_LASTS)
+
+
+def make_link(order_id: int, why: Cause, address: str = "") -> str:
+    """The address of a link to an order, to be given to its buyer; noted in the log of access.
+
+    Raises SetupError when the order cannot be shown: there is none, it is too old, or its receiver was erased.
+    """
+    with transaction() as conn:
+        if not still_shown(conn, [order_id], why.at):
+            days = SHOWN_FOR.days
+            raise SetupError(
+                f"order id {order_id}: has no link; there is none, it is older than {days} days, or its receiver was "
+                "erased"
+            )
+        log_access(conn, why.actor, "progress_link_made", why.at, address=address, order_id=order_id)
+    return f"{settings().callback_base()}/progress/t/{link_to(order_id, why.at)}"
+
+
+def links_of_number(order_no: str, why: Cause) -> list[str]:
+    """The links to every order of this number; raises SetupError when there is none to link to."""
+    with transaction() as conn:
+        rows = conn.execute("select id from orders where order_no = %s", (order_no,)).fetchall()
+        shown = still_shown(conn, [row[0] for row in rows], why.at)
+    if not shown:
+        raise SetupError(f"order {order_no}: has no link; it is not in the pool, too old, or its receiver was erased")
+    return [make_link(order_id, why) for order_id in shown]
 
 
 def open_session(

@@ -58,15 +58,6 @@ def can_send(conn: Connection) -> bool:
     return bool(secrets_of(conn, Owner.SMS, ALIYUN))
 
 
-def has_codes() -> bool:
-    """Whether a code is to be sent now."""
-    with transaction() as conn:
-        row = conn.execute(
-            "select exists (select from progress_code where state = 'waiting' and next_at <= %s)", (clock().now(),)
-        ).fetchone()
-    return bool(row and row[0])
-
-
 def send_codes() -> SmsCount:
     """Send every code that waits and may still be used, and drop what is late."""
     now = clock().now()
@@ -74,19 +65,29 @@ def send_codes() -> SmsCount:
         late = _drop_late(conn, now)
         without = _drop_unknown(conn, now)
         taken, held_back = _take(conn, now)
-    if not taken:
-        return SmsCount(0, without, late, held_back)
+    errors = _send_all(taken, now) if taken else {}
+    said = [str(error) for error in errors.values() if error]
+    if held_back:
+        said.append(f"sms: {held_back} codes wait: {A_MINUTE} messages within a minute are the most")
+    return SmsCount(
+        sum(error is None for error in errors.values()), without, late, held_back, tuple(dict.fromkeys(said))
+    )
+
+
+def _send_all(taken: list[_Message], now: datetime) -> dict[int, PipelineError | None]:
+    """Send what was taken; what stood in the way of each, None where it was sent."""
+    errors: dict[int, PipelineError | None]
     try:
         with transaction() as conn:
             service = open_sms(conn)
     except SetupError as error:
-        _note(dict.fromkeys((message.id for message in taken), error), taken, now)
-        return SmsCount(0, without, late, held_back, (str(error),))
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        errors = dict(zip([m.id for m in taken], threads.map(lambda m: _send(service, m), taken), strict=True))
-    _note(errors, taken, clock().now())
-    said = tuple(dict.fromkeys(str(error) for error in errors.values() if error))
-    return SmsCount(sum(error is None for error in errors.values()), without, late, held_back, said)
+        errors = {message.id: error for message in taken}
+    else:
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            tried = threads.map(lambda message: _send(service, message), taken)
+            errors = dict(zip([message.id for message in taken], tried, strict=True))
+    _note(errors, taken, now)
+    return errors
 
 
 def open_sms(conn: Connection) -> Sms:
@@ -102,6 +103,23 @@ def set_sms(credentials: Mapping[str, str]) -> None:
     with transaction() as conn:
         keep_secrets(conn, Owner.SMS, ALIYUN, {name: value for name, value in credentials.items() if value})
         open_sms(conn)
+
+
+def known_credentials() -> frozenset[str]:
+    """The names of what is stored of the service."""
+    with transaction() as conn:
+        return frozenset(secrets_of(conn, Owner.SMS, ALIYUN))
+
+
+def codes_of_a_day() -> list[tuple[str, int, str]]:
+    """Per state how many codes of the last 24 hours are in it, and what stood in the way of the last of them."""
+    with transaction() as conn:
+        return conn.execute(
+            """select state, count(*), coalesce((array_agg(last_error order by id desc)
+                        filter (where last_error <> ''))[1], '')
+               from progress_code where made_at > %s group by 1 order by 1""",
+            (clock().now() - timedelta(days=1),),
+        ).fetchall()
 
 
 def _drop_late(conn: Connection, now: datetime) -> int:

@@ -8,9 +8,9 @@ import pytest
 from connectors.messages import sms
 from models.database import transaction
 from sandbox.server import Sandbox
-from tasks.progress_codes import ask_code
+from tasks.progress_codes import ask_code, has_codes
 from tasks.progress_limits import Caller
-from tasks.progress_sms import A_MINUTE, has_codes, send_codes, set_sms
+from tasks.progress_sms import A_MINUTE, send_codes, set_sms
 from tests.clocks import StoppedClock, in_force
 from tests.fakes import NOON, FakePool, payload
 
@@ -144,4 +144,5 @@ def test_a_minute_has_so_many_messages(waiting: FakePool, sandbox: Sandbox, cloc
     clock.advance(seconds=61)
 
     assert (held.sent, held.held_back) == (0, 1)
+    assert held.obstacles == (f"sms: 1 codes wait: {A_MINUTE} messages within a minute are the most",)
     assert send_codes().sent == 1
