@@ -24,8 +24,9 @@ SHOWN_FOR = timedelta(days=90)
 """Orders older than this are not shown. Source: the project's privacy specification, section 6."""
 
 MOST_ORDERS = 50
-MOST_SCANS = 40
-"""Of one parcel, the newest: with them the whole page stays below 50 KB."""
+MOST_SCANS = 60
+LEAST_SCANS = 6
+"""Of all parcels of an order together, the newest, and at least of each: so its page stays below 50 KB."""
 
 
 class Item(NamedTuple):
@@ -232,7 +233,7 @@ def _add_scans(conn: Connection, parcels: dict[int, list[Parcel]]) -> None:
         """select w.id, e.at, e.stage, e.text, e.place from unnest(%s::bigint[]) w(id) cross join lateral (
              select at, stage, text, place, digest from parcel_event where parcel_id = w.id
              order by at desc, digest limit %s) e order by w.id, e.at desc, e.digest""",
-        (list(parcels), MOST_SCANS),
+        (list(parcels), max(LEAST_SCANS, MOST_SCANS // max(1, len(parcels)))),
     )
     for parcel_id, at, stage, text, place in rows:
         for parcel in parcels[parcel_id]:
