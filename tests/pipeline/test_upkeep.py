@@ -19,7 +19,6 @@ from sandbox.server import Sandbox, running
 from tasks.prefect_runs import runs_in_trouble
 from tasks.progress_codes import ask_code
 from tasks.progress_limits import Caller
-from tasks.progress_sms import set_sms
 from tests.fakes import FakePool, payload
 from tests.shared_pool import emptied, shared_pool
 
@@ -115,7 +114,6 @@ def test_a_run_that_learns_prices_says_how_many(pool: FakePool) -> None:
 
 
 def test_codes_that_no_live_process_sent_leave_with_the_outbox(pool: FakePool, sandbox: Sandbox) -> None:
-    set_sms(sandbox.sms())
     pool.take([payload(1)])
     pool.execute("update orders set created_at = %s", clock().now())
     with transaction() as conn:
