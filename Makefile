@@ -83,6 +83,7 @@ pictures: $(READY) chromium ## the pictures of the documents anew
 	SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/pipeline/test_runbook.py -k pictures
 	SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/tasks/paper -k "whole_wave or parcel and 100x150"
 	SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/web/handheld -k "twenty or ten_scans or wrong_item"
+	SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/web/progress/test_in_browser.py -k "its_code_show"
 
 lock: ## requirements.lock anew from pyproject.toml
 	$(BIN)/python -m uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \

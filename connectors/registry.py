@@ -20,6 +20,7 @@ from connectors.mapping import load_mapping
 from connectors.messages.dingtalk import DingtalkRobot
 from connectors.messages.mail import MailMessenger
 from connectors.messages.notice import Messenger
+from connectors.messages.sms import AliyunSms
 from connectors.messages.wecom import WecomRobot
 from connectors.waybills import WaybillService
 from connectors.wms.email import EmailWms
@@ -49,6 +50,7 @@ WAYBILLS: Final[Mapping[str, type[WaybillService]]] = MappingProxyType({"kuaidi1
 MESSENGERS: Final[Mapping[str, type[Messenger]]] = MappingProxyType(
     {"wecom": WecomRobot, "dingtalk": DingtalkRobot, "email": MailMessenger}
 )
+SMS: Final[Mapping[str, type[AliyunSms]]] = MappingProxyType({"aliyun": AliyunSms})
 
 _SAME_MAPPING: Final[Mapping[str, str]] = MappingProxyType({"tmall": "taobao"})
 

@@ -26,6 +26,7 @@ from models.database import transaction
 from models.errors import PipelineError, SetupError
 from models.logs import write_log
 from models.settings import clock, settings
+from tasks.progress_codes import has_codes
 from tasks.promo import current_promo
 from tasks.recipients import is_anyone_told
 from tasks.release_room import room_came
@@ -44,6 +45,7 @@ GRACE_S = 8.0
 REPORTS = "reports"
 STOCK = "stock"
 RESUME = "resume"
+CODES = "codes"
 SHOP = "shop:"
 ALERTS = "alerts"
 
@@ -51,7 +53,8 @@ _log = logging.getLogger("orderpool.live")
 
 
 def waiting_work() -> list[str]:
-    """What can be worked on now: `reports` of warehouses and carriers, `shop:CODE` for each shop with notices, `stock`.
+    """What can be worked on now: `codes` for buyers, `reports` of warehouses and carriers, `shop:CODE` for each shop
+    with notices, `stock`.
 
     There is always stock to look at where anything was shown: whether it must be told at once is asked by the work, as
     it is with `alerts` where there is somebody to tell. A notice is ripe once the shop's windows may end after it, else
@@ -72,12 +75,22 @@ def waiting_work() -> list[str]:
         if oldest + lag_of(source.removeprefix(SHOP), channel, own or {}) <= now
     ]
     shops = dict.fromkeys([*ripe, *(SHOP + code for code in shops_to_read())])
-    before = ([REPORTS] if has_reports() else []) + ([RESUME] if room_came() else [])
+    before = [
+        *([CODES] if has_codes() else []),
+        *([REPORTS] if has_reports() else []),
+        *([RESUME] if room_came() else []),
+    ]
     return [*told, *before, *shops, *([STOCK] if shows_stock() else [])]
 
 
 def run_work(work: str) -> None:
-    """Run the flow that some work needs; raises when it fails."""
+    """Run the flow that some work needs; raises when it fails. Codes need none: somebody waits for them."""
+    if work == CODES:
+        from tasks.progress_sms import send_codes
+
+        if obstacles := send_codes().obstacles:
+            raise PipelineError("; ".join(obstacles))
+        return
     if work == ALERTS:
         # no run of a flow: people are told with Prefect down, too
         tell()

@@ -8,6 +8,7 @@ from typing import Any
 from connectors.registry import CHANNELS
 from tasks.areas import import_areas
 from tasks.catalog import import_skus, import_warehouses
+from tasks.progress_sms import set_sms
 from tasks.setup import add_carrier, add_shop
 from tasks.stock_files import import_stock
 
@@ -48,7 +49,9 @@ QIMEN_CREDENTIALS = ("app_key", "customer_id", "sign_method", "wrap")
 
 
 def connect_shops(world: Mapping[str, Any], settings: Mapping[str, Any] | None = None) -> list[str]:
-    """Add every shop (with these settings) and the carriers of a sandbox's world; returns the shops' codes."""
+    """Add every shop (with these settings), the carriers and the SMS service of a sandbox's world; returns the shops'
+    codes.
+    """
     own = {**UNHURRIED, **(settings or {})}
     for shop in world["shops"]:
         channel = CHANNELS[shop["platform"]]
@@ -58,6 +61,7 @@ def connect_shops(world: Mapping[str, Any], settings: Mapping[str, Any] | None =
     for carrier in world["carriers"]:
         given = {key: carrier[key] for key in CARRIER_CREDENTIALS if carrier.get(key)}
         add_carrier(carrier["code"], given)
+    set_sms({name: value for name, value in world["sms"][0].items() if name not in ("code", "platform")})
     return [shop["code"] for shop in world["shops"]]
 
 

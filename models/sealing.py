@@ -8,7 +8,9 @@ import hashlib
 import hmac
 import os
 import re
+import struct
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import lru_cache
 from tempfile import NamedTemporaryFile
 
@@ -105,7 +107,7 @@ def _digest_key(purpose: str) -> bytes:
 
 def forget_key() -> None:
     """Read the key anew when it is next wanted: the settings of this process lead to another installation now."""
-    for read_once in (_key, _cipher, _pepper, _digest_key):
+    for read_once in (_key, _cipher, _pepper, _digest_key, _link_cipher):
         read_once.cache_clear()
 
 
@@ -113,3 +115,32 @@ def link_code(text: str) -> str:
     """A code of 128 bits that only this installation can give to a text: it makes a link that nobody can guess."""
     key = hmac.digest(_key(), b"orderpool link", hashlib.sha256)
     return base64.urlsafe_b64encode(hmac.digest(key, text.encode(), hashlib.sha256)[:16]).decode().rstrip("=")
+
+
+_LINK = struct.Struct(">QI")  # an order's id, and the hour since 1970 at which the link ends
+_HOUR_S = 3600
+
+
+@lru_cache(maxsize=1)
+def _link_cipher() -> AESGCM:
+    return AESGCM(hmac.digest(_key(), b"orderpool progress link", hashlib.sha256))
+
+
+def order_link(order_id: int, ends_at: datetime) -> str:
+    """A token for a link to one order: it tells nobody which, and its seal of 128 bits nobody can guess.
+
+    It holds until the hour of `ends_at` begins.
+    """
+    nonce = os.urandom(_NONCE_BYTES)
+    body = _link_cipher().encrypt(nonce, _LINK.pack(order_id, int(ends_at.timestamp()) // _HOUR_S), None)
+    return base64.urlsafe_b64encode(nonce + body).decode().rstrip("=")
+
+
+def read_order_link(token: str) -> tuple[int, datetime] | None:
+    """The order's id in a token of ours and when the link ends; None when we did not make it."""
+    try:
+        raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        order_id, hour = _LINK.unpack(_link_cipher().decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], None))
+    except (ValueError, InvalidTag, struct.error):
+        return None
+    return order_id, datetime.fromtimestamp(hour * _HOUR_S, UTC)

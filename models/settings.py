@@ -1,18 +1,22 @@
 """Where things are and what time it is: the settings of one installation, and the one Clock."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
 
+from pydantic import field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.errors import SetupError
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 """The zone of the platforms, of schedules and of what people read."""
+
+_SITE = re.compile(r"https?://[A-Za-z0-9*.-]+(:\d{1,5})?")
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -60,6 +64,16 @@ class Settings(BaseSettings):
     metrics_token: str = ""  # what a scrape from elsewhere shows as its bearer token; empty: none is answered
     limits_file: str = ""  # limits of this installation, in the place of those in models/rules/limits.yaml
     allow_http: bool = True  # plain HTTP to a warehouse on a private network
+    progress_frames: str = ""  # sites that may show the buyers' page in a frame, such as https://m.example.com; spaces
+    progress_seller: str = ""  # who the buyers' page says answers for their data; empty: the shop
+
+    @field_validator("progress_frames")
+    @classmethod
+    def _are_sites(cls, written: str) -> str:
+        for site in written.split():
+            if not _SITE.fullmatch(site):
+                raise ValueError(f"{site[:80]} is no site such as https://m.example.com")
+        return written
 
     @property
     def run_dir(self) -> Path:

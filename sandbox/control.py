@@ -317,6 +317,8 @@ class Control:
             raise NotSimulated(f"there is no carrier {code}")
         elif kind == "robot" and code not in self._world.robots:
             raise NotSimulated(f"there is no robot {code}")
+        elif kind == "sms" and code != "aliyun":
+            raise NotSimulated(f"there is no SMS service {code}")
 
     def _system(self, warehouse: Warehouse) -> Wms | Qimen:
         return self._outside.qimen if warehouse.speaks == "qimen" else self._outside.wms

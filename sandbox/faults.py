@@ -56,8 +56,8 @@ class FaultBoard:
         kind, target = str(body.get("kind", "")), str(body.get("target", ""))
         if kind not in KINDS:
             raise ControlError(f"fault kind {kind!r} is not one of {', '.join(sorted(KINDS))}")
-        if target.partition(":")[0] not in {"shop", "wms", "carrier", "robot"}:
-            raise ControlError(f"fault target {target!r} must start with shop:, wms:, carrier: or robot:")
+        if target.partition(":")[0] not in {"shop", "wms", "carrier", "robot", "sms"}:
+            raise ControlError(f"fault target {target!r} must start with shop:, wms:, carrier:, robot: or sms:")
         times = body.get("times")
         fault = Fault(
             target=target,

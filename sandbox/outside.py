@@ -12,6 +12,7 @@ from sandbox.parcels import ParcelBook
 from sandbox.pinduoduo import PinduoduoGateway
 from sandbox.qimen import Qimen
 from sandbox.robots import Robots
+from sandbox.sms import SmsDesk
 from sandbox.taobao import TaobaoGateway
 from sandbox.wms import Wms
 from sandbox.woocommerce import WooStores
@@ -36,6 +37,7 @@ class Outside:
         self.robots = Robots(self.world, self.faulty)
         self.kuaidi100 = Kuaidi100(self.world, self.courier, self.parcels, self.faulty)
         self.aliyun = Aliyun(self.world, self.parcels, self.faulty)
+        self.sms = SmsDesk(self.world, self.faulty)
 
     def reset(self) -> None:
         """Go back to the default world and drop everything under way."""

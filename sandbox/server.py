@@ -91,6 +91,7 @@ def build_app(outside: Outside) -> Starlette:
             Route("/label/order", outside.kuaidi100.label, methods=["POST"]),
             Route("/eorderapi.do", outside.kuaidi100.label, methods=["POST"]),
             *outside.robots.routes(),
+            Route("/aliyun/sms", outside.sms.call, methods=["GET", "POST"]),
             Route("/label/{task}", outside.kuaidi100.labels.image),
         ],
         lifespan=lifespan,
@@ -167,6 +168,10 @@ class Sandbox:
     def robot(self, code: str) -> dict[str, Any]:
         """Return one group robot's address and secrets."""
         return self._entry("robots", code)
+
+    def sms(self, code: str = "aliyun") -> dict[str, Any]:
+        """Return the SMS service's endpoint and credentials."""
+        return self._entry("sms", code)
 
     def _entry(self, kind: str, code: str) -> dict[str, Any]:
         return next(entry for entry in self.world()[kind] if entry["code"] == code)

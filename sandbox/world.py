@@ -285,6 +285,10 @@ class World:
         self.kuaidi_customer = invented("kuaidi100 customer", 32).upper()
         self.kuaidi_secret = invented("kuaidi100 secret", 32)
         self.aliyun_appcode = invented("aliyun appcode", 32)
+        self.sms_key_id = "LTAI" + invented("sms key", 20)
+        self.sms_secret = invented("sms secret", 30)
+        self.sms_sign_name = "示例旗舰店"
+        self.sms_template = "SMS_100000001"
         self.reset()
 
     def reset(self) -> None:
@@ -299,6 +303,8 @@ class World:
                 DINGTALK, invented("dingtalk robot", 64), "SEC" + invented("dingtalk secret", 64), "OrderPool"
             ),
         }
+        self.sms_sent: list[dict[str, Any]] = []
+        self.sms_nonces: set[str] = set()
         self.shops: dict[str, Shop] = {}
         for code, platform in DEFAULT_SHOPS:
             self.open_shop(code, platform)
@@ -469,6 +475,18 @@ class World:
             "appcode": self.aliyun_appcode,
         }
 
+    def sms_entry(self) -> dict[str, Any]:
+        """Return how a client reaches the SMS service."""
+        return {
+            "code": "aliyun",
+            "platform": "aliyun",
+            "endpoint": f"{self.url}/aliyun/sms",
+            "access_key_id": self.sms_key_id,
+            "access_key_secret": self.sms_secret,
+            "sign_name": self.sms_sign_name,
+            "template_code": self.sms_template,
+        }
+
     def as_json(self) -> dict[str, Any]:
         """Return the object that the server prints when it listens."""
         return {
@@ -476,6 +494,7 @@ class World:
             "control": f"{self.url}/_control",
             "shops": [self.shop_entry(shop) for shop in self.shops.values()],
             "carriers": [self.carrier_entry(), self.second_source_entry()],
+            "sms": [self.sms_entry()],
             "warehouses": [self.warehouse_entry(warehouse) for warehouse in self.warehouses.values()],
             "robots": [robot_entry(robot, self.url) for robot in self.robots.values()],
         }
@@ -498,5 +517,10 @@ class World:
             "robots": {
                 code: {"messages": len(robot.taken), "refused": robot.refused} if summary else robot.as_json()
                 for code, robot in self.robots.items()
+            },
+            "sms": {
+                "aliyun": len(self.sms_sent)
+                if summary
+                else [{**sent, "at": sent["at"].isoformat()} for sent in self.sms_sent]
             },
         }

@@ -19,6 +19,7 @@ class Owner(StrEnum):
     WAREHOUSE = "warehouse"
     CARRIER = "carrier"
     RECIPIENT = "recipient"
+    SMS = "sms"
 
 
 def secrets_of(conn: Connection, owner: Owner, code: str) -> dict[str, str]:

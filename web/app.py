@@ -1,4 +1,4 @@
-"""The web application: the console, the handhelds' page, incoming webhooks and what warehouses read.
+"""The web application: the console, the handhelds' page, the buyers' page, incoming webhooks and what warehouses read.
 
 Errors tell no internals: pages show them as pages, everything else answers plain JSON.
 """
@@ -24,9 +24,12 @@ from web.console import ROUTERS as CONSOLE
 from web.console import answers
 from web.console.pages import STATIC
 from web.console.session import NotSignedIn
+from web.console.words import _
 from web.handheld import ROUTERS as HANDHELD
 from web.handheld import page as handheld
 from web.hooks import carriers, documents, instructions, prefect, qimen, shops, wms
+from web.progress import frame as progress
+from web.progress import pages as progress_pages
 
 _log = logging.getLogger("orderpool.web")
 
@@ -43,6 +46,7 @@ ROUTERS: Sequence[APIRouter] = (
     carriers.router,
     shops.router,
     prefect.router,
+    progress_pages.router,
     *CONSOLE,
     *HANDHELD,
 )
@@ -55,6 +59,7 @@ def create_app() -> FastAPI:
         app.include_router(router)
     app.mount("/console/static", StaticFiles(directory=STATIC))
     app.mount(handheld.static_root(), handheld.static_files())
+    app.mount("/progress/static", StaticFiles(directory=progress.STATIC))
     app.add_exception_handler(StarletteHTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_bad_request)
     app.add_exception_handler(SetupError, _on_setup_error)
@@ -110,6 +115,8 @@ def _template(scope: Scope) -> str:
 def _failed(request: Request) -> Response:
     if handheld.is_page(request.url.path):
         return handheld.error_page(500, answers.plain_words(500))
+    if progress.is_page(request.url.path):
+        return progress.error_page(request, 500, answers.plain_words(500))
     if answers.is_console(request.url.path):
         return answers.error_page(request, 500, answers.plain_words(500))
     return JSONResponse({"error": "internal error"}, 500)
@@ -125,6 +132,8 @@ def _on_http_error(request: Request, error: Exception) -> Response:
         return answers.error_page(request, error.status_code, text)
     if handheld.is_page(request.url.path):
         return handheld.error_page(error.status_code, answers.plain_words(error.status_code))
+    if progress.is_page(request.url.path):
+        return progress.on_http_error(request, error)
     text = str(error.detail) if isinstance(error, HTTPException) else "not found"
     if error.status_code == 405:
         text = "method not allowed"
@@ -137,6 +146,8 @@ def _on_bad_request(request: Request, error: Exception) -> Response:
     status = 404 if any(found["loc"][0] == "path" for found in error.errors()) else 422
     if answers.is_console(request.url.path):
         return answers.error_page(request, status, answers.plain_words(status))
+    if progress.is_page(request.url.path):
+        return progress.error_page(request, status, answers.plain_words(status))
     if status == 404:
         return JSONResponse({"error": "not found"}, 404)
     return JSONResponse({"error": f"not usable: {', '.join(places)}"}, 422)
@@ -146,6 +157,8 @@ def _on_setup_error(request: Request, error: Exception) -> Response:
     if answers.is_console(request.url.path):
         return answers.on_setup_error(request, error)
     _log.error("%s: %s", _template(request.scope), error)
+    if progress.is_page(request.url.path):
+        return progress.error_page(request, 503, _("This page is not set up yet."))
     return JSONResponse({"error": "not set up"}, 503)
 
 
@@ -153,4 +166,6 @@ def _on_lost_database(request: Request, error: Exception) -> Response:
     _log.error("%s: the database does not answer", _template(request.scope))
     if answers.is_console(request.url.path):
         return answers.error_page(request, 503, answers.plain_words(503))
+    if progress.is_page(request.url.path):
+        return progress.error_page(request, 503, _("Try again in a moment."))
     return JSONResponse({"error": "try again later"}, 503, {"Retry-After": "5"})

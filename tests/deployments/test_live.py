@@ -21,6 +21,8 @@ from models.sealing import seal
 from models.settings import CHECKOUT, clock, settings
 from sandbox.server import Sandbox
 from tasks.alerts import raise_alerts
+from tasks.progress_codes import ask_code
+from tasks.progress_limits import Caller
 from tasks.recipients import Recipient, add_recipient
 from tasks.setup import add_shop
 from tests.fakes import why
@@ -165,6 +167,14 @@ class TestWaitingWork:
         arrive(database, "shop:W2", age=timedelta(minutes=2))
 
         assert waiting_work() == ["shop:W2"]
+
+    def test_codes_that_buyers_wait_for_need_no_run(self, database: str) -> None:
+        with transaction() as conn:
+            ask_code(conn, "13900000001", Caller("", b"b"), clock().now())
+
+        assert waiting_work() == ["codes"]
+        run_work("codes")  # nobody has this phone: nothing is sent
+        assert waiting_work() == []
 
     def test_notices_of_a_shop_that_is_off_or_unknown_wait_for_nobody(self, database: str) -> None:
         add_shop("W1", "woocommerce", credentials=WOO)

@@ -10,14 +10,18 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.simulation import connect_shops
 from flows.audit_tracking import audit_tracking
+from flows.deliver_outbox import deliver_outbox
 from flows.learn_lanes import learn_lanes
 from flows.learn_prices import learn_prices
 from flows.refresh_shops import refresh_shops
 from flows.watch_deadlines import watch_deadlines
+from models.database import transaction
 from models.settings import clock
 from sandbox.server import Sandbox, running
 from tasks.prefect_runs import runs_in_trouble
-from tests.fakes import FakePool
+from tasks.progress_codes import ask_code
+from tasks.progress_limits import Caller
+from tests.fakes import FakePool, payload
 from tests.shared_pool import emptied, shared_pool
 
 
@@ -131,3 +135,15 @@ def test_an_audit_of_a_pool_without_credentials_says_what_it_lacks(pool: FakePoo
 
     assert state.is_failed()
     assert "kuaidi100: lacks the credential" in str(state.message)
+
+
+def test_codes_that_no_live_process_sent_leave_with_the_outbox(pool: FakePool, sandbox: Sandbox) -> None:
+    pool.take([payload(1)])
+    pool.execute("update orders set created_at = %s", clock().now())
+    with transaction() as conn:
+        ask_code(conn, "13900000001", Caller("", b"browser"), clock().now())
+
+    state = deliver_outbox(return_state=True)
+
+    assert (state.is_completed(), state.message) == (True, "0 delivered; 1 codes sent")
+    assert [sent["phone"] for sent in sandbox.do("GET", "/books")["sms"]["aliyun"]] == ["13900000001"]

@@ -55,7 +55,10 @@ class Pool:
 @pytest.fixture(scope="session")
 def web() -> Iterator[httpx.Client]:
     """A client of the application, which serves whatever pool the settings lead to."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    # named as TCP, or asyncio leaves Nagle's algorithm on and every answer to a form takes 40 ms
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
         server = uvicorn.Server(uvicorn.Config(create_app(), log_config=None, access_log=False))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

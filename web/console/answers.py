@@ -1,6 +1,6 @@
 """What the console answers beside its pages: errors as pages, headers on everything, the language of each request.
 
-Headers and language are those of the handheld page as well.
+Headers and language are those of the handheld page as well, and of the buyers' page where it has none of its own.
 """
 
 from http.cookies import CookieError, SimpleCookie
@@ -42,7 +42,7 @@ def is_console(path: str) -> bool:
 
 
 def _is_for_people(path: str) -> bool:
-    return is_console(path) or path == "/handheld" or path.startswith("/handheld/")
+    return is_console(path) or path.startswith(("/handheld/", "/progress/")) or path in ("/handheld", "/progress")
 
 
 def _is_lasting(scope: Scope) -> bool:
@@ -50,7 +50,7 @@ def _is_lasting(scope: Scope) -> bool:
     path: str = scope["path"]
     if path.startswith("/handheld/static/"):
         return True
-    return path.startswith("/console/static/") and bool(scope["query_string"].startswith(b"v="))
+    return path.startswith(("/console/static/", "/progress/static/")) and bool(scope["query_string"].startswith(b"v="))
 
 
 class ConsoleAnswers:

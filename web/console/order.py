@@ -14,6 +14,7 @@ from models.rules.hold_words import hold_words
 from models.settings import clock
 from tasks.order_page import OrderPage, find_order
 from tasks.paper.documents import NOT_BY_HAND
+from tasks.progress_sessions import LINK_LASTS, make_link
 from tasks.reveal import ClearReceiver, reveal_receiver
 from web.console.frame import Person, Posted, _, address_of, allowed, cause, page, posts
 from web.console.order_words import (
@@ -58,7 +59,17 @@ def reveal(
     return _page(request, person, order_id, clear)
 
 
-def _page(request: Request, person: Person, order_id: int, clear: ClearReceiver | None = None) -> Response:
+@router.post(ORDERS + "/{order_id}/progress-link", response_class=HTMLResponse, openapi_extra=posts())
+def progress_link(
+    request: Request, person: Annotated[Person, allowed("decide")], order_id: OrderId, fields: Posted
+) -> Response:
+    """The same page with a link that shows the buyer where the order is."""
+    return _page(request, person, order_id, link=make_link(order_id, cause(person), address_of(request)))
+
+
+def _page(
+    request: Request, person: Person, order_id: int, clear: ClearReceiver | None = None, link: str = ""
+) -> Response:
     with reading() as conn:
         found = find_order(conn, order_id, clock().now())
     if found is None:
@@ -71,6 +82,8 @@ def _page(request: Request, person: Person, order_id: int, clear: ClearReceiver 
         order=found,
         row=found.row,
         clear=clear,
+        progress_link=link,
+        link_days=LINK_LASTS.days,
         holds=[{**hold, "name": hold_name(hold["code"]), "words": _words_of(hold)} for hold in found.holds],
         routing=in_language("\n".join(found.routing[0]), "\n".join(found.routing[1])).splitlines(),
         story=[_told(event, ui) for event in reversed(found.events)],

@@ -18,7 +18,7 @@ from models.settings import SHANGHAI
 
 WEB = Path(__file__).resolve().parent.parent
 HERE = WEB / "console"
-TEMPLATES = (HERE / "templates", WEB / "handheld" / "templates")
+TEMPLATES = (HERE / "templates", WEB / "handheld" / "templates", WEB / "progress" / "templates")
 TRANSLATIONS = WEB / "translations"
 
 CHINESE = "zh-CN"

@@ -1,0 +1,1 @@
+"""The buyers' page: where is my order."""
