@@ -112,13 +112,16 @@ _RULES: tuple[tuple[str, str], ...] = (
     ),
     (
         "I6: what a document still has to ship is kept, and no more",
-        """select format('order %s line %s SKU %s in %s: %s of %s open in a document that is %s', a.order_id, a.line_no,
-                         a.sku_id, a.warehouse_id, h.units, a.quantity - a.shipped, d.state)
+        # a remainder is what a document closed short lacks, or what came back of it while other parts of its order stay
+        """select format('order %s line %s SKU %s in %s: %s of %s open in a document that is %s, %s remain', a.order_id,
+                         a.line_no, a.sku_id, a.warehouse_id, coalesce(h.units, 0), a.quantity - a.shipped, d.state,
+                         coalesce(r.units, 0))
            from allocation a join outbound_document d on d.id = a.document_id
            left join held h on (h.order_id, h.line_no, h.sku_id, h.warehouse_id)
                              = (a.order_id, a.line_no, a.sku_id, a.warehouse_id)
-           where coalesce(h.units, 0) <> case when d.state in ('shipped', 'short') then 0
-                                              else a.quantity - a.shipped end""",
+           left join remainder r on (r.document_id, r.order_id, r.line_no, r.sku_id)
+                                  = (a.document_id, a.order_id, a.line_no, a.sku_id)
+           where coalesce(h.units, 0) <> a.quantity - a.shipped - coalesce(r.units, 0)""",
     ),
     (
         "I6: who waits says why",

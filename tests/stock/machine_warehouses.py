@@ -23,6 +23,8 @@ class Warehousing(Shopping):
     def warehouse_says(self, data: st.DataObject, word: str) -> None:
         self.world.tick()
         no, place, _ = data.draw(st.sampled_from(self._documents()))
+        if word in ("rejected", "cancelled") and self._is_awaited_or_has_left(no):
+            return  # what becomes of it then has a table: tests/tasks/test_parts_back.py, test_document_table.py
         ignored = self.world.report(word, no, f"WH-{place}")
         if not ignored and word in ("rejected", "cancelled"):
             self._hold_document(no, "WMS_REFUSED")
@@ -52,6 +54,17 @@ class Warehousing(Shopping):
             self.model.ship(place, order_no, Counter({sku: left}), Counter({sku: rest}), self.world.at)
         if closed and not all_gone:
             self._hold_document(no, "SHIPPED_SHORT")
+
+    def _is_awaited_or_has_left(self, no: str) -> bool:
+        """Whether a document was asked back, or a part of it has left."""
+        return bool(
+            self.world.rows(
+                """select d.state = 'part_shipped' or exists (
+                     select 1 from outbox x where x.key = d.no || '-r' || d.revision || '-cancel')
+                   from outbound_document d where d.no = %s""",
+                no,
+            )[0][0]
+        )
 
     def _was_refused(self, no: str) -> bool:
         return self.world.rows("select state from outbound_document where no = %s", no)[0][0] in (
