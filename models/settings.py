@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     public_url: str = ""  # how carriers and warehouses reach the hooks; empty: the local web address
     trusted_proxies: str = "127.0.0.1"  # whose X-Forwarded-For and -Proto are believed; several with commas, * for all
     log_format: Literal["text", "json"] = "text"  # of what the services log; json: one object per line
+    erasure_journal: Path | None = None  # requests for erasure, beside the pool; None: var/erasures.jsonl
     metrics_token: str = ""  # what a scrape from elsewhere shows as its bearer token; empty: none is answered
     allow_http: bool = True  # plain HTTP to a warehouse on a private network
 
@@ -79,6 +80,11 @@ class Settings(BaseSettings):
     def key_file(self) -> Path:
         """Where the key lies unless `key` gives it."""
         return self.var / "secrets" / "key"
+
+    @property
+    def erasure_file(self) -> Path:
+        """The journal of requests for erasure, which outlives a restore of the pool."""
+        return self.erasure_journal or self.var / "erasures.jsonl"
 
     def given_addresses(self) -> dict[str, str]:
         """The addresses of parts that run elsewhere."""

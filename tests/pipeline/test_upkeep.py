@@ -9,13 +9,14 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.simulation import connect_shops
+from flows.erase_receivers import erase_receivers
 from flows.learn_prices import learn_prices
 from flows.refresh_shops import refresh_shops
 from flows.watch_deadlines import watch_deadlines
 from models.settings import clock
 from sandbox.server import Sandbox, running
 from tasks.prefect_runs import runs_in_trouble
-from tests.fakes import FakePool
+from tests.fakes import FakePool, payload
 from tests.shared_pool import emptied, shared_pool
 
 
@@ -107,3 +108,14 @@ def test_a_run_that_learns_prices_says_how_many(pool: FakePool) -> None:
 
     assert state.is_completed()
     assert state.message == "0 prices new, 0 changed, from 0 lines"
+
+
+def test_a_run_that_erases_says_what_went(pool: FakePool) -> None:
+    pool.take([payload(1), payload(2)])
+    pool.execute("update order_state set stage = 'cancelled'")
+    pool.execute("update orders set modified_at = modified_at - interval '1 year' where order_no = '1'")
+
+    state = erase_receivers(return_state=True)
+
+    assert state.is_completed()
+    assert str(state.message).startswith("1 receivers, 0 labels, 0 incoming bodies")
