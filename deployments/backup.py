@@ -26,6 +26,8 @@ from models.errors import SetupError
 from models.order import Cause
 from models.sealing import keyed_digest
 from models.settings import settings
+from tasks.erase import erase_due
+from tasks.erasure_journal import apply_journal, write_journal
 from tasks.restored import begin_backup, brought_back, end_backup, recovered
 
 Tell = Callable[[str], None]
@@ -86,6 +88,7 @@ def restore(file: Path, why: Cause, tell: Tell = print) -> None:
     with connect() as conn:
         orders = conn.execute("select count(*) from orders").fetchone()
     tell(f"restored: {orders[0] if orders else 0:,} orders")
+    _erase_again(why, tell)
 
 
 def mark_recovered(to: datetime, why: Cause) -> None:
@@ -100,6 +103,14 @@ def mark_recovered(to: datetime, why: Cause) -> None:
     upgrade()
     with transaction() as conn:
         recovered(conn, to, key_check(), why)
+    _erase_again(why, print)
+
+
+def _erase_again(why: Cause, tell: Tell) -> None:
+    """What had been erased since the copy was taken is in it: requests are in the journal, the rest is over again."""
+    count = apply_journal(why) + erase_due(why.at, why)
+    write_journal()
+    tell(f"erased again: {count:,} receivers, by the times of their orders and {settings().erasure_file}")
 
 
 def key_check() -> bytes:

@@ -3,8 +3,9 @@
 from typing import Any
 
 from models.database import transaction
+from models.rules.purposes import Purpose
 from tasks.render import render_outbound
-from tests.fakes import FakePool, payload
+from tests.fakes import FakePool, payload, why
 
 AT_THE_DOOR: dict[str, Any] = {"payment_method": "cod", "date_paid_gmt": None, "date_paid": None}
 
@@ -13,7 +14,7 @@ def asked(pool: FakePool) -> list[str]:
     """What each document asks the carrier to collect, by document."""
     ids = [row[0] for row in pool.rows("select id from outbound_document order by id")]
     with transaction() as conn:
-        bodies = render_outbound(conn, ids)
+        bodies = render_outbound(conn, ids, Purpose.INSTRUCTION, why())
     return [bodies[document_id]["totals"]["cod_amount"] for document_id in ids]
 
 
