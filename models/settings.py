@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     prefect_ui_url: str = ""  # where people open the Prefect UI
     web_url: str = ""  # where people open the console
     key: str = ""
+    key_old: str = ""  # the master key before it, while `orderpool key rewrap` has not run everywhere
     batch_size: int = 2000
     promise_hours: int = 48  # a paid order without a promise of its own is due this long after payment
     feed_min_rows: int = 20  # a feed finding needs at least this many rows ...
