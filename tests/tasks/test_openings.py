@@ -1,15 +1,18 @@
 """Sealed personal data is opened in few places, each for a purpose and with a line in the log of access."""
 
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
 
 from models.database import transaction
 from models.rules.purposes import Purpose
+from models.settings import settings
 from tasks.openings import accesses, note_opening, orders_opened
 from tasks.reveal import reveal_receiver
-from tasks.story import find_stories
+from tasks.story import as_text, find_stories
 from tests.fakes import NOON, FakePool, payload, why
+from tests.pipeline.leaks import people_of
 
 CHECKOUT = Path(__file__).parents[2]
 ROOMS = ("models", "connectors", "tasks", "flows", "web", "deployments")
@@ -88,6 +91,18 @@ def test_what_a_person_sees_is_noted_masked_or_clear(pool: FakePool) -> None:
     reveal_receiver(order_id, "the buyer phoned", why())
 
     assert opened(pool) == {"display": [order_id], "reveal": [order_id]}
+
+
+def test_the_story_of_an_order_names_nobody_as_text_or_for_machines(pool: FakePool) -> None:
+    pool.stock(TEA=9)
+    pool.take([payload(1, customer_note="call 139 0000 0001 first")])
+    pool.through_the_stages()
+    people = people_of(settings().pool_url())
+    stories = find_stories("1", why())
+
+    assert people.kind_in("欧阳修远") == "name"
+    assert people.kind_in(json.dumps(stories, default=str, ensure_ascii=False)) == ""
+    assert people.kind_in(as_text(stories[0], "")) == ""
 
 
 def test_the_log_answers_whose_data_somebody_saw_and_who_saw_somebodys(pool: FakePool) -> None:
