@@ -48,7 +48,8 @@ def erase_due(at: datetime, why: Cause, *, anew: bool = False, chunk: int = CHUN
 
     In chunks of `chunk` orders, each one transaction, so that a run that is killed goes on where it stopped. It looks
     at orders that had not ended when they were last looked at, and at those whose time has come, which may have been
-    opened again since. `anew` looks at all, for a shop may keep receivers for a shorter time now.
+    opened again since; what somebody works on is left to the next night. `anew` looks at all, for a shop may keep
+    receivers for a shorter time now.
     """
     erased, last = 0, 0
     while True:
@@ -63,7 +64,7 @@ def _erase_chunk(conn: Connection, after: int, at: datetime, why: Cause, *, anew
     rows = conn.execute(
         """select order_id from receiver
            where order_id > %s and erased_at is null and (erase_after is null or erase_after <= %s or %s)
-           order by order_id limit %s for update""",
+           order by order_id limit %s for update skip locked""",
         (after, at, anew, chunk),
     ).fetchall()
     if not rows:

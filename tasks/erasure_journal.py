@@ -35,7 +35,7 @@ class Line:
 _ASKED = """
   select 'asked', r.id, s.code, o.external_id, r.made_at, r.due_at from erasure_request r
   join erasure_request_order q on q.request_id = r.id join orders o on o.id = q.order_id
-  join shop s on s.id = o.shop_id where r.id > %s order by r.id, o.id"""
+  join shop s on s.id = o.shop_id where r.id >= %s order by r.id, o.id"""
 _ERASED = """
   select 'erased', e.id, s.code, o.external_id, e.at, null from erasure e
   join orders o on o.id = e.order_id join shop s on s.id = o.shop_id
@@ -51,13 +51,17 @@ def write_journal() -> int:
     with transaction() as conn:
         # one writer at a time, whatever the machine
         conn.execute("select pg_advisory_xact_lock(hashtext('orderpool erasure journal'))")
-        known = {"asked": 0, "erased": 0}
+        last = {"asked": 0, "erased": 0}
+        known = set()
         for line in read_journal(path):
-            known[line.kind] = max(known[line.kind], line.id)
-        rows = [
-            *conn.execute(_ASKED, (known["asked"],)).fetchall(),
-            *conn.execute(_ERASED, (known["erased"],)).fetchall(),
+            last[line.kind] = max(last[line.kind], line.id)
+            known.add((line.kind, line.id, line.shop, line.external_id))
+        found = [
+            *conn.execute(_ASKED, (last["asked"],)).fetchall(),
+            *conn.execute(_ERASED, (last["erased"],)).fetchall(),
         ]
+        # of the last request some orders may have been cut off
+        rows = [row for row in found if row[:4] not in known]
         if rows:
             _append(path, [_written(row) for row in rows])
     return len(rows)

@@ -12,7 +12,7 @@ from models.errors import SetupError
 from models.order import Cause
 from models.settings import settings
 from tasks.erase import erase_due
-from tasks.erasure_journal import apply_journal, write_journal
+from tasks.erasure_journal import apply_journal, read_journal, write_journal
 from tasks.erasure_requests import (
     Requested,
     copy_of,
@@ -206,6 +206,16 @@ def test_the_journal_names_nobody_and_repeats_nothing(pool: FakePool, delivered:
     assert sorted(json.loads(line)["kind"] for line in text.splitlines() if line) == ["asked", "erased"]
     assert PHONE not in text
     assert journal.stat().st_mode & 0o777 == 0o600
+
+
+def test_orders_of_one_request_that_a_crash_cut_off_are_written_again(pool: FakePool, journal: Path) -> None:
+    pool.take([payload(1), payload(2), payload(3)])
+    ask(*(row[0] for row in pool.rows("select id from orders")))
+    lines = [line for line in journal.read_text().splitlines() if line]
+    journal.write_text(f"{lines[0]}\n{lines[1][:30]}")
+
+    assert write_journal() == 2
+    assert {line.external_id for line in read_journal(journal)} == {"1", "2", "3"}
 
 
 def test_a_line_that_a_crash_cut_off_is_written_again(pool: FakePool, delivered: int, journal: Path) -> None:
