@@ -24,8 +24,10 @@ from deployments.embedded_postgres import PROGRAMS
 from models.database import connect, knows_version, transaction, upgrade
 from models.errors import SetupError
 from models.order import Cause
-from models.sealing import keyed_digest
+from models.sealing import forget_key, master_check
 from models.settings import settings
+from tasks.erase import erase_due
+from tasks.erasure_journal import apply_journal, write_journal
 from tasks.restored import begin_backup, brought_back, end_backup, recovered
 
 Tell = Callable[[str], None]
@@ -82,9 +84,11 @@ def restore(file: Path, why: Cause, tell: Tell = print) -> None:
     leftover = _must_be_empty(file)
     tell(f"{file}: the pool as it was at {found.taken_at:%Y-%m-%d %H:%M:%S} UTC, tables of version {found.version}")
     _pour(file, _statements(leftover), _statements(brought_back(why)), tell)
+    forget_key()
     upgrade()
     with connect() as conn:
         orders = conn.execute("select count(*) from orders").fetchone()
+    _erase_again(why, tell)
     tell(f"restored: {orders[0] if orders else 0:,} orders")
 
 
@@ -100,11 +104,19 @@ def mark_recovered(to: datetime, why: Cause) -> None:
     upgrade()
     with transaction() as conn:
         recovered(conn, to, key_check(), why)
+    _erase_again(why, print)
+
+
+def _erase_again(why: Cause, tell: Tell) -> None:
+    """What had been erased since the copy was taken is in it: requests are in the journal, the rest is over again."""
+    count = apply_journal(why) + erase_due(why.at, why)
+    write_journal()
+    tell(f"erased again: {count:,} receivers, by the times of their orders and {settings().erasure_file}")
 
 
 def key_check() -> bytes:
     """What tells this installation's key from others, and gives nothing of it away."""
-    return keyed_digest("backup", "which key")
+    return master_check()
 
 
 def read_copy(file: Path) -> Copy:
@@ -164,7 +176,9 @@ def _must_be_empty(wish: Path) -> list[tuple[str, tuple[Any, ...]]]:
         tables = [
             row[0]
             for row in conn.execute(
-                "select tablename from pg_tables where schemaname = 'public' and tablename <> 'alembic_version'"
+                "select tablename from pg_tables where schemaname = 'public' and tablename <> all(%s)",
+                # an installation that was never used has keys: nothing is sealed under them
+                (["alembic_version", "data_key"],),
             )
         ]
         for table in tables:

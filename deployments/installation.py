@@ -11,8 +11,10 @@ from deployments import addresses, embedded_postgres, processes, supervisor
 from deployments.databases import embedded_names, ensure_databases
 from deployments.parts import NAMES, PARTS, POSTGRES
 from deployments.prefect_settings import environment
+from models.data_keys import ensure_keys
+from models.database import in_transaction
 from models.errors import SetupError
-from models.settings import settings
+from models.settings import clock, settings
 
 GRACE_S = 10.0
 
@@ -41,6 +43,7 @@ def bring_up(only: Sequence[str] = (), schedules: bool | None = None, tell: Tell
     with processes.exclusive(settings().run_dir / "up.lock"):
         began = time.monotonic()
         ensure_databases()
+        in_transaction(lambda conn: ensure_keys(conn, clock().now()))
         tell(f"{POSTGRES}: ready after {time.monotonic() - began:.1f} s")
         names = [name for name in NAMES if name in {POSTGRES, *chosen, *supervisor.wanted()}]
         for name in names:

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Identity, Index, Text
+from sqlalchemy import ARRAY, BigInteger, Identity, Index, Text
 from sqlmodel import Field, SQLModel
 
 from models.columns import AT, JSON, SEALED, check, one_of
@@ -53,7 +53,8 @@ class ConsoleSession(SQLModel, table=True):
 class Access(SQLModel, table=True):
     """What somebody did that concerns access: signed in or failed to, saw personal data, took an export. Append-only.
 
-    `order_id` is the order whose receiver was shown; `detail` says why, and never holds what was shown.
+    `order_id` is the order whose receiver was shown; `detail` says why, and never holds what was shown. Where many
+    were opened at once, `order_ids` are their orders. `purpose` says what personal data was opened for.
     """
 
     __tablename__: ClassVar[str] = "access_log"
@@ -65,6 +66,8 @@ class Access(SQLModel, table=True):
     what: str = Field(sa_type=Text)
     address: str = Field(default="", sa_type=Text)
     order_id: int | None = Field(default=None, sa_type=BigInteger)
+    order_ids: list[int] | None = Field(default=None, sa_type=ARRAY(BigInteger))
+    purpose: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
     detail: dict[str, Any] | None = Field(default=None, sa_type=JSON)
 
 

@@ -23,6 +23,8 @@ class Receiver(SQLModel, table=True):
     address as sent (JSON), which its waybill and decryption calls take; equal `merge_key`s of a shop, same receiver.
     `address_hash` and `receiver_hash` are keyed hashes of the plain address, and of name, phone and address together,
     normalised; validate fills them, and a masked receiver has none. `invoice_enc`: the invoice the buyer wants (JSON).
+    From `erase_after` on it may be erased; None while its order is not at its end, or something keeps it. One with
+    `restricted_at` was asked to be erased and could not be yet: nobody is shown it meanwhile.
     """
 
     __tablename__: ClassVar[str] = "receiver"
@@ -53,4 +55,5 @@ class Receiver(SQLModel, table=True):
     receiver_hash: bytes | None = Field(default=None, sa_type=SEALED)
     invoice_enc: bytes | None = Field(default=None, sa_type=SEALED)
     erase_after: datetime | None = Field(default=None, sa_type=AT)
+    restricted_at: datetime | None = Field(default=None, sa_type=AT)
     erased_at: datetime | None = Field(default=None, sa_type=AT)

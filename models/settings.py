@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     prefect_ui_url: str = ""  # where people open the Prefect UI
     web_url: str = ""  # where people open the console
     key: str = ""
+    key_old: str = ""  # the master key before it, while `orderpool key rewrap` has not run everywhere
     batch_size: int = 2000
     promise_hours: int = 48  # a paid order without a promise of its own is due this long after payment
     feed_min_rows: int = 20  # a feed finding needs at least this many rows ...
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     public_url: str = ""  # how carriers and warehouses reach the hooks; empty: the local web address
     trusted_proxies: str = "127.0.0.1"  # whose X-Forwarded-For and -Proto are believed; several with commas, * for all
     log_format: Literal["text", "json"] = "text"  # of what the services log; json: one object per line
+    erasure_journal: Path | None = None  # requests for erasure, beside the pool; None: var/erasures.jsonl
     metrics_token: str = ""  # what a scrape from elsewhere shows as its bearer token; empty: none is answered
     limits_file: str = ""  # limits of this installation, in the place of those in models/rules/limits.yaml
     allow_http: bool = True  # plain HTTP to a warehouse on a private network
@@ -94,6 +96,11 @@ class Settings(BaseSettings):
     def key_file(self) -> Path:
         """Where the key lies unless `key` gives it."""
         return self.var / "secrets" / "key"
+
+    @property
+    def erasure_file(self) -> Path:
+        """The journal of requests for erasure, which outlives a restore of the pool."""
+        return self.erasure_journal or self.var / "erasures.jsonl"
 
     def given_addresses(self) -> dict[str, str]:
         """The addresses of parts that run elsewhere."""

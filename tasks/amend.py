@@ -25,6 +25,7 @@ from models.rules.amendment import (
 )
 from models.rules.fuller import fuller_notes, fuller_receiver
 from models.rules.invoice import fuller_invoice
+from models.rules.purposes import Purpose
 from models.rules.review_findings import stopping_topics
 from models.rules.waiting import latest_end
 from models.settings import SHANGHAI
@@ -32,6 +33,7 @@ from tasks.asked_back import ask_back
 from tasks.intercepts import called_off
 from tasks.kept_stock import forget_kits, keep_wanted, return_to_pool
 from tasks.known_orders import Known, facts_of, load_known
+from tasks.openings import note_opening
 from tasks.receivers import Personal, fuller_cut, personal_of, save_personal
 from tasks.refunds import note_platform_refunds
 from tasks.release_room import renew_room_waits
@@ -102,7 +104,9 @@ def amend_orders(conn: Connection, batch_id: int, amendments: Sequence[Amendment
     any more; where its warehouse may know it, a hold says that the warehouse has other facts. What was shipped stays as
     it was; where money of a return went back, its refund hears of it.
     """
-    known = load_known(conn, [amendment.order_id for amendment in amendments])
+    ids = [amendment.order_id for amendment in amendments]
+    note_opening(conn, Purpose.NEWER_VERSION, why.actor, why.at, ids, detail={"batch": batch_id})
+    known = load_known(conn, ids)
     stops = _stops(conn, batch_id)
     rulings = [_judge(known[amendment.order_id], amendment, stops) for amendment in amendments]
     _note_facts(conn, rulings)

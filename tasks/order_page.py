@@ -28,6 +28,7 @@ class Receiver(NamedTuple):
     division_code: str
     masked_by_platform: bool
     erased_at: datetime | None
+    restricted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +166,15 @@ def _scans(conn: Connection, parcels: list[Row]) -> dict[int, list[Row]]:
 def _receiver(conn: Connection, order_id: int) -> Receiver | None:
     row = conn.execute(
         """select name_enc, phone_enc, concat_ws(' ', case when not starts_with(city, province) then province end,
-                    nullif(city, ''), nullif(district, ''), nullif(town, '')), division_code, masked, erased_at
+                    nullif(city, ''), nullif(district, ''), nullif(town, '')), division_code, masked, erased_at,
+                  restricted_at
            from receiver where order_id = %s""",
         (order_id,),
     ).fetchone()
     if row is None:
         return None
-    name, phone = (unseal(value) if value else "" for value in row[:2])
+    # whoever asked for erasure is shown to nobody, not even masked
+    name, phone = (unseal(value) if value and row[6] is None else "" for value in row[:2])
     return Receiver(mask_name(name), mask_phone(phone), *row[2:])
 
 

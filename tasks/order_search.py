@@ -50,6 +50,7 @@ def _exact(conn: Connection, text: str) -> list[int]:
         """select id from orders where order_no = %(text)s
            union select o.id from shop s join orders o on o.shop_id = s.id and o.external_id = %(text)s
            union select order_id from receiver where phone_hash = %(phone)s and phone_hash is not null
+             and restricted_at is null
            union select a.order_id from outbound_document d join allocation a on a.document_id = d.id
                  where d.no = %(text)s
            union select a.order_id from parcel p join allocation a on a.document_id = p.document_id

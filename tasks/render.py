@@ -10,13 +10,16 @@ from typing import Any
 from connectors.base import Subscription
 from models.database import Connection
 from models.masking import mask_contacts, mask_name, mask_phone
+from models.order import Cause
 from models.rules.divisions import Place, division
 from models.rules.divisions import place as place_of
 from models.rules.kits import shared_fen
+from models.rules.purposes import Purpose
 from models.rules.returns import ReplacementKind
 from models.sealing import unseal
 from models.settings import SHANGHAI, settings
 from models.shipment import BlockReason
+from tasks.openings import note_opening
 from tasks.outbox_calls import Pending
 from tasks.parcel_phone import parcel_phones
 
@@ -39,8 +42,12 @@ _ORDER_TYPES: Mapping[str | None, str] = {
 """What a warehouse is told of a document's order, by what it is for. `replaces` names the document that left first."""
 
 
-def render_outbound(conn: Connection, document_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+def render_outbound(
+    conn: Connection, document_ids: Sequence[int], purpose: Purpose, why: Cause
+) -> dict[int, dict[str, Any]]:
     """The `data` of `outbound.created` per document id: what to ship, to whom (masked, with a token), by when.
+
+    Notes and the ends of names and phones are opened for it, which is noted under the purpose.
 
     What is paid at the door is asked for once: of an order in several documents with the first of them. Its amount
     is shared out over its documents by the value of what each ships.
@@ -52,11 +59,11 @@ def render_outbound(conn: Connection, document_ids: Sequence[int]) -> dict[int, 
                   r.province, r.city, r.district, r.town, r.oaid, r.name_enc, r.phone_enc, o.notes, o.cod_fen,
                   w.division_code, o.ordered_at, o.paid_at, p.kind, (
                     select x.no from allocation a join outbound_document x on x.id = a.document_id
-                    where a.order_id = p.replaces and a.shipped > 0 order by x.id limit 1)
+                    where a.order_id = p.replaces and a.shipped > 0 order by x.id limit 1), o.ids
            from outbound_document d
            join warehouse w on w.id = d.warehouse_id join shop s on s.id = d.shop_id
            cross join lateral (
-             select array_agg(order_no order by id) as order_nos, min(id) as first_id,
+             select array_agg(order_no order by id) as order_nos, array_agg(id) as ids, min(id) as first_id,
                     min(created_at) as ordered_at, max(paid_at) as paid_at,
                     array_agg(notes_enc order by id) filter (where notes_enc is not null) as notes,
                     sum(case when d.id = (select min(document_id) from allocation where order_id = orders.id)
@@ -67,6 +74,7 @@ def render_outbound(conn: Connection, document_ids: Sequence[int]) -> dict[int, 
            where d.id = any(%s)""",
         (list(document_ids),),
     ).fetchall()
+    note_opening(conn, purpose, why.actor, why.at, {order_id for row in rows for order_id in row[29]})
     return {row[0]: _outbound(row, lines[row[0]], amounts[row[0]]) for row in rows}
 
 

@@ -42,7 +42,7 @@ def replay_batch(conn: Connection, batch_id: int, why: Cause) -> int:
     except SetupError:  # a file shop whose files each come with a mapping of their own
         return 0
     present = Present(batch.shop_id, batch.channel, mapping, mapping_version_id(conn, mapping))
-    changed = read_again(conn, present, orders_in(conn, batch_id, Stage.INGESTED)).changed
+    changed = read_again(conn, present, orders_in(conn, batch_id, Stage.INGESTED), why).changed
     rewrite(conn, present, changed, batch_id, why)
     rows = conn.execute(
         """select id, external_id, batch_id, problem, body_enc, stored_at from quarantined_order
@@ -184,7 +184,7 @@ class _Replay:
 
     def _orders(self, order_ids: Sequence[int]) -> None:
         with transaction() as conn:
-            found = read_again(conn, self._present, order_ids)
+            found = read_again(conn, self._present, order_ids, self._why)
         if found.changed and not self._dry_run:
             changed = [reading.stored.order_id for reading in found.changed]
             self._add(replace(found, changed=[]))
@@ -195,7 +195,7 @@ class _Replay:
     def _take_over(self, conn: Connection, order_ids: list[int]) -> Rereading:
         """Read these orders once more, now that nobody can change them, and let the reading take effect."""
         conn.execute("select 1 from order_state where order_id = any(%s) order by order_id for update", (order_ids,))
-        found = read_again(conn, self._present, order_ids)
+        found = read_again(conn, self._present, order_ids, self._why)
         if found.changed:
             beginning = {reading.stored.order_id: reading for reading in found.changed if _begins_again(reading)}
             batch_id = self._open_batch(conn)

@@ -15,7 +15,9 @@ from models.incoming import IncomingOrder, IncomingReceiver
 from models.order import LINE_COLUMNS, Cause, write_own_events
 from models.rules.fuller import fuller_receiver
 from models.rules.invoice import fuller_invoice
+from models.rules.purposes import Purpose
 from tasks.kept_stock import forget_kits
+from tasks.openings import note_opening
 from tasks.receivers import Personal, personal_of, save_personal
 from tasks.store import ORDER_COLUMNS, line_rows, order_row, sku_ids
 from tasks.stored_payloads import Standing, StoredPayload, orders_as_stored, payloads_of, recorded_mapping
@@ -59,13 +61,14 @@ class Rereading:
     other_mapping: int = 0  # of a file shop: read with a mapping of another name, so left alone
 
 
-def read_again(conn: Connection, present: Present, order_ids: Sequence[int]) -> Rereading:
-    """Read the newest payload of each of these orders with the present mapping; nothing is written.
+def read_again(conn: Connection, present: Present, order_ids: Sequence[int], why: Cause) -> Rereading:
+    """Read the newest payload of each of these orders with the present mapping; only that they were opened is written.
 
     An order before its dispatch is compared with what the pool says, one past review with what the mapping said
     that it was read with: what the platform changed after its dispatch is no matter of reading.
     """
     found = Rereading()
+    note_opening(conn, Purpose.REREADING, why.actor, why.at, order_ids)
     payloads = payloads_of(conn, order_ids)
     in_pool = orders_as_stored(conn, [stored.order_id for stored in payloads])
     recorded = _recorded(conn, present, payloads)

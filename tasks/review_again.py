@@ -8,11 +8,13 @@ from typing import Any, Final
 from models.database import Connection, in_transaction
 from models.hold import GIVES_UP_STOCK, Finding, HoldCode, place_holds, reasons_in, release_holds
 from models.order import Cause, Stage, advance
+from models.rules.purposes import Purpose
 from models.rules.review import SETTABLE, review, same_reason
 from models.rules.review_rules import ReviewRules
 from tasks.again import route_again
 from tasks.kept_stock import take_stock_of
 from tasks.lock_stock import unlock_stock
+from tasks.openings import note_opening
 from tasks.review_facts import Needs, load_reviewed, needs_of
 from tasks.rules_in_force import current_rules
 
@@ -165,6 +167,7 @@ def review_next(conn: Connection, version: int, why: Cause) -> Changes | None:
         conn.execute("update review_rules set reviewed_at = %s where version = %s", (why.at, version))
         return None
     stages = _take(conn, order_ids)
+    note_opening(conn, Purpose.REVIEW, why.actor, why.at, list(stages), detail={"rules": version})
     changes = changes_of(conn, list(stages), rules, needs_of(rules), why.at)
     apply_changes(conn, changes, stages, why)
     conn.execute("update review_rules set reviewed_to = %s where version = %s", (order_ids[-1], version))

@@ -30,7 +30,7 @@ def settle_receivers(conn: Connection, order_ids: Sequence[int]) -> None:
         conn.execute(
             """update receiver r set division_code = n.code, address_hash = n.address, receiver_hash = n.receiver
                from unnest(%s::bigint[], %s::text[], %s::bytea[], %s::bytea[]) n(id, code, address, receiver)
-               where r.order_id = n.id""",
+               where r.order_id = n.id and r.erased_at is null""",
             [list(column) for column in zip(*changed, strict=True)],
         )
 

@@ -13,6 +13,7 @@ from models.database import transaction
 from models.errors import ChannelDenied
 from models.messages import OutboxKind
 from models.order import Cause
+from models.rules.purposes import Purpose
 from models.settings import clock, settings
 from tasks.alert_calls import alert_calls
 from tasks.counterparts import open_carrier, open_channel, open_wms
@@ -58,7 +59,8 @@ def _to_warehouse(code: str, pending: Sequence[Pending]) -> dict[int, Callable[[
             raise ChannelDenied(code, "send", f"it answered 410 (gone) at {stopped[0]:%m-%d %H:%M} UTC; {wish}")
         wms = open_wms(conn, code)
         cancels = render_cancels(conn, _subjects(pending, OutboxKind.OUTBOUND_CANCEL))
-        bodies = render_outbound(conn, _subjects(pending, OutboxKind.OUTBOUND_CREATED))
+        why = Cause(f"wms:{code}", clock().now())
+        bodies = render_outbound(conn, _subjects(pending, OutboxKind.OUTBOUND_CREATED), Purpose.INSTRUCTION, why)
     said = {message.id: _warehouse_message(wms, message, cancels, bodies) for message in pending}
     # whatever did not get through at first goes alone: one that is refused must not hold up the others again
     first = [

@@ -17,6 +17,7 @@ from models.errors import SetupError
 from models.intercept import InterceptWay
 from models.order import Cause
 from models.remainder import ShortWay
+from models.rules.retention import AFTER_SALES_DAYS, MOST_DAYS
 from models.rules.returns import ExchangeShips
 from models.rules.short_ships import SETTING as SHORT_SHIP
 from tasks.access import log_change
@@ -54,7 +55,12 @@ MERGING: Mapping[str, float] = {"merge_wait_minutes": 0, "merge_most_orders": 10
 `merge_most_orders`: no more than these leave in one parcel.
 """
 
-NUMBERS: Mapping[str, float] = {**ALARMS, **LOCKING, **WAITING, **MERGING}
+KEEPING: Mapping[str, float] = {"erase_after_days": AFTER_SALES_DAYS}
+"""More of them. `erase_after_days`: so long after an order's end its receiver is kept, never beyond MOST_DAYS after its
+goods left.
+"""
+
+NUMBERS: Mapping[str, float] = {**ALARMS, **LOCKING, **WAITING, **MERGING, **KEEPING}
 
 SWITCHES: Mapping[str, bool] = {"merge": True}
 """Settings that are yes or no. `merge`: orders of one receiver leave in one parcel."""
@@ -88,8 +94,14 @@ _MOST: Mapping[str, int] = {
     "handling_hours": 30 * 24,
     "merge_wait_minutes": 7 * 24 * 60,
     "merge_most_orders": 100,
+    "erase_after_days": MOST_DAYS,
 }
-_WHOLE_FROM: Mapping[str, int] = {"promise_priority": 1, "merge_wait_minutes": 0, "merge_most_orders": 1}
+_WHOLE_FROM: Mapping[str, int] = {
+    "promise_priority": 1,
+    "merge_wait_minutes": 0,
+    "merge_most_orders": 1,
+    "erase_after_days": 0,
+}
 
 
 class PersonalField(StrEnum):

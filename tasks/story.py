@@ -5,15 +5,18 @@ from typing import Any
 from models.database import Connection, transaction
 from models.errors import SetupError
 from models.masking import mask_name, mask_phone
+from models.order import Cause
+from models.rules.purposes import Purpose
 from models.rules.routing_plan import plan_from
 from models.rules.routing_words import area_words, plan_words
 from models.sealing import unseal
 from models.settings import SHANGHAI
 from tasks.lock_stock import sku_codes
+from tasks.openings import note_opening
 from tasks.render import china_time, yuan
 
 
-def find_stories(order_no: str) -> list[dict[str, Any]]:
+def find_stories(order_no: str, why: Cause) -> list[dict[str, Any]]:
     """Every order with this number, oldest first, with lines, holds, documents, parcels and events.
 
     Raises SetupError when there is none, neither in the pool nor in quarantine.
@@ -21,7 +24,9 @@ def find_stories(order_no: str) -> list[dict[str, Any]]:
     with transaction() as conn:
         rows = conn.execute(
             """select o.id, o.order_no, p.code, p.channel, o.platform_status, o.pay_state, o.total_fen, o.refunded_fen,
-                      o.created_at, o.paid_at, s.stage, s.batch_id, r.name_enc, r.phone_enc,
+                      o.created_at, o.paid_at, s.stage, s.batch_id,
+                      case when r.restricted_at is null then r.name_enc end,
+                      case when r.restricted_at is null then r.phone_enc end,
                       r.province || r.city || r.district
                from orders o join shop p on p.id = o.shop_id
                left join order_state s on s.order_id = o.id left join receiver r on r.order_id = o.id
@@ -30,6 +35,7 @@ def find_stories(order_no: str) -> list[dict[str, Any]]:
         ).fetchall()
         if not rows:
             raise SetupError(f"order {order_no}: {_quarantine(conn, order_no)}")
+        note_opening(conn, Purpose.DISPLAY, why.actor, why.at, [row[0] for row in rows])
         return [_story(conn, row) for row in rows]
 
 

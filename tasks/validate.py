@@ -11,10 +11,12 @@ from models.hold import Finding, HoldCode, in_one, place_holds, release_holds
 from models.incoming import PayState
 from models.order import Cause, Stage, advance, write_events
 from models.rules.faults import Fault
+from models.rules.purposes import Purpose
 from models.rules.review import review
 from models.rules.review_rules import ReviewRules
 from models.rules.reviewed import Reviewed
 from tasks.batches import keep_in_sight, orders_in, take_batch, title
+from tasks.openings import note_opening
 from tasks.quality import BatchCheck, UnfitBatch, check_batch, record_check, record_failure, row_findings, table_of
 from tasks.quality_docs import leave_docs
 from tasks.replay import replay_batch
@@ -55,6 +57,7 @@ def take_through(conn: Connection, batch_id: int, why: Cause) -> tuple[ValidateC
     if ids:
         keep_in_sight(conn, batch, why.at)
     _look_up_skus(conn, ids)
+    note_opening(conn, Purpose.REVIEW, why.actor, why.at, ids, detail={"batch": batch_id})
     settle_receivers(conn, ids)
     rules = rules_to_review_by(conn)
     why = replace(why, rule_version=rules.version)

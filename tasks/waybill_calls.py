@@ -18,8 +18,10 @@ from models.errors import ChannelRejected, OutcomeUnknown
 from models.masking import brief
 from models.messages import OutboxKind
 from models.order import Cause, write_own_events
+from models.rules.purposes import Purpose
 from models.sealing import seal
 from models.waybill import WaybillState
+from tasks.openings import note_opening
 from tasks.outbox_calls import Pending
 from tasks.outbox_rows import RefusedInDoubt
 from tasks.parcel_numbers import NUMBER
@@ -104,6 +106,7 @@ def _note_asked(conn: Connection, asked: Sequence[tuple[Asked, bool]], why: Caus
            where d.id = any(%s) order by 1, 2""",
         (sorted({each.document_id for each, _ in asked}),),
     ).fetchall()
+    note_opening(conn, Purpose.WAYBILL, why.actor, why.at, {row[0] for row in rows})
     detail = {"purpose": "e-waybill"}
     write_own_events(conn, ((i, "receiver_revealed", {**detail, "document": no}) for i, no in rows), why)
 

@@ -7,7 +7,9 @@ from connectors.waybills import Account, Label, WaybillService
 from models.database import Connection, transaction
 from models.errors import ChannelRejected, SetupError
 from models.order import Cause, write_own_events
+from models.rules.purposes import Purpose
 from models.sealing import seal, unseal
+from tasks.openings import note_opening
 from tasks.waybill_accounts import accounts_of, open_waybills
 from tasks.waybill_wishes import Asked, asked_for
 
@@ -82,6 +84,8 @@ def _note_look(conn: Connection, asked: Asked, why: Cause) -> None:
         "select distinct order_id from allocation where document_id = %s order by 1", (asked.document_id,)
     ).fetchall()
     detail = {"purpose": "label", "document": asked.document_no}
+    ids = [row[0] for row in rows]
+    note_opening(conn, Purpose.LABEL, why.actor, why.at, ids, detail={"document": asked.document_no})
     write_own_events(conn, ((row[0], "receiver_revealed", detail) for row in rows), why)
 
 

@@ -68,7 +68,8 @@ def _cleaner(url: str) -> psycopg.Connection:
         role = "-c session_replication_role=replica"
         _cleaners[url] = conn = psycopg.connect(url, autocommit=True, options=role)
         tables = conn.execute(
-            "select tablename from pg_tables where schemaname = 'public' and tablename <> 'alembic_version'"
+            "select tablename from pg_tables where schemaname = 'public' and tablename <> all(%s)",
+            (["alembic_version", "data_key"],),
         ).fetchall()
         each = [sql.SQL(_EMPTY_ONE).format(table=sql.Identifier(table), name=sql.Literal(table)) for (table,) in tables]
         conn.execute(sql.SQL(_EMPTY).format(tables=sql.SQL(" ").join(each)))

@@ -62,8 +62,8 @@ def _slips(nos: list[str]) -> "list[Slip]":
 
     with transaction() as conn:
         if len(nos) == 1 and nos[0].startswith("WV"):
-            return wave_slips(conn, nos[0])
-        return document_slips(conn, nos)
+            return wave_slips(conn, nos[0], by_hand())
+        return document_slips(conn, nos, by_hand())
 
 
 @printing.command("documents")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deployments.commands import app
-from deployments.person import by_hand
+from deployments.person import by_hand, person
 from models.errors import SetupError
 
 if TYPE_CHECKING:
@@ -155,7 +155,9 @@ def _compared(shop: str, changed: "Mapping", days: int, limit: int, *, hidden: b
     from deployments.mapping_screen import progress
     from models.settings import clock
     from tasks.mapping_diff import diff_mapping
+    from tasks.openings import note_trial
 
+    note_trial(person(), clock().now(), shop=shop, days=days)
     with progress("reading", hidden=hidden) as tell:
         return diff_mapping(shop, changed, clock().now() - timedelta(days=days), limit, tell)
 

@@ -22,7 +22,7 @@ def show(order_no: Annotated[str, typer.Argument(help="The number the buyer sees
     from tasks.story import as_text, find_stories
 
     ensure_database()
-    stories = find_stories(order_no)
+    stories = find_stories(order_no, by_hand())
     if as_json:
         typer.echo(json.dumps(stories, default=str, ensure_ascii=False, indent=2))
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deployments.commands import app
-from deployments.person import by_hand
+from deployments.person import by_hand, person
 
 if TYPE_CHECKING:
     from models.hold import HoldCode
@@ -55,11 +55,14 @@ def try_file(
     """Tell whom a file's rules would hold and free, of open orders and those of the last days; nothing is written."""
     from deployments.databases import ensure_database
     from models.settings import SHANGHAI, clock
+    from tasks.openings import note_trial
     from tasks.review_rules import read_rules_file
     from tasks.rules_trial import ASSUMPTIONS, try_rules
 
     ensure_database()
-    trial = try_rules(read_rules_file(file), days, clock().now())
+    rules = read_rules_file(file)
+    note_trial(person(), clock().now(), days=days)
+    trial = try_rules(rules, days, clock().now())
     if as_json:
         parts = {"open": _numbers(trial.open, every=every), "past": _numbers(trial.past, every=every)}
         head = {"rules": str(file), "against_version": trial.version, "since": trial.since, "until": trial.until}

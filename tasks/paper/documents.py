@@ -10,6 +10,7 @@ from models.database import Connection
 from models.errors import SetupError
 from models.messages import OutboxKind, OutboxState
 from models.order import Cause, write_own_events
+from models.rules.purposes import Purpose
 from models.shipment import GIVEN_BACK, LEFT, DocumentState
 from tasks.floor_rows import blocks_of
 from tasks.paper.pick_list import Line, Listed, Pick, PickList
@@ -49,7 +50,7 @@ def print_documents(conn: Connection, nos: Sequence[str], why: Cause) -> PickLis
     are of several warehouses; and for more than MOST_DOCUMENTS.
     """
     found = _find(conn, nos)
-    data = render_outbound(conn, [document.id for document in found])
+    data = render_outbound(conn, [document.id for document in found], Purpose.PAPER, why)
     picks = _picks(conn, found)
     listed = [
         Listed(slot, document.no, data[document.id]["totals"]["qty"], _about(document, data[document.id]),
@@ -70,10 +71,10 @@ def print_documents(conn: Connection, nos: Sequence[str], why: Cause) -> PickLis
     return PickList("手工拣货单 Manual pick list", "", facts, picks, listed, why.at, REMARK)
 
 
-def document_slips(conn: Connection, nos: Sequence[str]) -> list[Slip]:
+def document_slips(conn: Connection, nos: Sequence[str], why: Cause) -> list[Slip]:
     """Their slips, in the order in which they are named. Raises SetupError as `print_documents` does."""
     found = _find(conn, nos)
-    data = render_outbound(conn, [document.id for document in found])
+    data = render_outbound(conn, [document.id for document in found], Purpose.PAPER, why)
     return [slip_of(data[document.id], None, "") for document in found]
 
 

@@ -9,6 +9,8 @@ from connectors.carriers.codes import carrier_name
 from models.database import Connection
 from models.errors import SetupError
 from models.floor import TaskState, WaveKind
+from models.order import Cause
+from models.rules.purposes import Purpose
 from models.shipment import ENDED, GIVEN_BACK, DocumentState
 from tasks.floor_rows import blocks_of
 from tasks.paper.documents import slip_of
@@ -67,10 +69,10 @@ def wave_pick_list(conn: Connection, no: str, at: datetime) -> PickList:
     return PickList("拣货单 Pick list", wave.no, facts, picks, documents, at)
 
 
-def wave_slips(conn: Connection, no: str) -> list[Slip]:
+def wave_slips(conn: Connection, no: str, why: Cause) -> list[Slip]:
     """The slips of a wave's documents, by slot. Raises SetupError when there is no such wave."""
     tasks = _tasks(conn, _wave(conn, no).id)
-    data = render_outbound(conn, [task.document_id for task in tasks])
+    data = render_outbound(conn, [task.document_id for task in tasks], Purpose.PAPER, why)
     return [slip_of(data[task.document_id], task.slot, task.mark) for task in tasks]
 
 

@@ -17,6 +17,7 @@ from deployments.simulation import SITES, connect_shops, connect_warehouses, fil
 from models.database import connect
 from models.settings import settings
 from sandbox.server import Sandbox, running
+from tests.pipeline.leaks import People, everybody, leaks_in_database, leaks_in_files, people_of, receivers
 from tests.pipeline.orders import SKUS
 from tests.pipeline.prefect_api import PrefectApi
 from web.app import create_app
@@ -28,6 +29,7 @@ class World:
 
     sandbox: Sandbox
     hooks_url: str
+    people: People
 
     def rows(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
         """The rows of a query on the pool."""
@@ -36,10 +38,12 @@ class World:
 
     def load(self, shop: str, orders: list[dict[str, Any]]) -> None:
         """Put orders into a simulated shop."""
+        everybody(orders, self.people)
         self.sandbox.do("POST", f"shops/{shop}/orders", {"orders": orders})
 
     def change(self, shop: str, no: str, **body: Any) -> None:
         """Let something happen to an order of a simulated shop."""
+        everybody([body], self.people)
         self.sandbox.do("POST", f"shops/{shop}/orders/{no}", body)
 
     def fault(self, kind: str, target: str, **more: Any) -> None:
@@ -85,7 +89,28 @@ def connected_world(
         fill_stock(folder, SKUS, {(place, sku): units for place in SITES for sku in SKUS})
         for code in SITES:
             sandbox.do("POST", "warehouses", {"code": code, "callback_url": f"{hooks_url}/hooks/wms/{code}"})
-        yield World(sandbox, hooks_url)
+        world = World(sandbox, hooks_url, people_so_far)
+        yield world
+        url = settings().pool_url()
+        people_of(url, people_so_far)
+        assert leaks_in_database(url, people_so_far) == [], "somebody's name, phone or street is in clear in the pool"
+
+
+people_so_far = receivers()
+"""Everybody whom the tests of this session put in: none of them may be anywhere outside of sealed columns."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobody_is_anywhere() -> Iterator[None]:
+    """When the session is over, Prefect's database, logs, stored results and pages of checks name nobody."""
+    yield
+    var = settings().var
+    for folder in ("log", "prefect", "quality", "run"):
+        assert leaks_in_files(var / folder, people_so_far) == [], f"somebody's name, phone or street is in var/{folder}"
+    if not settings().services_file.exists() or "prefect_database_url" not in settings().services_file.read_text():
+        return
+    url = settings().address("prefect_database_url").replace("postgresql+asyncpg://", "postgresql://")
+    assert leaks_in_database(url, people_so_far) == [], "somebody's name, phone or street is in Prefect's database"
 
 
 @pytest.fixture

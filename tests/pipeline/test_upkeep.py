@@ -11,6 +11,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from deployments.simulation import connect_shops
 from flows.audit_tracking import audit_tracking
 from flows.deliver_outbox import deliver_outbox
+from flows.erase_receivers import erase_receivers
 from flows.learn_lanes import learn_lanes
 from flows.learn_prices import learn_prices
 from flows.refresh_shops import refresh_shops
@@ -147,3 +148,14 @@ def test_codes_that_no_live_process_sent_leave_with_the_outbox(pool: FakePool, s
 
     assert (state.is_completed(), state.message) == (True, "0 delivered; 1 codes sent")
     assert [sent["phone"] for sent in sandbox.do("GET", "/books")["sms"]["aliyun"]] == ["13900000001"]
+
+
+def test_a_run_that_erases_says_what_went(pool: FakePool) -> None:
+    pool.take([payload(1), payload(2)])
+    pool.execute("update order_state set stage = 'cancelled'")
+    pool.execute("update orders set modified_at = modified_at - interval '1 year' where order_no = '1'")
+
+    state = erase_receivers(return_state=True)
+
+    assert state.is_completed()
+    assert str(state.message).startswith("1 receivers, 0 labels, 0 incoming bodies")

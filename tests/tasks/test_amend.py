@@ -273,7 +273,7 @@ def test_the_event_tells_lines_with_old_and_new_and_nothing_personal(tea: FakePo
 def test_the_story_tells_what_an_amendment_changed(tea: FakePool) -> None:
     tea.take([payload(1, 1, units={"TEA": 5, "CUP": 1}, shipping=MOVED)])
 
-    text = as_text(find_stories("1")[0], "")
+    text = as_text(find_stories("1", why())[0], "")
 
     assert "goods re_review, amount re_review, address re_review, + 1 x CUP (line 11), line 10: quantity 3 -> 5" in text
 
@@ -282,7 +282,7 @@ def test_the_story_tells_that_a_document_is_blocked(tea: FakePool) -> None:
     bring(tea, Standing.AT_WAREHOUSE)
     tea.take([payload(1, 1, units={"TEA": 3}, shipping=MOVED)])
 
-    assert "in WH-A: created, blocked: address_changed" in as_text(find_stories("1")[0], "")
+    assert "in WH-A: created, blocked: address_changed" in as_text(find_stories("1", why())[0], "")
 
 
 def test_a_hold_that_a_person_placed_outlives_news_of_the_shop(tea: FakePool) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from models.database import transaction
+from models.rules.purposes import Purpose
 from tasks.confirm import apply_confirmations
 from tasks.kits import import_kits
 from tasks.known_orders import load_known
@@ -31,7 +32,7 @@ CUPS, TEAS, POTS = 1, 2, 3
 def bodies(pool: FakePool) -> list[dict[str, Any]]:
     ids = [row[0] for row in pool.rows("select id from outbound_document order by id")]
     with transaction() as conn:
-        found = render_outbound(conn, ids)
+        found = render_outbound(conn, ids, Purpose.INSTRUCTION, why())
     return [found[document_id] for document_id in ids]
 
 

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from models.database import transaction
 from models.messages import OutboxKind
+from models.rules.purposes import Purpose
 from tasks.confirm import apply_confirmations
 from tasks.merging import merge_by_hand, unmerge_by_hand
 from tasks.outbox import Pending, deliver_due
 from tasks.reconcile import reconcile
 from tasks.render import render_outbound
 from tests.clocks import TickingClock, in_force
-from tests.fakes import FakePool, payload
+from tests.fakes import FakePool, payload, why
 from tests.shared_pool import emptied
 from tests.tasks.merged import cause, finished, person, resumed, through, validated
 
@@ -112,7 +113,7 @@ class Story:
                join allocation a on a.document_id = d.id join orders o on o.id = a.order_id order by 1, 2"""
         )
         with transaction() as conn:
-            bodies = render_outbound(conn, sorted({row[0] for row in rows}))
+            bodies = render_outbound(conn, sorted({row[0] for row in rows}), Purpose.INSTRUCTION, why())
         totals: Counter[int] = Counter()
         for document_id, _, total_fen in rows:
             totals[document_id] += total_fen

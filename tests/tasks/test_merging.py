@@ -7,6 +7,7 @@ import pytest
 from models.database import transaction
 from models.errors import SetupError
 from models.hold import Finding, HoldCode, place_holds, release_holds
+from models.rules.purposes import Purpose
 from models.warehouse import OptionKind
 from tasks.desk import cancel
 from tasks.dispatch import dispatch_batch
@@ -18,7 +19,7 @@ from tasks.route import route_batch
 from tasks.shop_settings import set_shop
 from tasks.shortage_choices import choose, open_options
 from tests.clocks import TickingClock
-from tests.fakes import NOON, FakePool
+from tests.fakes import NOON, FakePool, why
 from tests.tasks.merged import (
     cause,
     events,
@@ -71,7 +72,7 @@ class TestAtRouting:
         (document_id,) = stocked.rows("select id from outbound_document")[0]
 
         with transaction() as conn:
-            body = render_outbound(conn, [document_id])[document_id]
+            body = render_outbound(conn, [document_id], Purpose.INSTRUCTION, why())[document_id]
 
         assert body["channel"]["order_nos"] == ["1", "2"]
         assert [(line["sku"], line["qty"]) for line in body["lines"]] == [("TEA", 2), ("CUP", 1)]

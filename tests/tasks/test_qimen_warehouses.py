@@ -13,11 +13,12 @@ from connectors.wms.qimen_terms import terms_of
 from connectors.wms.qimen_xml import read_xml, text_of
 from models.database import transaction
 from models.errors import SetupError
+from models.rules.purposes import Purpose
 from tasks.counterparts import open_wms
 from tasks.credentials import Owner, secrets_of
 from tasks.render import render_cancels, render_outbound
 from tasks.setup import import_warehouses
-from tests.fakes import NOON, FakePool, payload
+from tests.fakes import NOON, FakePool, payload, why
 
 HEADER = "code,name,division,wms,endpoint,app_key,secret,customer_id"
 ROW = "WH-Q,East,330110,qimen,https://qimen.example/service,23268761,app-secret,c1702959"
@@ -130,7 +131,7 @@ def test_what_the_pool_knows_of_a_document_is_what_the_warehouse_is_told(pool: F
     terms = terms_of("WH-A", {"endpoint": "https://q", "app_key": "1", "secret": "s", "customer_id": "c1"})
 
     with transaction() as conn:
-        data = render_outbound(conn, [document_id])[document_id]
+        data = render_outbound(conn, [document_id], Purpose.INSTRUCTION, why())[document_id]
         cancel = render_cancels(conn, [document_id])[document_id]
     body = create_body(data, NOON, NOON, terms)
 

@@ -7,10 +7,11 @@ import pytest
 
 from models.database import transaction
 from models.messages import OutboxKind
+from models.rules.purposes import Purpose
 from models.settings import settings
 from tasks.outbox_calls import Pending
 from tasks.render import render_outbound, render_subscriptions
-from tests.fakes import NOON, FakePool, payload
+from tests.fakes import NOON, FakePool, payload, why
 from tests.tasks.shipping import dispatched, report
 
 AT_THE_DOOR: dict[str, Any] = {"payment_method": "cod", "date_paid_gmt": None, "date_paid": None}
@@ -20,7 +21,7 @@ def asked(pool: FakePool) -> list[str]:
     """What each document asks the carrier to collect, by document."""
     ids = [row[0] for row in pool.rows("select id from outbound_document order by id")]
     with transaction() as conn:
-        bodies = render_outbound(conn, ids)
+        bodies = render_outbound(conn, ids, Purpose.INSTRUCTION, why())
     return [bodies[document_id]["totals"]["cod_amount"] for document_id in ids]
 
 

@@ -11,6 +11,7 @@ from connectors.wms.qimen_terms import terms_of
 from connectors.wms.qimen_xml import read_xml, text_of
 from models.database import transaction
 from models.errors import SetupError
+from models.rules.purposes import Purpose
 from models.rules.returns import RefundState, ReturnKind, ReturnState, Verdict
 from models.sealing import unseal
 from models.settings import clock
@@ -27,7 +28,7 @@ from tasks.shop_settings import set_shop
 from tasks.validate import validate_batch
 from tasks.waiting import waiting_orders
 from tests.clocks import TickingClock
-from tests.fakes import FakePool
+from tests.fakes import FakePool, why
 from tests.tasks.merged import through
 from tests.tasks.returning import announced, arrived, inspected, li, shipped, stock
 from tests.tasks.shipping import report
@@ -251,7 +252,7 @@ def test_it_leaves_alone(pool: FakePool, order_id: int) -> None:
 def told(pool: FakePool, no: str) -> dict[str, Any]:
     document_id, _ = document_of(pool, no)
     with transaction() as conn:
-        return render_outbound(conn, [document_id])[document_id]
+        return render_outbound(conn, [document_id], Purpose.INSTRUCTION, why())[document_id]
 
 
 TERMS = terms_of("WH-A", {"endpoint": "https://q", "app_key": "k", "secret": "s", "customer_id": "c"})

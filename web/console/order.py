@@ -8,15 +8,20 @@ from fastapi import APIRouter, HTTPException, Path, Request, Response
 from fastapi.responses import HTMLResponse
 
 from connectors.carriers.codes import carrier_name
+from models.database import transaction
 from models.hold import HoldCode
 from models.rules.event_words import event_words
 from models.rules.hold_words import hold_words
+from models.rules.purposes import Purpose
 from models.settings import clock
+from tasks.erasure_journal import write_journal
+from tasks.erasure_requests import request_erasure
+from tasks.openings import note_opening
 from tasks.order_page import OrderPage, find_order
 from tasks.paper.documents import NOT_BY_HAND
 from tasks.progress_sessions import LINK_LASTS, make_link
 from tasks.reveal import ClearReceiver, reveal_receiver
-from web.console.frame import Person, Posted, _, address_of, allowed, cause, page, posts
+from web.console.frame import Person, Posted, _, address_of, allowed, cause, go, page, posts
 from web.console.order_words import (
     ACTIONS,
     BATCHES,
@@ -67,6 +72,20 @@ def progress_link(
     return _page(request, person, order_id, link=make_link(order_id, cause(person), address_of(request)))
 
 
+@router.post(ORDERS + "/{order_id}/erase", openapi_extra=posts("reason", "verified"))
+def erase(
+    request: Request, person: Annotated[Person, allowed("reveal")], order_id: OrderId, fields: Posted
+) -> Response:
+    """Take on a person's request to erase what is known about them in this order."""
+    with transaction() as conn:
+        if conn.execute("select 1 from receiver where order_id = %s", (order_id,)).fetchone() is None:
+            raise HTTPException(404, _("There is no such order."))
+        done = request_erasure(conn, [order_id], fields.text("reason"), fields.text("verified"), cause(person))
+    write_journal()
+    told = _("Erased.") if done.erased else _("It is shown to nobody from now on, and erased when the order has ended.")
+    return go(f"{ORDERS}/{order_id}", told)
+
+
 def _page(
     request: Request, person: Person, order_id: int, clear: ClearReceiver | None = None, link: str = ""
 ) -> Response:
@@ -74,6 +93,10 @@ def _page(
         found = find_order(conn, order_id, clock().now())
     if found is None:
         raise HTTPException(404, _("There is no such order."))
+    if clear is None and found.receiver and not found.receiver.erased_at:
+        why = cause(person)
+        with transaction() as conn:
+            note_opening(conn, Purpose.DISPLAY, why.actor, why.at, [order_id], address=address_of(request))
     ui = prefect_ui()
     return page(
         request,

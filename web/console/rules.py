@@ -13,9 +13,10 @@ from models.hold import HoldCode
 from models.rules.hold_words import NAMES
 from models.sealing import keyed_digest
 from models.settings import clock
+from tasks.openings import note_trial
 from tasks.review_rules import as_yaml, read_rules_text, use_rules, versions
 from tasks.rules_trial import Part, Trial, try_rules
-from web.console.frame import Fields, Person, Posted, _, allowed, cause, go, page, posts
+from web.console.frame import Fields, Person, Posted, _, address_of, allowed, cause, go, page, posts
 from web.console.sentences import in_words
 from web.console.words import CHINESE, language
 
@@ -75,7 +76,9 @@ def try_text(request: Request, person: Ruler, fields: Posted) -> Response:
     try:
         if days not in DAYS:
             raise SetupError(f"review rules: want from {DAYS[0]} to {DAYS[-1]} days, not {days}")
-        trial = try_rules(read_rules_text(text, _("the text")), days, clock().now())
+        rules, now = read_rules_text(text, _("the text")), clock().now()
+        note_trial(f"person:{person.name}", now, address_of(request), days=days)
+        trial = try_rules(rules, days, now)
     except SetupError as error:
         return _page(request, person, text, 409, days=days, note=note, problem=in_words(str(error)))
     return _page(request, person, text, days=days, note=note, trial=trial, tried=_sign(text, trial))

@@ -85,7 +85,7 @@ def print_slips(request: Request, person: Lead, no: Code, fields: Posted) -> Res
     if size not in list(SlipSize):
         raise HTTPException(400, _("Slips of this size are not printed: %(size)s", size=size))
     with transaction() as conn:
-        slips = wave_slips(conn, no)
+        slips = wave_slips(conn, no, cause(person))
     return _printed(request, person, draw_slips(slips, SlipSize(size), no), "slips", no, len(slips))
 
 

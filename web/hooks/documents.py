@@ -9,10 +9,12 @@ from fastapi import APIRouter, HTTPException
 
 from models.database import Connection, transaction
 from models.order import Cause, write_events
+from models.rules.purposes import Purpose
 from models.sealing import unseal
 from models.settings import clock
 from models.shipment import GIVEN_BACK
 from tasks.credentials import warehouse_of
+from tasks.openings import note_opening
 from tasks.render import joined_notes, render_outbound
 from web.requests import Bearer, Code
 
@@ -56,7 +58,7 @@ def require_reveal(warehouse_code: str) -> None:
 def pull(document_no: Code, token: Bearer, revision: int | None = None) -> dict[str, Any]:
     """The data of one of the warehouse's documents, as its message would carry it in full."""
     with transaction() as conn:
-        warehouse_id, _ = _reader(conn, token)
+        warehouse_id, warehouse_code = _reader(conn, token)
         found = conn.execute(
             "select id, revision from outbound_document where no = %s and warehouse_id = %s",
             (document_no, warehouse_id),
@@ -66,7 +68,8 @@ def pull(document_no: Code, token: Bearer, revision: int | None = None) -> dict[
         document_id, current = found
         if revision not in (None, current):
             raise HTTPException(409, f"revision {revision} is not the current one, which is {current}")
-        return dict(render_outbound(conn, [document_id])[document_id])
+        why = Cause(f"wms:{warehouse_code}", clock().now())
+        return dict(render_outbound(conn, [document_id], Purpose.INSTRUCTION, why)[document_id])
 
 
 @router.post("/receiver/{receiver_token}")
@@ -106,6 +109,7 @@ def revealed(conn: Connection, document_id: int, document_no: str, actor: str) -
     order_ids = _orders(conn, document_id)
     receiver = _receiver(conn, order_ids)
     why = Cause(actor, clock().now())
+    note_opening(conn, Purpose.PRINTING, actor, why.at, order_ids, detail={"document": document_no})
     write_events(conn, order_ids, "receiver_revealed", why, {"purpose": "printing", "document": document_no})
     return receiver
 

@@ -13,6 +13,8 @@ from fastapi import APIRouter, HTTPException
 from fastapi.responses import HTMLResponse
 
 from models.database import Connection, transaction
+from models.order import Cause
+from models.rules.purposes import Purpose
 from models.settings import clock
 from models.shipment import GIVEN_BACK
 from tasks.instruction_links import is_ours, page_ends
@@ -50,7 +52,7 @@ def show(receiver_token: Code, code: Code) -> HTMLResponse:
     try:
         with transaction() as conn:
             document = _document(conn, receiver_token, code)
-            data = render_outbound(conn, [document.id])[document.id]
+            data = _data(conn, document)
     except HTTPException as error:
         return _refused(error)
     return _page(_instruction(data) + _masked(data["receiver"]))
@@ -66,10 +68,15 @@ def show_receiver(receiver_token: Code, code: Code) -> HTMLResponse:
                 raise HTTPException(429, f"the receiver was shown {MOST_LOOKS} times already; ask the seller")
             require_reveal(document.warehouse_code)
             receiver = revealed(conn, document.id, document.no, f"supplier:{document.warehouse_code}")
-            data = render_outbound(conn, [document.id])[document.id]
+            data = _data(conn, document)
     except HTTPException as error:
         return _refused(error)
     return _page(_instruction(data) + _clear(receiver))
+
+
+def _data(conn: Connection, document: _Document) -> dict[str, Any]:
+    why = Cause(f"supplier:{document.warehouse_code}", clock().now())
+    return render_outbound(conn, [document.id], Purpose.INSTRUCTION, why)[document.id]
 
 
 def _document(conn: Connection, receiver_token: str, code: str) -> _Document:

@@ -20,7 +20,7 @@ from tasks.paper.waves import wave_pick_list, wave_slips
 from tasks.supplier_reports import report_shipped
 from tasks.track import work_off_inbox
 from tasks.withdraw import settle_reported
-from tests.fakes import NOON, FakePool
+from tests.fakes import NOON, FakePool, why
 from tests.printed import pages, texts
 from tests.tasks.floor.house import House, waybill
 from tests.tasks.merged import cause, person
@@ -34,7 +34,7 @@ def listed(wave: str) -> PickList:
 
 def slips(wave: str) -> list[Slip]:
     with transaction() as conn:
-        return wave_slips(conn, wave)
+        return wave_slips(conn, wave, why())
 
 
 def by_hand(*nos: str, why: Cause | None = None) -> PickList:
@@ -131,7 +131,7 @@ def test_a_document_of_any_warehouse_is_printed_for_picking_by_hand(pool: FakePo
         (person().actor, {"document": no})
     ]
     with transaction() as conn:
-        assert [slip.no for slip in document_slips(conn, [no])] == [no]
+        assert [slip.no for slip in document_slips(conn, [no], why())] == [no]
 
 
 def test_an_instruction_that_may_have_arrived_is_told_as_such(pool: FakePool) -> None:

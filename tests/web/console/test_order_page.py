@@ -1,6 +1,7 @@
 """The page of one order, its receiver in clear, and the page of its batch."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -136,6 +137,37 @@ def test_an_erased_receiver_is_not_shown(signed_in: SignedIn, sent: FakePool) ->
 
     assert desk.submit("/console/orders/1/reveal", reason="why").status_code == 409
     assert "Erased at" in desk.get("/console/orders/1?lang=en").text
+
+
+def test_who_asks_for_erasure_is_shown_to_nobody_while_the_order_is_under_way(
+    signed_in: SignedIn, sent: FakePool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORDERPOOL_ERASURE_JOURNAL", str(tmp_path / "erasures.jsonl"))
+    settings.cache_clear()
+    desk = signed_in("desk")
+    answer = desk.submit("/console/orders/1/erase", reason="asked by mail", verified="called back")
+
+    assert answer.status_code == 303
+    text = desk.get("/console/orders/1?lang=en").text
+    assert "The person asked for erasure at" in text
+    assert "欧" not in text
+    assert "139****0001" not in text
+    assert desk.submit("/console/orders/1/reveal", reason="why").status_code == 409
+    assert (tmp_path / "erasures.jsonl").read_text().count('"asked"') == 1
+    assert sent.rows("select made_by, reason, verified, done_at from erasure_request") == [
+        ("person:desk", "asked by mail", "called back", None)
+    ]
+    settings.cache_clear()
+
+
+@pytest.mark.parametrize(("role", "verified", "status"), [("viewer", "called", 403), ("desk", " ", 409)])
+def test_nobody_erases_without_the_right_or_without_knowing_who_asks(
+    signed_in: SignedIn, sent: FakePool, role: str, verified: str, status: int
+) -> None:
+    answer = signed_in(role).submit("/console/orders/1/erase", reason="asked", verified=verified)
+
+    assert answer.status_code == status
+    assert sent.rows("select 1 from erasure_request") == []
 
 
 def test_a_batch_shows_its_orders_holds_and_run(signed_in: SignedIn, pool: FakePool) -> None:
