@@ -46,21 +46,21 @@ class Attempt(StrEnum):
 class ProgressCode(SQLModel, table=True):
     """A code that somebody asked for, whether or not there is an order for the phone. Of one browser the last counts.
 
-    `browser` is the digest of the browser's cookie, `code_hash` that of code, phone and browser together.
+    `browser_hash` is the digest of the browser's cookie, `code_hash` that of code, phone and browser together.
     """
 
     __tablename__: ClassVar[str] = "progress_code"
     __table_args__ = (
         one_of("state", CodeState),
         check("tries >= 0", "tries_counted"),
-        Index("ix_progress_code_browser", "browser", "id"),
+        Index("ix_progress_code_browser", "browser_hash", "id"),
         Index("ix_progress_code_open", "next_at", postgresql_where=text("state in ('waiting', 'sending')")),
         Index("ix_progress_code_kept", "made_at", postgresql_where=text("code_hash is not null")),
         Index("ix_progress_code_made_at", "made_at"),
     )
 
     id: int | None = Field(default=None, sa_type=BigInteger, primary_key=True, sa_column_args=[Identity(always=True)])
-    browser: bytes = Field(sa_type=SEALED)
+    browser_hash: bytes = Field(sa_type=SEALED)
     phone_hash: bytes = Field(sa_type=SEALED)
     code_hash: bytes | None = Field(default=None, sa_type=SEALED)
     sealed_enc: bytes | None = Field(default=None, sa_type=SEALED)
@@ -92,18 +92,18 @@ class ProgressSession(SQLModel, table=True):
 
 
 class ProgressAttempt(SQLModel, table=True):
-    """One try as one limit counts it: `key` is the digest of a phone, an address, a browser or an order number."""
+    """One try as one limit counts it: `key_hash` is the digest of a phone, an address, a browser or an order number."""
 
     __tablename__: ClassVar[str] = "progress_attempt"
     __table_args__ = (
         one_of("what", Attempt),
-        Index("ix_progress_attempt_key", "what", "key", "at"),
+        Index("ix_progress_attempt_key", "what", "key_hash", "at"),
         Index("ix_progress_attempt_at", "at"),
     )
 
     id: int | None = Field(default=None, sa_type=BigInteger, primary_key=True, sa_column_args=[Identity(always=True)])
     what: str = Field(sa_type=Text)
-    key: bytes = Field(sa_type=SEALED)
+    key_hash: bytes = Field(sa_type=SEALED)
     at: datetime = Field(sa_type=AT)
 
 

@@ -1,36 +1,13 @@
 """Who is told of alerts, and what each was told: messages with the alerts that they speak of."""
 
 from datetime import datetime, time
-from enum import StrEnum
 from typing import ClassVar
 
 from sqlalchemy import ARRAY, BigInteger, Index, Text, Time, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from models.columns import AT, check, one_of
-
-
-class RecipientKind(StrEnum):
-    """How a recipient is reached."""
-
-    WECOM = "wecom"
-    DINGTALK = "dingtalk"
-    EMAIL = "email"
-
-
-class Language(StrEnum):
-    """What a recipient reads."""
-
-    CHINESE = "zh-CN"
-    ENGLISH = "en"
-
-
-class Severity(StrEnum):
-    """P1 is told at once, day and night; P2 is collected, and waits while it is quiet; P3 is told once a day."""
-
-    P1 = "P1"
-    P2 = "P2"
-    P3 = "P3"
+from models.telling import Language, News, Occasion, RecipientKind
 
 
 class AlertRecipient(SQLModel, table=True):
@@ -65,14 +42,6 @@ class AlertRecipient(SQLModel, table=True):
     added_at: datetime = Field(sa_type=AT)
 
 
-class Occasion(StrEnum):
-    """Why a message is written just then."""
-
-    AT_ONCE = "at_once"
-    DIGEST = "digest"
-    DAILY = "daily"
-
-
 class AlertMessage(SQLModel, table=True):
     """One message to one recipient; it leaves by the outbox, which tells what became of it.
 
@@ -92,19 +61,6 @@ class AlertMessage(SQLModel, table=True):
     chain_id: int = Field(sa_type=BigInteger)
     stuck_at: datetime | None = Field(default=None, sa_type=AT)
     written_at: datetime = Field(sa_type=AT)
-
-
-class News(StrEnum):
-    """What is told of an alert.
-
-    REPEATED tells that an alert which was told shortly before came again; COUNTED is one of the times it did.
-    """
-
-    OPENED = "opened"
-    REPEATED = "repeated"
-    COUNTED = "counted"
-    ESCALATED = "escalated"
-    CLOSED = "closed"
 
 
 class AlertNews(SQLModel, table=True):

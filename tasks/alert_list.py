@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from models.alert import AlertRule
 from models.database import Connection
 from models.messages import OutboxState
-from models.recipient import Language, News, Severity
 from models.rules.alert_handling import HANDLING
+from models.telling import Language, News, Severity
 from tasks.alert_links import About, links_of, page_of
 from tasks.alert_texts import named
 

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from models.alert import AlertRule
 from models.database import Connection
 from models.messages import OutboxKind
-from models.recipient import News, Occasion, Severity
 from models.rules.alert_news import (
     Attempted,
     Item,
@@ -25,6 +24,7 @@ from models.rules.alert_news import (
     tellings,
 )
 from models.settings import SHANGHAI
+from models.telling import News, Occasion, Severity
 from tasks.effects import Effect, post
 from tasks.outbox_calls import RECIPIENT
 from tasks.recipients import readers

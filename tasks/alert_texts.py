@@ -8,7 +8,6 @@ from connectors.messages.notice import Line, Link, Notice
 from models.alert import AlertRule
 from models.database import Connection
 from models.errors import SetupError
-from models.recipient import Language, News, Occasion, Severity
 from models.rules.alert_news import Item, Known
 from models.rules.alert_words import (
     LEFT_OUT,
@@ -23,6 +22,7 @@ from models.rules.alert_words import (
     title_of,
 )
 from models.settings import SHANGHAI, settings
+from models.telling import Language, News, Occasion, Severity
 from tasks.alert_links import About, AlertLinks, links_of
 
 PAGE = "/console/alerts"

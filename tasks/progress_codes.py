@@ -55,8 +55,9 @@ def ask_code(conn: Connection, phone: str, caller: Caller, at: datetime) -> None
     code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
     conn.execute(
         """with former as (
-             update progress_code set ends_at = least(ends_at, %(at)s) where browser = %(browser)s and ends_at > %(at)s)
-           insert into progress_code (browser, phone_hash, code_hash, sealed_enc, state, tries, made_at, ends_at,
+             update progress_code set ends_at = least(ends_at, %(at)s)
+             where browser_hash = %(browser)s and ends_at > %(at)s)
+           insert into progress_code (browser_hash, phone_hash, code_hash, sealed_enc, state, tries, made_at, ends_at,
                                       next_at, last_error)
            values (%(browser)s, %(phone)s, %(code)s, %(sealed)s, %(state)s, 0, %(at)s, %(ends)s, %(at)s, '')""",
         {
@@ -88,7 +89,7 @@ def try_code(conn: Connection, typed: str, caller: Caller, at: datetime) -> tupl
     keys = require_room(conn, GUESS_LIMITS, caller, at)
     row = conn.execute(
         """select id, phone_hash, code_hash, tries, ends_at > %s and used_at is null and code_hash is not null
-           from progress_code where browser = %s order by id desc limit 1 for update""",
+           from progress_code where browser_hash = %s order by id desc limit 1 for update""",
         (at, caller.browser),
     ).fetchone()
     if row is None or not row[4]:

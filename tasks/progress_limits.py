@@ -103,7 +103,7 @@ def require_room(
         """select max(t.at + w.span) from unnest(%s::text[], %s::bytea[], %s::int[], %s::interval[])
              w(what, key, most, span)
            cross join lateral (
-             select a.at from progress_attempt a where a.what = w.what and a.key = w.key and a.at > %s - w.span
+             select a.at from progress_attempt a where a.what = w.what and a.key_hash = w.key and a.at > %s - w.span
              order by a.at desc offset w.most - 1 limit 1) t""",
         (
             [limit.what.value for limit in limits],
@@ -121,6 +121,6 @@ def require_room(
 def count_attempt(conn: Connection, what: Attempt, keys: dict[str, bytes], at: datetime) -> None:
     """Note one try under each of its keys."""
     conn.execute(
-        "insert into progress_attempt (what, key, at) select %s, k, %s from unnest(%s::bytea[]) k",
+        "insert into progress_attempt (what, key_hash, at) select %s, k, %s from unnest(%s::bytea[]) k",
         (what.value, at, list(keys.values())),
     )

@@ -18,6 +18,7 @@ from models.rules.progress import Progress, furthest_step, has_left_in_part, of_
 from models.rules.returns import ReturnKind, ReturnState
 from models.sealing import unseal
 from models.shipment import ParcelStage
+from tasks.expected_delivery import Expected, expected_deliveries
 from tasks.order_rows import load_facts
 
 SHOWN_FOR = timedelta(days=90)
@@ -65,6 +66,7 @@ class Parcel:
     heard_at: datetime
     items: list[Item] = field(default_factory=list)
     scans: list[Scan] = field(default_factory=list)
+    expected: Expected | None = None
 
     @property
     def progress(self) -> Progress:
@@ -107,7 +109,7 @@ class _Boxed(NamedTuple):
 
 
 _SHOWN = """
-  r.erased_at is null and o.created_at > %(since)s and not exists (
+  r.erased_at is null and r.restricted_at is null and o.created_at > %(since)s and not exists (
     select from orders c where c.shop_id = o.shop_id and c.split_from = o.external_id and c.split_from <> '')"""
 
 
@@ -157,6 +159,10 @@ def load_order(conn: Connection, order_id: int) -> BuyersOrder:
     found = _orders(conn, [order_id], load_facts(conn, [order_id]))
     parcels, boxed = _parcels(conn, found)
     _add_scans(conn, parcels)
+    expected = expected_deliveries(conn, list(parcels))
+    for parcel_id, several in parcels.items():
+        for parcel in several:
+            parcel.expected = expected.get(parcel_id)
     _add_items(conn, found, boxed)
     _add_returns(conn, found)
     return found[order_id]

@@ -10,9 +10,9 @@ from connectors.messages.notice import CALLS_PER_S, Messenger
 from models.database import Connection
 from models.errors import SetupError
 from models.order import Cause
-from models.recipient import Language, RecipientKind, Severity
 from models.rules.alert_news import Reader
 from models.settings import clock, settings
+from models.telling import Language, RecipientKind, Severity
 from tasks.call_budget import budget_of
 from tasks.clients import client_of
 from tasks.credentials import Owner, keep_secrets, secrets_of

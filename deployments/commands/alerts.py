@@ -11,7 +11,7 @@ from deployments.commands import app
 from deployments.commands.shop import Given, GivenFile, ask_for, read_credentials
 from deployments.person import by_hand
 from models.errors import SetupError
-from models.recipient import Language, RecipientKind, Severity
+from models.telling import Language, RecipientKind, Severity
 
 if TYPE_CHECKING:
     from tasks.recipients import Recipient

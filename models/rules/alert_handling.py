@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final, NamedTuple
 
 from models.alert import AlertRule
-from models.recipient import Severity
+from models.telling import Severity
 
 ERROR_WINDOW: Final = timedelta(minutes=10)
 STOCK_WINDOW: Final = timedelta(hours=4)

@@ -10,8 +10,8 @@ from datetime import datetime, time, timedelta, tzinfo
 from typing import Final, NamedTuple
 
 from models.alert import AlertRule
-from models.recipient import News, Occasion, Severity
 from models.rules.alert_handling import HANDLING
+from models.telling import News, Occasion, Severity
 
 COLLECTED_FOR: Final = timedelta(seconds=30)
 """So long P2 news wait for others, so that a flood is one message."""

@@ -7,9 +7,9 @@ from typing import Final
 
 from models.alert import AlertRule
 from models.masking import mask_contacts
-from models.recipient import Language, News, Occasion, Severity
 from models.rules.alert_handling import HANDLING, NAMES
 from models.rules.alert_news import Item, Known
+from models.telling import Language, News, Occasion, Severity
 
 MOST_LINES: Final = 20
 """A message with more news gives counts alone."""

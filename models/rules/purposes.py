@@ -16,5 +16,6 @@ class Purpose(StrEnum):
     LABEL = "label"  # a label is shown for printing: whoever prints
     PRINTING = "printing"  # a warehouse or supplier fetches the receiver for its own label: it
     DISPLAY = "display"  # an order is shown, masked: a person
+    PROGRESS = "progress"  # a buyer looks an order up, masked: whoever showed to be it
     REVEAL = "reveal"  # shown in clear, with a reason: a person
     COPY = "copy"  # the person wants to know what is kept about them

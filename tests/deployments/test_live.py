@@ -16,9 +16,9 @@ from deployments.live import Live, run_work, waiting_work
 from models.alert import AlertRule
 from models.database import transaction
 from models.errors import PipelineError, StepFailed
-from models.recipient import Language, RecipientKind, Severity
 from models.sealing import seal
 from models.settings import CHECKOUT, clock, settings
+from models.telling import Language, RecipientKind, Severity
 from sandbox.server import Sandbox
 from tasks.alerts import raise_alerts
 from tasks.progress_codes import ask_code

@@ -8,8 +8,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from flows.deliver_outbox import deliver_outbox
 from models.alert import AlertRule
 from models.database import transaction
-from models.recipient import Language, RecipientKind, Severity
 from models.settings import clock
+from models.telling import Language, RecipientKind, Severity
 from sandbox.server import Sandbox
 from tasks.alerts import raise_alerts
 from tasks.recipients import Recipient, add_recipient

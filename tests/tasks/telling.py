@@ -7,8 +7,8 @@ from uuid import uuid4
 
 from models.alert import AlertRule
 from models.database import transaction
-from models.recipient import Language, RecipientKind, Severity
 from models.settings import clock
+from models.telling import Language, RecipientKind, Severity
 from sandbox.server import Sandbox
 from tasks.alerts import raise_alerts
 from tasks.outbox import Delivery

@@ -31,6 +31,7 @@ READERS = {
     "tasks/stored_payloads.py": "rereading, trial",
     "tasks/reveal.py": "reveal",
     "tasks/order_page.py": "display",
+    "tasks/progress_orders.py": "progress",
     "tasks/story.py": "display",
     "web/hooks/documents.py": "printing",
 }

@@ -135,7 +135,8 @@ def test_without_a_service_the_code_waits(pool: FakePool, clock: StoppedClock) -
 
 def test_a_minute_has_so_many_messages(waiting: FakePool, sandbox: Sandbox, clock: StoppedClock) -> None:
     waiting.execute(
-        """insert into progress_code (browser, phone_hash, state, tries, made_at, ends_at, next_at, sent_at, last_error)
+        """insert into progress_code (browser_hash, phone_hash, state, tries, made_at, ends_at, next_at, sent_at,
+                                      last_error)
            select '', '', 'sent', 0, %s, %s, %s, %s, '' from generate_series(1, %s)""",
         *[clock.now()] * 4,
         A_MINUTE,

@@ -10,9 +10,9 @@ import pytest
 from models.alert import AlertRule
 from models.database import transaction
 from models.errors import SetupError
-from models.recipient import Language, RecipientKind, Severity
 from models.rules.alert_handling import HANDLING
 from models.settings import settings
+from models.telling import Language, RecipientKind, Severity
 from sandbox import mail
 from sandbox.mail import MailServer
 from sandbox.server import Sandbox

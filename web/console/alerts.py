@@ -8,9 +8,9 @@ from fastapi.responses import HTMLResponse
 
 from models.database import in_transaction
 from models.messages import OutboxState
-from models.recipient import Language, News
 from models.rules.alert_handling import NAMES
 from models.settings import clock
+from models.telling import Language, News
 from tasks.alert_list import list_alerts
 from tasks.alerts import acknowledge
 from tasks.recipients import recipients

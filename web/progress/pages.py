@@ -2,6 +2,7 @@
 
 import hmac
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Annotated, Any
@@ -16,8 +17,10 @@ from models.errors import SetupError
 from models.masking import mask_phone
 from models.progress import Entrance
 from models.rules.progress import BESIDE, step_of
+from models.rules.purposes import Purpose
 from models.sealing import keyed_digest, seal, unseal
 from models.settings import clock, settings
+from tasks.openings import note_opening
 from tasks.progress_codes import AGAIN_AFTER, DIGITS, Verdict, ask_code, mobile, try_code
 from tasks.progress_limits import TooOften
 from tasks.progress_orders import BuyersOrder, latest, list_orders, load_order
@@ -45,6 +48,9 @@ router = APIRouter()
 
 CODE, NUMBER, ORDERS = f"{ROOT}/code", f"{ROOT}/number", f"{ROOT}/orders"
 _MOST_NUMBER = 64
+
+BUYER = "buyer"
+"""Who the log of access names for what is shown here."""
 
 
 @router.get(ROOT, response_class=HTMLResponse)
@@ -152,9 +158,11 @@ def show_orders(request: Request) -> Response:
         session = find_session(conn, request.cookies.get(SESSION, ""), clock().now())
         if session is None:
             return _over(request)
-        if len(session.order_ids) == 1:
-            return _order_page(request, load_order(conn, session.order_ids[0]), alone=True)
-        orders = list_orders(conn, session.order_ids)
+        only = load_order(conn, session.order_ids[0]) if len(session.order_ids) == 1 else None
+        orders = [only] if only else list_orders(conn, session.order_ids)
+    _note(orders)
+    if only:
+        return _order_page(request, only, alone=True)
     return page(
         request,
         "progress_orders.html",
@@ -173,10 +181,12 @@ def show_order(request: Request, code: Annotated[str, Path(pattern=r"^[0-9a-f]{3
         session = find_session(conn, request.cookies.get(SESSION, ""), clock().now())
         if session is None:
             return _over(request)
-        for order_id in session.order_ids:
-            if hmac.compare_digest(_code_of(request, order_id), code):
-                return _order_page(request, load_order(conn, order_id), alone=len(session.order_ids) == 1)
-    raise HTTPException(404)
+        chosen = [i for i in session.order_ids if hmac.compare_digest(_code_of(request, i), code)]
+        orders = [load_order(conn, order_id) for order_id in chosen]
+    if not orders:
+        raise HTTPException(404)
+    _note(orders)
+    return _order_page(request, orders[0], alone=len(session.order_ids) == 1)
 
 
 @router.post(f"{ROOT}/leave", openapi_extra=posts())
@@ -193,6 +203,12 @@ def leave(request: Request, fields: Posted) -> Response:
 def show_notice(request: Request) -> Response:
     """What becomes of what a buyer types here."""
     return page(request, "progress_notice.html", seller=settings().progress_seller)
+
+
+def _note(orders: Sequence[BuyersOrder]) -> None:
+    """Note whose orders were shown; nothing says where their buyer is."""
+    with transaction() as conn:
+        note_opening(conn, Purpose.PROGRESS, BUYER, clock().now(), [order.id for order in orders])
 
 
 def _order_page(request: Request, order: BuyersOrder, *, alone: bool) -> Response:

@@ -16,7 +16,7 @@ def upgrade() -> None:
     op.create_table(
         "progress_code",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("browser", sa.LargeBinary(), nullable=False),
+        sa.Column("browser_hash", sa.LargeBinary(), nullable=False),
         sa.Column("phone_hash", sa.LargeBinary(), nullable=False),
         sa.Column("code_hash", sa.LargeBinary(), nullable=True),
         sa.Column("sealed_enc", sa.LargeBinary(), nullable=True),
@@ -34,7 +34,7 @@ def upgrade() -> None:
         sa.CheckConstraint("tries >= 0", name="tries_counted"),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_progress_code_browser", "progress_code", ["browser", "id"])
+    op.create_index("ix_progress_code_browser", "progress_code", ["browser_hash", "id"])
     op.create_index(
         "ix_progress_code_open",
         "progress_code",
@@ -61,12 +61,12 @@ def upgrade() -> None:
         "progress_attempt",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("what", sa.Text(), nullable=False),
-        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.Column("key_hash", sa.LargeBinary(), nullable=False),
         sa.Column("at", _AT, nullable=False),
         sa.CheckConstraint("what in ('code_wanted', 'code_wrong', 'number_wrong', 'link_wrong')", name="what_known"),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_progress_attempt_key", "progress_attempt", ["what", "key", "at"])
+    op.create_index("ix_progress_attempt_key", "progress_attempt", ["what", "key_hash", "at"])
     op.create_index("ix_progress_attempt_at", "progress_attempt", ["at"])
     op.create_table(
         "progress_lookup",

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.alert import AlertRule
-from models.recipient import News, Occasion, Severity
 from models.rules.alert_handling import HANDLING, NAMES
 from models.rules.alert_news import (
     Attempted,
@@ -24,6 +23,7 @@ from models.rules.alert_news import (
     tellings,
 )
 from models.settings import SHANGHAI
+from models.telling import News, Occasion, Severity
 from tests.fakes import NOON
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

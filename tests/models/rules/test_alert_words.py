@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from models.alert import AlertRule
-from models.recipient import Language, News, Occasion
 from models.rules.alert_news import Item, Known
 from models.rules.alert_words import SENTENCE_CHARS, count_lines, harmless, line_of, title_of
 from models.settings import SHANGHAI
+from models.telling import Language, News, Occasion
 from tests.fakes import NOON
 
 SILENT = Known(1, AlertRule.INGEST_SILENT, "shop:A", NOON)

@@ -7,8 +7,8 @@ import pytest
 
 from models.alert import AlertRule
 from models.database import transaction
-from models.recipient import Language, RecipientKind, Severity
 from models.settings import clock
+from models.telling import Language, RecipientKind, Severity
 from tasks.alert_messages import write_messages
 from tasks.alerts import raise_alerts
 from tasks.recipients import Recipient, add_recipient
