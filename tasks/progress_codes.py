@@ -2,7 +2,7 @@
 
 Asking looks at no order: it writes the same rows for every phone, and the message leaves later, from another process
 and only to phones that have orders (`tasks.progress_sms`). So nobody learns from the answer, or from the time that it
-takes, whether a phone bought something here. Source of the figures: the project's privacy specification, section 6.
+takes, whether a phone bought something here. Source of the figures: docs/progress-page.md.
 """
 
 import hmac

@@ -1,6 +1,6 @@
 """How often the buyers' page may be tried: counted in the pool, so that every web process counts the same.
 
-Sources: the project's privacy specification, section 6, for what it names; the others follow the same measure. There is
+Sources: the limits in docs/progress-page.md for what they name; the others follow the same measure. There is
 no captcha (it would be a third party's), so a browser is counted beside the address, and the failures that would have
 asked for one end the tries instead. Addresses, phones and order numbers are kept as keyed digests.
 """

@@ -22,7 +22,7 @@ from tasks.expected_delivery import Expected, expected_deliveries
 from tasks.order_rows import load_facts
 
 SHOWN_FOR = timedelta(days=90)
-"""Orders older than this are not shown. Source: the project's privacy specification, section 6."""
+"""Orders older than this are not shown. Source: docs/progress-page.md."""
 
 MOST_ORDERS = 50
 MOST_SCANS = 60
@@ -41,7 +41,7 @@ class Scan(NamedTuple):
     """One step of a parcel's way; text and place are masked."""
 
     at: datetime
-    stage: ParcelStage
+    stage: ParcelStage | None  # None: the carrier's word for it is not known
     text: str
     place: str
 
@@ -76,7 +76,7 @@ class Parcel:
     @property
     def step(self) -> int:
         """How far along the bar it came; in trouble or on its way back it is where it was scanned last before."""
-        return furthest_step([self.stage, *(scan.stage for scan in self.scans)])
+        return furthest_step([self.stage, *(scan.stage for scan in self.scans if scan.stage)])
 
 
 @dataclass(slots=True)
@@ -244,7 +244,8 @@ def _add_scans(conn: Connection, parcels: dict[int, list[Parcel]]) -> None:
     for parcel_id, at, stage, text, place in rows:
         for parcel in parcels[parcel_id]:
             # masked when it was stored; masked again, because it is shown to more people than it was stored for
-            parcel.scans.append(Scan(at, ParcelStage(stage), mask_contacts(text), mask_contacts(place)))
+            known = ParcelStage(stage) if stage else None
+            parcel.scans.append(Scan(at, known, mask_contacts(text), mask_contacts(place)))
 
 
 def _add_items(conn: Connection, orders: dict[int, BuyersOrder], boxed: Iterable[_Boxed]) -> None:

@@ -16,7 +16,7 @@ from tasks.progress_limits import LINK_LIMITS, NUMBER_LIMITS, Caller, count_atte
 from tasks.progress_orders import SHOWN_FOR, orders_of_number, orders_of_phone, still_shown
 
 LASTS = timedelta(minutes=30)
-"""Source: the project's privacy specification, section 6."""
+"""Source: docs/progress-page.md."""
 
 LINK_LASTS = timedelta(days=30)
 """How long a link that is given to a buyer leads to the order: a parcel and its return take less."""

@@ -33,7 +33,7 @@ LATER = timedelta(seconds=10)
 
 HASH_KEPT = timedelta(minutes=10)
 LOG_KEPT = timedelta(days=30)
-"""How long a code's digest and the log of codes and tries are kept. Source: the privacy specification, section 5."""
+"""How long a code's digest and the log of codes and tries are kept. Source: docs/progress-page.md."""
 
 
 @dataclass(frozen=True, slots=True)

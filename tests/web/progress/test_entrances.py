@@ -229,3 +229,46 @@ def test_what_is_old_is_forgotten(buyer: New, pool: FakePool, messages: Messages
         )[0]
 
     assert list(kept.values()) == [(0, 1, 1, 1), (0, 1, 0, 1), (0, 0, 0, 1)]
+
+
+def test_an_order_whose_buyer_wants_it_forgotten_is_shown_to_nobody(
+    buyer: New, pool: FakePool, clock: StoppedClock
+) -> None:
+    pool.execute("update receiver set restricted_at = %s", clock.now())
+
+    assert buyer().number("1", "0001").status_code == 404
+
+
+def test_a_scan_whose_meaning_is_not_known_is_shown_as_it_was_told(
+    buyer: New, pool: FakePool, clock: StoppedClock
+) -> None:
+    pool.execute(
+        "insert into parcel_event (parcel_id, digest, at, stage, text, place) values (1, 'a', %s, '', '快件安检', '')",
+        clock.now(),
+    )
+    someone = buyer()
+    someone.number("1", "0001")
+
+    assert "快件安检" in someone.orders()
+
+
+def test_a_parcel_says_when_it_is_to_be_expected(buyer: New, pool: FakePool, clock: StoppedClock) -> None:
+    pool.execute(
+        """insert into lane_time (warehouse_id, carrier, area, parcels, p50_s, p90_s, learnt_at)
+           select d.warehouse_id, p.carrier, '', 40, 864000, 1728000, %s
+           from parcel p join outbound_document d on d.id = p.document_id""",
+        clock.now(),
+    )
+    someone = buyer()
+    someone.number("1", "0001")
+
+    assert "预计 " in someone.orders()
+    assert "To be expected from " in someone.orders("en")
+
+
+def test_whose_orders_were_looked_up_is_noted(buyer: New, pool: FakePool) -> None:
+    someone = buyer()
+    someone.number("1", "0001")
+    someone.orders()
+
+    assert pool.rows("select actor, order_id from access_log where purpose = 'progress'") == [("buyer", 1)]
