@@ -25,7 +25,8 @@ def erase(conn: Connection, order_ids: Sequence[int], reason: ErasureReason, why
     """Erase the personal data of these orders; returns how many had any left.
 
     Goes: all that is sealed of the receiver, its hashes, the last four digits, the town, platform handles and
-    ciphertexts, the platform's name for the buyer, and payloads of the order in quarantine; labels follow when no
+    ciphertexts, the platform's name for the buyer, payloads of the order in quarantine, and what is left of look-ups
+    by its phone; labels follow when no
     order of their document has a receiver. Stays: province, city, district, and the order. What the blacklist keeps is
     a keyed hash with a reason of its own, and stays.
     """
@@ -42,6 +43,7 @@ def erase(conn: Connection, order_ids: Sequence[int], reason: ErasureReason, why
     ids = list(fields)
     if not ids:
         return 0
+    _forget_lookups(conn, ids)
     conn.execute(_ERASED.encode(), {"at": why.at, "ids": ids})
     conn.execute("update orders set buyer_key = '' where id = any(%s) and buyer_key <> ''", (ids,))
     conn.execute(
@@ -53,6 +55,18 @@ def erase(conn: Connection, order_ids: Sequence[int], reason: ErasureReason, why
     write_events(conn, ids, WHAT, why, {"reason": reason.value})
     _finish_requests(conn, ids, why.at)
     return len(ids)
+
+
+def _forget_lookups(conn: Connection, order_ids: Sequence[int]) -> None:
+    """Drop the codes and sessions of buyers' look-ups by phones of which no other order is kept."""
+    for table in ("progress_code", "progress_session"):
+        conn.execute(
+            f"""delete from {table} where phone_hash in (
+                  select phone_hash from receiver where order_id = any(%(ids)s) and phone_hash is not null
+                  except select phone_hash from receiver where order_id <> all(%(ids)s) and phone_hash in (
+                    select phone_hash from receiver where order_id = any(%(ids)s)))""".encode(),
+            {"ids": list(order_ids)},
+        )
 
 
 def _log(conn: Connection, fields: Mapping[int, Sequence[str]], reason: ErasureReason, why: Cause) -> None:

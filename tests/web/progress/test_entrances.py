@@ -5,10 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from models.database import connect
+from models.database import connect, transaction
+from models.privacy import ErasureReason
+from tasks.erasing import erase
 from tasks.progress_sessions import LINK_LASTS, link_to
 from tests.clocks import StoppedClock
-from tests.fakes import FakePool
+from tests.fakes import FakePool, payload, why
 from tests.web.progress.conftest import PHONE, STRANGE, Buyer, Messages
 
 New = Callable[..., Buyer]
@@ -272,3 +274,20 @@ def test_whose_orders_were_looked_up_is_noted(buyer: New, pool: FakePool) -> Non
     someone.orders()
 
     assert pool.rows("select actor, order_id from access_log where purpose = 'progress'") == [("buyer", 1)]
+
+
+def test_with_the_last_order_of_a_phone_its_codes_and_sessions_go(
+    buyer: New, pool: FakePool, messages: Messages
+) -> None:
+    pool.take([payload(2, units={"TEA": 1})], run="another")
+    pool.execute("update receiver set phone_hash = (select phone_hash from receiver where order_id = 1)")
+    someone = buyer()
+    someone.ask()
+    messages.send()
+    someone.verify(messages.code())
+    kept = "select (select count(*) from progress_code), (select count(*) from progress_session)"
+
+    for order_id, left in ((1, (1, 1)), (2, (0, 0))):
+        with transaction() as conn:
+            erase(conn, [order_id], ErasureReason.OVER, why())
+        assert pool.rows(kept) == [left]
