@@ -3,10 +3,10 @@
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUIET = (
@@ -16,11 +16,18 @@ QUIET = (
 PASSWORD = "correct horse battery"
 
 
+_running: list[Playwright] = []
+"""Playwright, while browsers are open: there can be only one at a time."""
+
+
 @contextmanager
 def chromium(*switches: str) -> Iterator[Browser]:
-    """A browser without a past, with further switches of its command line."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *switches])
+    """A browser without a past, with further switches of its command line; several may be open at once."""
+    with ExitStack() as stack:
+        if not _running:
+            _running.append(stack.enter_context(sync_playwright()))
+            stack.callback(_running.clear)
+        browser = _running[0].chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *switches])
         yield browser
         browser.close()
 

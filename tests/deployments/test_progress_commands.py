@@ -38,7 +38,7 @@ def test_the_sms_service_is_stored_and_told_of(database: str, running_sandbox: S
     assert "stored" in run("sms", "set", "--credentials-file", given)
     assert "no code was asked for" in run("sms", "status")
     FakePool().execute(
-        """insert into progress_code (browser, phone_hash, state, tries, made_at, ends_at, next_at, last_error)
+        """insert into progress_code (browser_hash, phone_hash, state, tries, made_at, ends_at, next_at, last_error)
            values ('', '', 'refused', 0, now(), now(), now(), 'sms aliyun: SendSms: isv.OUT_OF_SERVICE')"""
     )
     assert "refused: 1 (sms aliyun: SendSms: isv.OUT_OF_SERVICE)" in run("sms", "status")

@@ -5,7 +5,6 @@ picker's. A scan that is refused is no error: it has an answer like any other.
 """
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -126,14 +125,15 @@ def scans(signed: SignedIn, body: ScansRead) -> dict[str, Any]:
     """
     if body.picker and (body.picker, body.warehouse) != (signed.name, signed.warehouse_code):
         raise HTTPException(409, _("These scans are %(name)s's.", name=body.picker))
-    return {"answers": _told(signed, _apply(signed, body, clock().now()))}
+    return {"answers": _told(signed, _apply(signed, body))}
 
 
-def _apply(signed: Signed, body: ScansBody, at: datetime) -> list[Answer]:
+def _apply(signed: Signed, body: ScansBody) -> list[Answer]:
     answers: list[Answer] = []
     for scan in body.scans:
         try:
-            answers.append(apply_scan(signed, scan.scan(at)))
+            # each at a time of its own, which says in which order they counted
+            answers.append(apply_scan(signed, scan.scan(clock().now())))
         except (psycopg.OperationalError, StillLocking) as error:
             if not answers:
                 raise HTTPException(503, "try again later", {"Retry-After": "5"}) from error
