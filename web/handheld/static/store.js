@@ -2,6 +2,7 @@
 
 const NAME = "orderpool-handheld";
 const STORES = ["scans", "refusals", "views", "lease"];
+const PAUSES = [0, 100, 400]; // ms before the next attempt
 
 let opened;
 
@@ -31,6 +32,21 @@ function connect() {
 
 // Run `work` in one transaction over all stores; resolves to what it returns once everything is on disk.
 async function change(work) {
+  for (const pause of PAUSES) {
+    try {
+      return await attempt(work);
+    } catch {
+      // the browser may close the database at any moment, and says so late; nothing of the attempt was kept
+      const lost = opened;
+      opened = undefined;
+      lost?.then((database) => database.close(), () => {});
+      await new Promise((resolve) => { setTimeout(resolve, pause); });
+    }
+  }
+  return attempt(work);
+}
+
+async function attempt(work) {
   const database = await open();
   return new Promise((resolve, reject) => {
     const transaction = database.transaction(STORES, "readwrite", { durability: "strict" });
