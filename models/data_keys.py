@@ -23,6 +23,7 @@ from models.sealing import (
     key_prefix,
     master_key,
     open_key,
+    opens_alone,
     reread_keys,
     seal,
     unseal,
@@ -36,6 +37,7 @@ KEPT_AFTER = timedelta(days=1)
 """A retired key is not destroyed before: a process that still knew it as the newest has sealed its last by then."""
 
 _SUFFIX = "_enc"
+_SAMPLE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +81,14 @@ def ensure_keys(conn: Connection, at: datetime) -> bool:
     """Give a pool its first data keys; whether it had none.
 
     What was sealed and hashed before stays as it is: the master key of now becomes key 1 and the secret of hashes.
+    Raises SetupError when it does not open what was sealed before.
     """
     conn.execute("lock table data_key in share row exclusive mode")
     if conn.execute("select 1 from data_key limit 1").fetchone():
         return False
     master = master_key()
     first = former_master_key() or master
+    _require_opens(conn, first)
     conn.cursor().executemany(
         "insert into data_key (id, key_enc, made_at, retired_at) values (%s, %s, %s, %s)",
         [
@@ -95,6 +99,19 @@ def ensure_keys(conn: Connection, at: datetime) -> bool:
     )
     reread_keys()
     return True
+
+
+def _require_opens(conn: Connection, key: bytes) -> None:
+    for table in sealed_tables():
+        for column in map(sql.Identifier, table.columns):
+            query = sql.SQL("select {0} from {1} where octet_length({0}) > 2 limit {2}")
+            rows = conn.execute(query.format(column, sql.Identifier(table.name), _SAMPLE)).fetchall()
+            # one that was broken before is no reason
+            if rows and not any(opens_alone(row[0], key) for row in rows):
+                raise SetupError(
+                    f"no data keys were made: table {table.name} was sealed under another master key; "
+                    "give that one as ORDERPOOL_KEY"
+                )
 
 
 def rotate(conn: Connection, at: datetime) -> int:
@@ -241,6 +258,10 @@ def _used(conn: Connection, table: str, column: str) -> Iterator[tuple[int, int]
 def destroy_unused(conn: Connection, at: datetime) -> list[int]:
     """Destroy keys that were retired long enough ago and that nothing is sealed under; gives their ids."""
     used = {key_id for keys in usage(conn).values() for key_id in keys}
+    # a receiver that was copied meanwhile took its seal along
+    conn.execute("lock table receiver in share mode")
+    copied = next(table for table in sealed_tables() if table.name == "receiver")
+    used |= {key_id for column in copied.columns for key_id, _ in _used(conn, copied.name, column)}
     rows = conn.execute(
         """update data_key set key_enc = null, destroyed_at = %s
            where retired_at <= %s and key_enc is not null and id <> %s and id <> all(%s) returning id""",

@@ -211,6 +211,16 @@ def unseal(sealed: bytes) -> str:
         raise SetupError("a sealed value cannot be opened: it was written under another ORDERPOOL_KEY") from error
 
 
+def opens_alone(sealed: bytes, key: bytes) -> bool:
+    """Whether a value of a pool without data keys was sealed under this key."""
+    start = len(key_prefix(FIRST))
+    try:
+        AESGCM(key).decrypt(sealed[start : start + _NONCE_BYTES], sealed[start + _NONCE_BYTES :], None)
+    except InvalidTag:
+        return False
+    return sealed.startswith(key_prefix(FIRST))
+
+
 def reread_keys() -> None:
     """Ask the pool for its keys when one is next wanted."""
     if _held is not None:

@@ -21,6 +21,7 @@ from models.sealing import phone_hash
 from models.settings import SHANGHAI
 from tasks.erasing import erase
 from tasks.openings import note_opening
+from tasks.order_numbers import by_numbers
 from tasks.receivers import load_personal
 from tasks.retention import settle_times
 
@@ -69,27 +70,28 @@ class OpenRequest:
     waiting: tuple[OrderAsked, ...]
 
 
-def orders_of_person(conn: Connection, *, phone: str = "", order_nos: Sequence[str] = ()) -> list[int]:
-    """The orders of a phone, or of these numbers; raises SetupError when there are none or a number is not known.
+def orders_of_person(conn: Connection, *, phone: str = "", order_nos: Sequence[str] = (), shop: str = "") -> list[int]:
+    """The orders of a phone and of these numbers (of that shop, where one is named).
 
-    Where a platform masks phones, its orders are found by number alone.
+    Where a platform masks phones, its orders are found by number alone. Raises SetupError when there are none, a number
+    is not known, or several shops have it: somebody else's order must not be taken for this person's.
     """
-    if phone:
-        digest = phone_hash(phone)
-        if digest is None:
-            raise SetupError("this is no whole phone number; a masked one finds nobody")
-        rows = conn.execute("select order_id from receiver where phone_hash = %s order by 1", (digest,)).fetchall()
-        if not rows:
-            raise SetupError("no order with this phone is kept; orders of platforms that mask it are found by number")
-        return [row[0] for row in rows]
-    found = conn.execute(
-        "select id, order_no from orders where order_no = any(%s) order by id", (list(order_nos),)
-    ).fetchall()
-    if missing := sorted(set(order_nos) - {row[1] for row in found}):
-        raise SetupError(f"order {missing[0]}: is not in the pool")
-    if not found:
+    if not phone and not order_nos:
         raise SetupError("name a phone or order numbers")
-    return [row[0] for row in found]
+    numbered = by_numbers(conn, order_nos, shop)
+    if numbered.refused:
+        raise SetupError("; ".join(numbered.refused))
+    return sorted({*(_of_phone(conn, phone) if phone else ()), *numbered.orders})
+
+
+def _of_phone(conn: Connection, phone: str) -> list[int]:
+    digest = phone_hash(phone)
+    if digest is None:
+        raise SetupError("this is no whole phone number; a masked one finds nobody")
+    rows = conn.execute("select order_id from receiver where phone_hash = %s order by 1", (digest,)).fetchall()
+    if not rows:
+        raise SetupError("no order with this phone is kept; orders of platforms that mask it are found by number")
+    return [row[0] for row in rows]
 
 
 def what_goes(conn: Connection, order_ids: Sequence[int], at: datetime) -> list[OrderAsked]:

@@ -77,14 +77,14 @@ _ROWS = """
   from access_log
   where at >= %(since)s and at < %(until)s and (%(actor)s = '' or actor = %(actor)s)
     and (%(order)s::bigint is null or order_id = %(order)s or order_ids @> array[%(order)s::bigint])
-  order by at desc, id desc limit %(most)s"""
+  order by at desc, id desc"""
 
 
 def accesses(
-    conn: Connection, since: datetime, until: datetime, *, actor: str = "", order_id: int | None = None, most: int = 200
+    conn: Connection, since: datetime, until: datetime, *, actor: str = "", order_id: int | None = None
 ) -> list[AccessRow]:
     """What is noted of a time, newest first: of one actor or of one order where they are given."""
-    values = {"since": since, "until": until, "actor": actor, "order": order_id, "most": most}
+    values = {"since": since, "until": until, "actor": actor, "order": order_id}
     return [AccessRow(*row) for row in conn.execute(_ROWS, values)]
 
 

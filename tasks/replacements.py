@@ -244,8 +244,15 @@ def _write_order(conn: Connection, order_id: int, replaces: int, suffix: str, pi
     kept = [column for column in (*RECEIVER_COLUMNS, "address_hash", "receiver_hash") if column not in _NOT_COPIED]
     columns = ", ".join(kept)
     conn.execute(
-        f"""insert into receiver (order_id, {columns}, erase_after)
-            select %s, {columns}, erase_after from receiver where order_id = %s""".encode(),
+        f"""insert into receiver (order_id, {columns}, erase_after, restricted_at)
+            select %s, {columns}, erase_after, restricted_at from receiver where order_id = %s""".encode(),
+        (order_id, replaces),
+    )
+    # who asked to be forgotten asked it of this one, too
+    conn.execute(
+        """insert into erasure_request_order (request_id, order_id, kept)
+           select request_id, %s, 'the order is under way' from erasure_request_order
+           where order_id = %s and erased_at is null""",
         (order_id, replaces),
     )
 

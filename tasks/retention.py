@@ -108,10 +108,11 @@ def _ending(
 def settle_times(conn: Connection, order_ids: Sequence[int]) -> dict[int, Ending]:
     """Write down from when on these receivers may be erased; gives how their orders stand.
 
-    One whose order was opened again, or that something keeps, has no such time any more.
+    One whose order was opened again, or that something keeps, has no such time any more; nor has one whose end nobody
+    told yet, for the end may come long before the latest time that it may be kept.
     """
     endings = endings_of(conn, order_ids)
-    times = {order_id: erase_at(ending) for order_id, ending in endings.items()}
+    times = {order_id: erase_at(ending) if ending.ended_at else None for order_id, ending in endings.items()}
     conn.execute(
         """update receiver r set erase_after = n.at from unnest(%s::bigint[], %s::timestamptz[]) n(id, at)
            where r.order_id = n.id and r.erased_at is null and r.erase_after is distinct from n.at""",

@@ -18,6 +18,7 @@ app.add_typer(erase, name="erase", rich_help_panel=PANEL)
 
 Phone = Annotated[str, typer.Option("--phone", help="All orders of this phone.")]
 Orders = Annotated[list[str] | None, typer.Option("--order", metavar="NO", help="Orders of these numbers.")]
+Shop = Annotated[str, typer.Option(help="The shop of the numbers, where several shops have them.")]
 Reason = Annotated[str, typer.Option(help="Why; without anybody's name or number.")]
 JSON = Annotated[bool, typer.Option("--json", help="For machines.")]
 
@@ -27,6 +28,7 @@ def request(
     reason: Reason,
     phone: Phone = "",
     order: Orders = None,
+    shop: Shop = "",
     verified: Annotated[str, typer.Option(help="How it was made sure that the person is who they say they are.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without it only what would happen is shown.")] = False,
 ) -> None:
@@ -40,7 +42,7 @@ def request(
     ensure_database()
     why = by_hand()
     with transaction() as conn:
-        ids = orders_of_person(conn, phone=phone, order_nos=order or [])
+        ids = orders_of_person(conn, phone=phone, order_nos=order or [], shop=shop)
         for asked in what_goes(conn, ids, why.at):
             fate = "erased already" if asked.erased else f"waits: {asked.kept}" if asked.kept else "goes at once"
             typer.echo(f"{asked.shop} {asked.order_no}: {fate}")
@@ -85,6 +87,7 @@ def export(
     to: Annotated[Path, typer.Argument(help="A new file, for the person who asked; readable by you alone.")],
     phone: Phone = "",
     order: Orders = None,
+    shop: Shop = "",
 ) -> None:
     """Write all that is known about a person to a file, in clear, for that person; it is noted in the log of access."""
     from deployments.databases import ensure_database
@@ -95,7 +98,7 @@ def export(
     if to.exists():
         raise SetupError(f"{to}: not written, for there is such a file; name another")
     with transaction() as conn:
-        copies = copy_of(conn, orders_of_person(conn, phone=phone, order_nos=order or []), by_hand())
+        copies = copy_of(conn, orders_of_person(conn, phone=phone, order_nos=order or [], shop=shop), by_hand())
         to.touch(mode=0o600)
         to.write_text(json.dumps(copies, default=str, ensure_ascii=False, indent=2) + "\n", "utf-8")
     typer.echo(f"{to}: {len(copies)} orders; hand it over by a safe way, then delete it")
@@ -123,6 +126,7 @@ def keep(
     order: Annotated[list[str], typer.Argument(metavar="NO...", help="Order numbers.")],
     reason: Reason = "",
     end: Annotated[bool, typer.Option("--end", help="The dispute is over: keep them no longer.")] = False,
+    shop: Shop = "",
 ) -> None:
     """Keep receivers for a dispute, a court or an authority, whatever their time; or end that."""
     from deployments.databases import ensure_database
@@ -131,7 +135,7 @@ def keep(
 
     ensure_database()
     with transaction() as conn:
-        ids = orders_of_person(conn, order_nos=order)
+        ids = orders_of_person(conn, order_nos=order, shop=shop)
         count = end_legal_hold(conn, ids, by_hand()) if end else place_legal_hold(conn, ids, reason, by_hand())
     typer.echo(f"{count} orders {'are kept no longer' if end else 'are kept'}")
 
@@ -142,6 +146,7 @@ def access_log(
     until: Annotated[str, typer.Option(help="Until when.")] = "",
     actor: Annotated[str, typer.Option(help="Of one actor: person:li, wms:WH-S, carrier:kuaidi100/WH-S.")] = "",
     order: Annotated[str, typer.Option(metavar="NO", help="Who saw the data of this order.")] = "",
+    shop: Shop = "",
     whose: Annotated[bool, typer.Option("--whose", help="List the orders whose data was seen instead.")] = False,
 ) -> None:
     """Tell who saw whose personal data, when and for what purpose; `--whose` lists the orders concerned by a leak."""
@@ -156,10 +161,10 @@ def access_log(
     begin = _moment(since) if since else end - timedelta(days=200)
     with transaction() as conn:
         if whose:
-            for shop, number in orders_opened(conn, begin, end, actor):
-                typer.echo(f"{shop} {number}")
+            for code, number in orders_opened(conn, begin, end, actor):
+                typer.echo(f"{code} {number}")
             return
-        ids = orders_of_person(conn, order_nos=[order]) if order else [None]
+        ids = orders_of_person(conn, order_nos=[order], shop=shop) if order else [None]
         for order_id in ids:
             for row in accesses(conn, begin, end, actor=actor, order_id=order_id):
                 told = ", ".join(f"{key} {value}" for key, value in row.detail.items())

@@ -15,14 +15,14 @@ app.add_typer(sms, name="sms", rich_help_panel="Setting up")
 @app.command("progress-link", rich_help_panel="Orders")
 def progress_link(
     order_no: Annotated[str, typer.Argument(metavar="NO", help="The number the buyer sees.")],
+    shop: Annotated[str, typer.Option(help="The shop of the number, where several shops have it.")] = "",
 ) -> None:
     """Print a link that shows a buyer where the order is; it ends by itself after 30 days."""
     from deployments.databases import ensure_database
-    from tasks.progress_sessions import links_of_number
+    from tasks.progress_sessions import link_of_number
 
     ensure_database()
-    for link in links_of_number(order_no, by_hand()):
-        typer.echo(link)
+    typer.echo(link_of_number(order_no, shop, by_hand()))
 
 
 @sms.command("set")

@@ -25,7 +25,7 @@ def test_a_link_is_printed_for_the_order_of_a_number(database: str, monkeypatch:
     read = read_order_link(link.rpartition("/")[2])
     assert read is not None
     assert read[0] == pool.rows("select id from orders where order_no = '2'")[0][0]
-    with pytest.raises(SetupError, match="order 9: has no link"):
+    with pytest.raises(SetupError, match="order 9: is not in the pool; so it has no link"):
         run("progress-link", "9")
 
 

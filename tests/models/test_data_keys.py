@@ -268,6 +268,16 @@ class TestAnotherMasterKey:
 
         assert (unseal(value), phone_hash("13912345678")) == ("x", found)
 
+    def test_a_pool_without_data_keys_gets_none_under_a_wrong_one(self, keys: pytest.MonkeyPatch) -> None:
+        store("a", seal("a"))
+        self.change(keys, self.NEW)
+
+        with pytest.raises(SetupError, match="table credential was sealed under another master key"):
+            in_transaction(lambda conn: ensure_keys(conn, NOON))
+
+        self.change(keys, self.OLD)
+        assert (in_transaction(lambda conn: ensure_keys(conn, NOON)), unseal(stored("a"))) == (True, "a")
+
     def test_a_process_that_runs_goes_on_with_what_it_knows(self, keys: pytest.MonkeyPatch, pool: str) -> None:
         key_id = new_key()
         value = seal("x")

@@ -86,6 +86,15 @@ def test_a_parcel_that_nobody_hears_of_keeps_its_receiver_ninety_days(pool: Fake
     assert (run(89), run(91)) == (0, 1)
 
 
+def test_the_window_begins_at_a_delivery_that_is_told_after_the_first_look(pool: FakePool, delivered: int) -> None:
+    pool.execute("update parcel set stage = 'in_transit'")
+    assert run(1) == 0
+
+    pool.execute("update parcel set stage = 'delivered'")
+
+    assert (run(32.9), run(33.1)) == (0, 1)
+
+
 def test_an_order_under_way_keeps_its_receiver(pool: FakePool) -> None:
     pool.stock(TEA=5)
     pool.take([payload(1)])

@@ -137,6 +137,32 @@ def test_a_person_who_is_not_found_is_said_so(pool: FakePool, given: dict[str, s
         orders_of_person(conn, **given)
 
 
+def test_a_number_of_several_shops_is_nobodys_until_the_shop_is_named(pool: FakePool) -> None:
+    pool.execute(
+        """insert into shop (code, channel, name, active, lock_unpaid, poll_minutes, settings, created_at)
+           select 'WOO2', channel, name, active, lock_unpaid, poll_minutes, settings, created_at from shop"""
+    )
+    pool.take([payload(1), payload(2)])
+    pool.execute(
+        """update orders set order_no = '1', shop_id = (select id from shop where code = 'WOO2')
+           where order_no = '2'"""
+    )
+    ((theirs,),) = pool.rows("select o.id from orders o join shop s on s.id = o.shop_id where s.code = 'WOO2'")
+
+    with transaction() as conn:
+        with pytest.raises(SetupError, match="order 1: 2 orders of WOO, WOO2 have this number: name one with --shop"):
+            orders_of_person(conn, order_nos=["1"])
+        assert orders_of_person(conn, order_nos=["1"], shop="WOO2") == [theirs]
+
+
+def test_a_phone_and_a_number_are_one_persons(pool: FakePool) -> None:
+    pool.take([payload(1), payload(2), payload(3)])
+    ids = [row[0] for row in pool.rows("select id from orders order by order_no")]
+
+    with transaction() as conn:
+        assert orders_of_person(conn, phone=PHONE, order_nos=["3"]) == [ids[0], ids[2]]
+
+
 def test_a_copy_has_all_that_is_known_and_is_noted(pool: FakePool) -> None:
     pool.take([payload(1, customer_note="please ring")])
     ((order_id,),) = pool.rows("select id from orders")

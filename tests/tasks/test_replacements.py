@@ -16,6 +16,7 @@ from models.rules.returns import RefundState, ReturnKind, ReturnState, Verdict
 from models.sealing import unseal
 from models.settings import clock
 from tasks.desk import cancel
+from tasks.erasure_requests import request_erasure
 from tasks.merging import merge_by_hand
 from tasks.reconcile import reconcile
 from tasks.refunds import decide_refund
@@ -189,6 +190,17 @@ def test_a_return_whose_exchange_is_under_way_is_not_called_off(pool: FakePool, 
     with transaction() as conn:
         assert call_off(conn, found.id, "so", li()).state is ReturnState.CALLED_OFF
     assert (resumed(pool), pool.rows("select count(*) from replacement where waits")) == (0, [(0,)])
+
+
+def test_who_asked_to_be_forgotten_is_forgotten_with_the_exchange_too(pool: FakePool, order_id: int) -> None:
+    found = exchanged(order_id, {1: 1})
+    with transaction() as conn:
+        asked = request_erasure(conn, [order_id], "asked by mail", "called back", why())
+    inspected(arrived(found), TEA=Verdict(good=1))
+
+    assert orders(pool) == ["1", "1-E1"]
+    assert pool.rows("select count(*) from receiver where restricted_at is null") == [(0,)]
+    assert pool.rows("select request_id from erasure_request_order") == [(asked.id,)] * 2
 
 
 def test_an_erased_receiver_gets_nothing(pool: FakePool, order_id: int) -> None:

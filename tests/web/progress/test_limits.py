@@ -13,7 +13,7 @@ from models.database import Connection, transaction
 from models.settings import settings
 from tasks.progress_codes import ask_code, mobile
 from tasks.progress_limits import Caller, TooOften, network_of
-from tasks.progress_sessions import digest_of, open_by_number
+from tasks.progress_sessions import LINK_LASTS, digest_of, link_to, open_by_number
 from tests.clocks import StoppedClock
 from tests.fakes import FakePool
 from tests.web.progress.conftest import PHONE, STRANGE, Buyer, Messages
@@ -189,6 +189,22 @@ def test_links_that_are_none_are_counted(buyer: New) -> None:
     answers = [someone.get(f"/progress/t/{'A' * 40}{guess:04d}").status_code for guess in range(22)]
 
     assert answers == [404] * 20 + [429] * 2
+
+
+def test_a_link_that_has_ended_is_no_guess(buyer: New, clock: StoppedClock) -> None:
+    token = link_to(1, clock.now())
+    clock.advance(days=LINK_LASTS.days)
+    someone = buyer("203.0.113.5")
+
+    assert {someone.get(f"/progress/t/{token}").status_code for _ in range(22)} == {404}
+
+
+def test_a_link_opens_where_others_guessed_too_often(buyer: New, clock: StoppedClock) -> None:
+    guesser = buyer("203.0.113.5")
+    guesses = [guesser.get(f"/progress/t/{'A' * 40}{guess:04d}").status_code for guess in range(22)]
+
+    assert guesses[-1] == 429
+    assert buyer("203.0.113.5").get(f"/progress/t/{link_to(1, clock.now())}").status_code == 303
 
 
 @pytest.mark.parametrize(
