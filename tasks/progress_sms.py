@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from connectors import registry
 from connectors.messages.sms import Sms
 from models.database import Connection, transaction
-from models.errors import ChannelUnavailable, OutcomeUnknown, PipelineError, RateLimited, SetupError
+from models.errors import ChannelRejected, ChannelUnavailable, OutcomeUnknown, PipelineError, RateLimited, SetupError
 from models.progress import CodeState
 from models.sealing import unseal
 from models.settings import clock
@@ -38,9 +38,14 @@ LOG_KEPT = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class SmsCount:
-    """What became of the codes that waited. `held_back`: how many wait because the minute has had its messages."""
+    """What became of the codes that waited.
+
+    `refused`: how many are for numbers that the service sends nothing to; `held_back`: how many wait because the minute
+    has had its messages; `obstacles`: what stands in the way of all.
+    """
 
     sent: int = 0
+    refused: int = 0
     without_orders: int = 0
     late: int = 0
     held_back: int = 0
@@ -62,16 +67,19 @@ def send_codes() -> SmsCount:
     """Send every code that waits and may still be used, and drop what is late."""
     now = clock().now()
     with transaction() as conn:
+        # one process at a time drops, counts and takes, so that the minute's measure holds
+        conn.execute("select pg_advisory_xact_lock(hashtextextended('progress sms', 0))")
         late = _drop_late(conn, now)
         without = _drop_unknown(conn, now)
         taken, held_back = _take(conn, now)
     errors = _send_all(taken, now) if taken else {}
-    said = [str(error) for error in errors.values() if error]
+    # a number that gets no messages is no obstacle to the codes of others
+    refused = [error for error in errors.values() if isinstance(error, ChannelRejected)]
+    said = [str(error) for error in errors.values() if error and error not in refused]
     if held_back:
         said.append(f"sms: {held_back} codes wait: {A_MINUTE} messages within a minute are the most")
-    return SmsCount(
-        sum(error is None for error in errors.values()), without, late, held_back, tuple(dict.fromkeys(said))
-    )
+    sent = sum(error is None for error in errors.values())
+    return SmsCount(sent, len(refused), without, late, held_back, tuple(dict.fromkeys(said)))
 
 
 def _send_all(taken: list[_Message], now: datetime) -> dict[int, PipelineError | None]:
@@ -139,15 +147,14 @@ def _drop_unknown(conn: Connection, now: datetime) -> int:
         """update progress_code c set state = %s, sealed_enc = null
            where c.state = 'waiting' and not exists (
              select from receiver r join orders o on o.id = r.order_id
-             where r.phone_hash = c.phone_hash and r.erased_at is null and o.created_at > %s)""",
+             where r.phone_hash = c.phone_hash and r.erased_at is null and r.restricted_at is null
+               and o.created_at > %s)""",
         (CodeState.NO_ORDERS.value, now - SHOWN_FOR),
     ).rowcount
 
 
 def _take(conn: Connection, now: datetime) -> tuple[list[_Message], int]:
     """Codes that this process sends now, the oldest first, and how many have to wait for the next minute."""
-    # one process at a time counts and takes, so that the minute's measure holds
-    conn.execute("select pg_advisory_xact_lock(hashtextextended('progress sms', 0))")
     row = conn.execute(
         """select (select count(*) from progress_code where sent_at > %(minute)s and made_at > %(made)s),
                   (select count(*) from progress_code where state = 'waiting' and next_at <= %(now)s)""",
@@ -166,8 +173,8 @@ def _take(conn: Connection, now: datetime) -> tuple[list[_Message], int]:
 
 
 def _send(service: Sms, message: _Message) -> PipelineError | None:
-    told = json.loads(unseal(message.sealed))
     try:
+        told = json.loads(unseal(message.sealed))
         service.send_code(told["phone"], told["code"], f"op{message.id}")
     except PipelineError as error:
         return error

@@ -125,6 +125,17 @@ def test_a_refusal_is_kept_without_the_phone(waiting: FakePool, sandbox: Sandbox
     assert "139" not in obstacles[0]
 
 
+def test_a_number_that_gets_no_more_messages_stands_in_nobodys_way(waiting: FakePool, clock: StoppedClock) -> None:
+    send_codes()
+    clock.advance(seconds=61)  # not so at the service, whose minute goes on
+    ask("13900000001", clock)
+    count = send_codes()
+
+    assert (count.sent, count.refused, count.obstacles) == (0, 1, ())
+    ((state, error),) = waiting.rows("select state, last_error from progress_code order by id desc limit 1")
+    assert (state, "isv.BUSINESS_LIMIT_CONTROL" in error) == ("refused", True)
+
+
 def test_without_a_service_the_code_waits(pool: FakePool, clock: StoppedClock) -> None:
     pool.take([payload(1)])
     ask("13900000001", clock)
