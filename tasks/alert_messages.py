@@ -33,6 +33,17 @@ LOOK_BACK = timedelta(days=3)
 """Alerts that are over for longer are not told of any more."""
 
 
+# a message of the chain got through, or each of its news did in others' messages
+_HEARD = """
+  exists (
+    select 1 from alert_message c join outbox d on d.subject_id = c.id and d.kind = 'alert'
+    where c.chain_id = m.chain_id and d.state = 'delivered')
+  or not exists (
+    select 1 from alert_news n where n.message_id = m.chain_id and n.news <> 'counted' and not exists (
+      select 1 from alert_news k join outbox d on d.subject_id = k.message_id and d.kind = 'alert'
+      where (k.alert_id, k.news) = (n.alert_id, n.news) and d.state = 'delivered'))"""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """How many messages were written, how many of them because somebody could not be told."""
@@ -58,10 +69,8 @@ def write_messages(conn: Connection, now: datetime) -> Written:
 def stuck_since(conn: Connection) -> datetime | None:
     """Since when news of alerts wait that nobody at all could be told; None when there are none."""
     row = conn.execute(
-        """select min(m.stuck_at) from alert_message m where m.stuck_at is not null and m.id = m.chain_id
-             and not exists (
-               select 1 from alert_message c join outbox o on o.subject_id = c.id and o.kind = 'alert'
-               where c.chain_id = m.id and o.state = 'delivered')"""
+        f"""select min(m.stuck_at) from alert_message m
+            where m.stuck_at is not null and m.id = m.chain_id and not ({_HEARD})""".encode()
     ).fetchone()
     return row[0] if row else None
 
@@ -122,17 +131,15 @@ def _pass_on(conn: Connection, people: Sequence[Reader], now: datetime) -> int:
 
 
 def _undelivered(conn: Connection) -> dict[int, list[Attempted]]:
-    """The chains none of whose messages was delivered, and of which one was tried."""
+    """The chains whose news nobody heard, and of which one message was tried."""
     rows = conn.execute(
-        """select m.chain_id, m.id, m.recipient_id, m.written_at, o.state, o.attempts, o.in_doubt, o.next_at
-           from alert_message m join outbox o on o.subject_id = m.id and o.kind = 'alert'
-           where m.chain_id in (
-             select c.chain_id from alert_message c join outbox p on p.subject_id = c.id and p.kind = 'alert'
-             where p.state = 'refused' or (p.state = 'pending' and p.attempts > 0))
-           and not exists (
-             select 1 from alert_message c join outbox d on d.subject_id = c.id and d.kind = 'alert'
-             where c.chain_id = m.chain_id and d.state = 'delivered')
-           order by m.id for update of o"""
+        f"""select m.chain_id, m.id, m.recipient_id, m.written_at, o.state, o.attempts, o.in_doubt, o.next_at
+            from alert_message m join outbox o on o.subject_id = m.id and o.kind = 'alert'
+            where m.chain_id in (
+              select c.chain_id from alert_message c join outbox p on p.subject_id = c.id and p.kind = 'alert'
+              where p.state = 'refused' or (p.state = 'pending' and p.attempts > 0))
+            and not ({_HEARD})
+            order by m.id for update of o""".encode()
     ).fetchall()
     chains: dict[int, list[Attempted]] = {}
     for chain_id, *rest in rows:

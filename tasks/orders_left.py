@@ -2,7 +2,7 @@
 
 Stages have no index, for each order goes through all of them. So are orders that wait for room or to be taken up. One
 that its batch left behind is found as long as the batch ended within `LOOK_BACK`, and then for as long as the alert
-about it is open.
+that names it is open, but not longer than anything is watched.
 """
 
 from datetime import datetime, timedelta
@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from models.alert import AlertRule
 from models.database import Connection
+from tasks.limits import limits_in_force
 
 LOOK_BACK: Final = timedelta(days=3)
 
@@ -36,7 +37,15 @@ UNHELD: Final = "not exists (select 1 from hold h where h.order_id = o.id and h.
 
 def closed_since(conn: Connection, now: datetime, rule: AlertRule) -> dict[str, Any]:
     """From when on ended batches are looked at, as `EARLY` wants it."""
+    # one that was found since it waited needs no batch; a group that grew was opened anew
     row = conn.execute(
-        "select min(opened_at) from alert where rule = %s and closed_at is null", (rule.value,)
+        f"""select min(b.closed_at) from alert a join order_state s on s.order_id = a.order_id and {_EARLY_STAGES}
+            join batch b on b.id = s.batch_id
+            where a.rule = %(rule)s and a.closed_at is null and b.closed_at > %(oldest)s
+              and b.closed_at > %(back)s + (
+                select min(opened_at) from alert e where (e.rule, e.subject) = (a.rule, a.subject)
+                  and e.opened_at > %(oldest)s)""".encode(),
+        {"rule": rule.value, "oldest": now - limits_in_force().watched, "back": -LOOK_BACK},
     ).fetchone()
-    return {"closed_since": min(row[0] if row and row[0] else now, now) - LOOK_BACK}
+    oldest = row[0] - timedelta(seconds=1) if row and row[0] else now
+    return {"closed_since": min(oldest, now - LOOK_BACK)}

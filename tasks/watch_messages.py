@@ -25,9 +25,10 @@ _OUTBOX: Final = """
     from outbox where state = 'refused' and kind = any(%(kinds)s) and created_at > %(oldest)s)
   select x.kind, x.counterpart, count(*), count(*) filter (where refused), min(x.created_at),
          (array_agg(x.last_error order by x.refused desc, x.attempts desc, x.id))[1],
-         (array_agg(coalesce(l.order_id, a.order_id) order by x.created_at, x.id))[1]
+         (array_agg(coalesce(l.order_id, a.order_id, o.id) order by x.created_at, x.id))[1]
   from waiting x
   left join outbound_document d on d.id = x.subject_id and x.kind like 'outbound.%%'
+  left join orders o on o.id = x.subject_id and x.kind = 'delivered_back'
   left join parcel p on p.id = x.subject_id and x.kind = 'subscribe'
   left join lateral (select min(order_id) as order_id from allocation where document_id = d.id) a on true
   left join lateral (select min(order_id) as order_id from parcel_line where parcel_id = p.id) l on true
@@ -44,7 +45,8 @@ _OUTBOX: Final = """
 
 def stuck_messages(conn: Connection, now: datetime) -> dict[str, Found]:
     """Senders whose messages wait to be worked on, and counterparts that messages do not get through to."""
-    return _inbox(conn, now) | _outbox(conn, now, (OutboxKind.OUTBOUND_CANCEL, OutboxKind.SUBSCRIBE))
+    kinds = (OutboxKind.OUTBOUND_CANCEL, OutboxKind.SUBSCRIBE, OutboxKind.DELIVERED_BACK)
+    return _inbox(conn, now) | _outbox(conn, now, kinds)
 
 
 def undelivered_instructions(conn: Connection, now: datetime) -> dict[str, Found]:
@@ -96,4 +98,5 @@ _KINDS: Final[dict[OutboxKind, str]] = {
     OutboxKind.OUTBOUND_CREATED: "instructions to ship",
     OutboxKind.OUTBOUND_CANCEL: "wishes to have an instruction back",
     OutboxKind.SUBSCRIBE: "subscriptions of parcels",
+    OutboxKind.DELIVERED_BACK: "deliveries to be told",
 }

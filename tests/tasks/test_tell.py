@@ -279,6 +279,18 @@ class TestWhenARobotFails:
         world.tell(hours=1)
         assert len(world.texts("wecom")) + len(world.texts("dingtalk")) == 1
 
+    def test_what_another_of_the_rank_heard_has_been_heard(self, world: World) -> None:
+        world.add("first", WECOM)
+        world.add("beside", DINGTALK)
+        world.fail("wecom")
+        world.alert("shop:A")
+        for _attempt in range(12):
+            world.tell(minutes=2)
+
+        assert not stuck()
+        assert len(world.texts("dingtalk")) == 1
+        assert world.outbox() == [("recipient:first", "refused", 4), ("recipient:beside", "delivered", 1)]
+
     def test_one_that_is_removed_is_stood_in_for(self, world: World) -> None:
         world.add("first", WECOM, rank=1)
         world.add("second", DINGTALK, rank=2)

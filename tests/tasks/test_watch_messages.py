@@ -97,6 +97,25 @@ class TestOthers:
         }
         assert [alert.order_id for alert in found.alerts] == [1]
 
+    def test_a_delivery_that_its_shop_is_not_told_of(self, sent: FakePool) -> None:
+        set_messages(sent, "delivered")
+        sent.execute(
+            """insert into outbox (kind, counterpart, subject_id, revision, key, state, attempts, in_doubt, next_at,
+                 last_error, created_at)
+               select 'delivered_back', 'shop:WOO', id, 1, 'delivered-1', 'pending', 3, false, %s, 'HTTP 503', %s
+               from orders""",
+            NOON,
+            NOON,
+        )
+
+        found = life(sent, MESSAGE, NOON + DAY, lambda: set_messages(sent, "delivered"))
+
+        assert found.sentences == {
+            "outbox:shop:WOO:delivered_back": "shop:WOO: 1 deliveries to be told did not get through since "
+            "11-20 12:00: HTTP 503"
+        }
+        assert [alert.order_id for alert in found.alerts] == [1]
+
     def test_ship_backs_and_listings_are_told_of_by_their_own_rules(self, sent: FakePool) -> None:
         report(sent, {"YT1": {1: 3, 2: 1}})
         sent.execute("update outbox set state = 'delivered' where kind <> 'ship_back'")
