@@ -131,7 +131,8 @@ def _apply(source: TrackingSource, answers: Sequence[_Answered], why: Cause) -> 
         true = [(silent, trace) for silent, trace in told if parcels[silent.id].waybill == silent.waybill]
         news = [(silent.id, parcels[silent.id], trace) for silent, trace in true if digest_of(trace) != silent.digest]
         changed = apply_traces(conn, news, why)
-        conn.execute("update parcel set heard_at = %s where id = any(%s)", (why.at, [silent.id for silent, _ in true]))
+        heard = [silent.id for silent, trace in true if trace.scans]
+        conn.execute("update parcel set heard_at = %s where id = any(%s)", (why.at, heard))
         note_answers(conn, source.name, answers, why.at)
     return sum(changed.values())
 

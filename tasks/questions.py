@@ -130,7 +130,12 @@ def _take(now: datetime, limit: int, source: str, due: str) -> list[Silent]:
 
 
 def _end_asking(conn: Connection, parcel_ids: Sequence[int], note: str, now: datetime) -> None:
-    conn.execute("update parcel set unasked_at = %s, note = %s where id = any(%s)", (now, note, list(parcel_ids)))
+    # that a carrier gave a parcel up says more
+    conn.execute(
+        """update parcel set unasked_at = %s, note = case when dropped_at is null then %s else note end
+           where id = any(%s)""",
+        (now, note, list(parcel_ids)),
+    )
 
 
 def _claim(conn: Connection, source: str, waybills: Sequence[str], now: datetime) -> set[str]:

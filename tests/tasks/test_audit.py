@@ -240,6 +240,12 @@ def test_a_push_makes_the_first_source_the_one_again(parcels: FakePool) -> None:
     assert second.asks() == ["YT000002"]
 
 
+def test_an_answer_without_a_scan_is_no_word_of_the_parcel(parcels: FakePool) -> None:
+    audit(Source("kuaidi100"), None, 7)
+
+    assert parcels.rows("select distinct heard_at from parcel") == [(NOON,)]
+
+
 # the end of asking
 
 
@@ -252,6 +258,15 @@ def test_after_three_days_of_nothing_nobody_asks_and_the_note_says_so(parcels: F
 
     assert (first.asks(), second.asks()) == ([], [])
     assert notes(parcels) == {1: NO_SCAN, 2: NO_SCAN}
+    assert parcels.rows("select count(*) from parcel where unasked_at is not null") == [(2,)]
+
+
+def test_that_the_carrier_gave_a_parcel_up_is_what_its_note_says(parcels: FakePool) -> None:
+    parcels.execute("update parcel set dropped_at = %s, note = 'given up' where id = 1", after(1))
+    for hours in range(7, 24 * 5, 6):
+        audit(Source("kuaidi100"), Source("aliyun"), hours)
+
+    assert notes(parcels) == {1: "given up", 2: NO_SCAN}
     assert parcels.rows("select count(*) from parcel where unasked_at is not null") == [(2,)]
 
 
